@@ -1,0 +1,127 @@
+"""Every error that StringX raises on purpose.
+
+    StringXError
+    ├── Refusal                what somebody sent cannot be taken: dead letter on Kafka, 4xx over HTTP
+    │   ├── Malformed          not JSON, not a CloudEvent, wrong bytes (400)
+    │   ├── TooLarge           more bytes than the settings let in (413)
+    │   ├── Invalid            readable, but a field is wrong (422)
+    │   └── Conflict           at odds with what is stored: a known id with another content (422 for triggers, 409 elsewhere)
+    ├── NotFound               no such run, gate, trigger (404)
+    ├── GateFileErrors         gate files that cannot be applied; nothing was changed
+    ├── ConfigurationError     a setting is missing or wrong; the process does not start
+    └── Unavailable            a part that we need does not answer: pause, back off, try again
+        ├── DatabaseUnavailable
+        ├── KafkaUnavailable
+        └── RunnerUnavailable
+            └── RunnerBusy     it answers, and has no worker free
+
+A check that fails is not an error: it is a value (`model.Outcome`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class StringXError(Exception):
+    """Base of all errors of ours."""
+
+
+class Refusal(StringXError):
+    """Something that was sent cannot be taken; says which field and what would mend it.
+
+    `code` is stable and for machines; `field` is a dotted path (`slice.0.column`), None where the whole is meant;
+    `event_id` and `event_source` are what could be read of the sender's identity, so that a refusal can be answered.
+    """
+
+    code = "refused"
+    status = 400
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        field: str | None = None,
+        code: str | None = None,
+        event_id: str | None = None,
+        event_source: str | None = None,
+    ) -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.reason = reason
+        self.field = field
+        self.code = code or type(self).code
+        self.event_id = event_id
+        self.event_source = event_source
+
+
+class Malformed(Refusal):
+    code = "malformed"
+    status = 400
+
+
+class TooLarge(Refusal):
+    code = "too_large"
+    status = 413
+
+
+class Invalid(Refusal):
+    code = "invalid"
+    status = 422
+
+
+class Conflict(Refusal):
+    code = "conflict"
+    status = 422
+
+
+class NotFound(StringXError):
+    """There is no such thing; the message names it."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault in a file: where it stands and what would mend it."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class GateFileErrors(StringXError):
+    """One or more gate files cannot be applied."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class ConfigurationError(StringXError):
+    """A setting is missing or wrong; the message names the setting and the fix, never its value if it is secret."""
+
+
+class Unavailable(StringXError):
+    """A part that StringX needs does not answer; trying again later is right."""
+
+
+class DatabaseUnavailable(Unavailable):
+    pass
+
+
+class KafkaUnavailable(Unavailable):
+    pass
+
+
+class RunnerUnavailable(Unavailable):
+    pass
+
+
+class RunnerBusy(RunnerUnavailable):
+    """The runner answers but is full; `retry_after_seconds` is its own advice."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds

@@ -1,0 +1,215 @@
+"""All settings, read from the environment here and nowhere else.
+
+A setting `name` is the variable `STRINGX_NAME`. A secret may be given as a file instead: `STRINGX_NAME_FILE` names it
+(container secrets). `reference()` lists them all; docs/reference/settings.md is held against it by a test.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from stringx.errors import ConfigurationError
+
+PREFIX = "STRINGX_"
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Reads `STRINGX_<NAME>_FILE` for each secret setting."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        if field.annotation not in (SecretStr, SecretStr | None):
+            return None, field_name, False
+        variable = f"{PREFIX}{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except OSError as error:
+            raise ConfigurationError(f"{variable}: cannot read {path}: {error.strerror}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """What a process of StringX is told by its environment. Frozen; passwords and tokens do not show in its `repr`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    # Where things are kept
+    home: Path = Field(Path("~/.stringx").expanduser(), description="What `stringx up` keeps: data, addresses, tokens.")
+    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_format: str = Field("json", description="json, or text for people.")
+
+    # The internal database (the backend's; the runner has no access to it)
+    database_url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database of StringX's own Postgres.")
+    database_pool_size: int = Field(5, ge=1, le=100, description="Connections that one process keeps.")
+
+    # Kafka
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="bootstrap.servers.")
+    kafka_properties: dict[str, str] = Field(
+        default_factory=dict,
+        description='Further librdkafka properties as JSON: {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512"}.',
+    )
+    kafka_sasl_username: str | None = Field(None, description="sasl.username.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="sasl.password.")
+    kafka_group: str = Field("stringx", description="Consumer group of the Kafka door.")
+    kafka_group_protocol: str = Field("auto", description="consumer, classic, or auto: consumer where the broker has it.")
+    kafka_triggers_topic: str = Field("stringx.triggers", description="Topic that triggers are read from.")
+    kafka_verdicts_topic: str = Field("stringx.verdicts", description="Topic that acknowledgements are written to.")
+    kafka_dead_letters_topic: str = Field("stringx.triggers.dlq", description="Topic that refused records are written to.")
+    kafka_create_topics: bool = Field(True, description="Make the topics at start where they are missing.")
+    kafka_partitions: int = Field(3, ge=1, description="Partitions of a topic that is made.")
+    kafka_replication: int = Field(1, ge=1, description="Replicas of a topic that is made.")
+    kafka_retention_ms: int = Field(604_800_000, description="Retention of a topic that is made, in milliseconds.")
+    kafka_max_record_bytes: int = Field(4_194_304, ge=1024, description="Largest record that a topic which is made lets in.")
+    max_trigger_bytes: int = Field(65_536, ge=1024, description="Largest trigger that is taken, by any door; a larger one is refused.")
+    dead_letter_bytes: int = Field(65_536, ge=256, description="How much of a refused record is kept.")
+
+    # Gates
+    gates_dir: Path = Field(Path("configs/gates"), description="Folder of <workspace>/<table>.yaml that `gates apply` reads.")
+
+    # The API
+    api_token: SecretStr | None = Field(None, description="Bearer token of the API.")
+    api_host: str = Field("127.0.0.1", description="Address that `stringx serve` listens on.")
+    api_port: int = Field(5001, ge=1, le=65535, description="Port of the API.")
+    api_url: str | None = Field(
+        None, description="Where the CLI finds the API; default: what `stringx up` wrote down, else 127.0.0.1 and the API's port."
+    )
+    api_threads: int = Field(16, ge=2, description="Threads of the API process.")
+    api_waiters: int = Field(
+        8, ge=0, description="Requests that may wait for a verdict at one time; beyond them a wait is answered 202 at once."
+    )
+
+    # Dispatch
+    runners: dict[str, str] = Field(
+        default_factory=lambda: {"default": "http://127.0.0.1:5002"},
+        description='Runners by name as JSON: {"default": "http://runner:5002"}. A name with several addresses is several replicas.',
+    )
+    runner_token: SecretStr | None = Field(None, description="Bearer token of the runner's API.")
+    lease_seconds: float = Field(15.0, gt=0, description="How long a run may go without news of it before it is queued again.")
+    max_attempts: int = Field(3, ge=1, description="Attempts after which a run is `errored`.")
+    runner_discovery_seconds: float = Field(5.0, gt=0, description="How often runners' names are resolved again.")
+
+    # dbt: the runner, and the backend's own workers for inline gates
+    dbt_project_dir: Path = Field(Path("dbt_project"), description="The dbt project; a private copy of it is run.")
+    dbt_profiles_dir: Path | None = Field(None, description="Folder of profiles.yml; default: the dbt project's.")
+    targets: tuple[str, ...] = Field(("demo",), description='Outputs of the dbt profile that the runner serves, as JSON: ["demo"].')
+    inline_targets: tuple[str, ...] = Field(
+        (), description="Targets that the backend itself may run dbt on, for gates with `mode: inline`, as JSON."
+    )
+    runner_host: str = Field("127.0.0.1", description="Address that `stringx runner` listens on.")
+    runner_port: int = Field(5002, ge=1, le=65535, description="Port of the runner.")
+    runner_workers: int = Field(2, ge=1, le=64, description="dbt worker processes of each target.")
+    inline_workers: int = Field(1, ge=1, le=64, description="dbt worker processes of each inline target in the backend.")
+    runner_queue: int = Field(100, ge=0, description="Runs that a runner holds beyond those executing; beyond them it answers 429.")
+    runner_state_dir: Path | None = Field(None, description="Where reports are kept until acknowledged; default: <home>/runner.")
+    worker_max_runs: int = Field(1000, ge=1, description="Runs after which a worker is replaced.")
+    stop_grace_seconds: float = Field(
+        5.0, gt=0, description="From asking a worker to stop a run until it is killed; also how long a process finishes what it holds."
+    )
+
+    # The docs portal
+    docs_host: str = Field("127.0.0.1", description="Address that `stringx docs` listens on.")
+    docs_port: int = Field(8001, ge=1, le=65535, description="Port of the dbt docs portal.")
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.lower() not in ("debug", "info", "warning", "error"):
+            raise ValueError("must be debug, info, warning or error")
+        return value.lower()
+
+    @field_validator("kafka_group_protocol")
+    @classmethod
+    def _known_protocol(cls, value: str) -> str:
+        if value not in ("auto", "consumer", "classic"):
+            raise ValueError("must be auto, consumer or classic")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is pydantic-settings'
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+    @property
+    def runner_state(self) -> Path:
+        return self.runner_state_dir or self.home / "runner"
+
+    @property
+    def profiles_dir(self) -> Path:
+        return self.dbt_profiles_dir or self.dbt_project_dir
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """`database_url` with the psycopg driver named; ConfigurationError where it is not set."""
+        url = self.required("database_url")
+        for scheme in ("postgresql://", "postgres://"):
+            if url.startswith(scheme):
+                return "postgresql+psycopg://" + url.removeprefix(scheme)
+        if url.startswith("postgresql+psycopg://"):
+            return url
+        raise ConfigurationError(f"{PREFIX}DATABASE_URL: must be postgresql://user:password@host:port/database")
+
+    def required(self, name: str) -> str:
+        """The text of a setting that this process cannot do without; ConfigurationError names the variable where it is missing."""
+        value = getattr(self, name)
+        if value is None:
+            variable = f"{PREFIX}{name.upper()}"
+            hint = f" (or {variable}_FILE)" if type(self).model_fields[name].annotation == SecretStr | None else ""
+            raise ConfigurationError(f"{variable} is not set: set {variable}{hint}")
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    def kafka_client(self, **more: str | int | bool) -> dict[str, str | int | bool]:
+        """The librdkafka properties that every client of ours starts from, with `more` on top."""
+        properties: dict[str, str | int | bool] = {"bootstrap.servers": self.kafka_bootstrap, **self.kafka_properties}
+        if self.kafka_sasl_username is not None:
+            properties["sasl.username"] = self.kafka_sasl_username
+        if self.kafka_sasl_password is not None:
+            properties["sasl.password"] = self.kafka_sasl_password.get_secret_value()
+        return {**properties, **more}
+
+
+def load(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of this process. ConfigurationError names each variable that is wrong, never a secret's value."""
+    unknown = unknown_variables(os.environ)
+    if unknown:
+        raise ConfigurationError(f"{', '.join(unknown)}: no such setting; `stringx settings` lists them")
+    try:
+        return Settings(**(overrides or {}))
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}" for fault in error.errors(include_input=False)
+        )
+        raise ConfigurationError(faults) from None
+    except ValueError as error:  # pydantic-settings: a value that should be JSON and is not
+        raise ConfigurationError(str(error)) from None
+
+
+def variables() -> list[str]:
+    """Every variable that is read, `_FILE` variants included."""
+    secrets = [name for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None]
+    return sorted([f"{PREFIX}{name.upper()}" for name in Settings.model_fields] + [f"{PREFIX}{name.upper()}_FILE" for name in secrets])
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables with our prefix that no setting reads: a misspelt setting must not pass in silence.
+
+    `STRINGX_TARGET_*` is free: a dbt profile reads its own connection from such variables.
+    """
+    known = set(variables())
+    return sorted(name for name in environment if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TARGET_") and name not in known)
