@@ -388,7 +388,7 @@ class ReportStatus(StrEnum):
 class DbtStatus(StrEnum):
     """dbt's own statuses of a test."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105  # dbt's word, not a password
     WARN = "warn"
     FAIL = "fail"
     ERROR = "error"
@@ -435,6 +435,40 @@ class Report(Value):
     started_at: AwareDatetime
     finished_at: AwareDatetime
     results: tuple[DbtResult, ...] = ()
+
+
+class RefusedRun(Value):
+    """A run that a runner did not take: `busy` (try again) or `unknown_target` (no use to try this runner again)."""
+
+    run: RunId
+    attempt: int
+    code: Literal["busy", "unknown_target"]
+    reason: str
+
+
+class Submission(Value):
+    """The answer to `POST /v1/runs`: what was taken, and what was not."""
+
+    boot: str
+    accepted: tuple[tuple[RunId, int], ...] = ()
+    refused: tuple[RefusedRun, ...] = ()
+
+
+class UnreadableReport(Value):
+    """A report that does not fit `Report`: it is set apart with its bytes and never blocks its neighbours."""
+
+    run: str
+    attempt: int
+    raw: str
+    error: str
+
+
+class ReportBatch(Value):
+    """The answer to `GET /v1/reports`: what finished and is not yet acknowledged, and what is still held."""
+
+    boot: str
+    held: tuple[tuple[RunId, int], ...] = ()
+    reports: tuple[Report | UnreadableReport, ...] = ()
 
 
 class RunnerStatus(Value):

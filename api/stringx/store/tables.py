@@ -100,7 +100,6 @@ runs = Table(
     #: that runner's boot; a lease is renewed only for the same one
     Column("boot", Text),
     _time("cancel_requested_at"),
-    Column("rerun_of", Text, ForeignKey("runs.id")),
     #: copied from the first trigger, for the runner's logs and spans
     Column("correlation_id", Text),
     Column("traceparent", Text),

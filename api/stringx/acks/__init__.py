@@ -1,0 +1,1 @@
+"""Acknowledgements: the outbox drained to Kafka."""

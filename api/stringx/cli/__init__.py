@@ -1,0 +1,60 @@
+"""The command `stringx`: its table of contents. A verb's module is imported only when the verb is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from stringx.errors import StringXError
+
+#: verb → module of `stringx.cli` and the click command in it; first one per process, then the user's
+COMMANDS = {
+    "up": "up:up",
+    "consume": "processes:consume",
+    "dispatch": "processes:dispatch",
+    "serve": "processes:serve",
+    "runner": "processes:runner",
+    "docs": "processes:docs",
+    "migrate": "processes:migrate",
+    "trigger": "trigger:trigger",
+    "runs": "runs:runs",
+    "run": "runs:run",
+    "gates": "gates:gates",
+    "dead-letters": "dead_letters:dead_letters",
+    "settings": "settings:settings",
+}
+
+#: exit codes of every verb; a CI gate tells them apart
+EXIT_CLOSED = 1
+EXIT_USAGE = 2
+EXIT_NOT_JUDGED = 3
+EXIT_WAITED_TOO_LONG = 4
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"stringx.cli.{module}"), name)
+        return command
+
+
+@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="stringx")
+def stringx() -> None:
+    """An event-driven data-quality gate on dbt."""
+
+
+def main() -> None:
+    """Runs the command line; an error of ours is one line on stderr and exit code 2, or its own `exit_code`."""
+    try:
+        stringx.main(standalone_mode=True)
+    except StringXError as error:
+        click.echo(f"stringx: {error}", err=True)
+        sys.exit(getattr(error, "exit_code", EXIT_USAGE))
