@@ -1,0 +1,159 @@
+"""The versioned configuration of one table: rules, target, mode, policy."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, Field, StrictInt, model_validator
+
+from stringx.model.slices import ColumnType
+from stringx.model.values import ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value, WorkspaceName, fingerprint
+
+
+class Mode(StrEnum):
+    INLINE = "inline"
+    ASYNC = "async"
+
+
+class Engine(StrEnum):
+    DBT = "dbt"
+
+
+class Kind(StrEnum):
+    ENGINEERING = "engineering"
+    BUSINESS = "business"
+
+
+class Dimension(StrEnum):
+    COMPLETENESS = "completeness"
+    ACCURACY = "accuracy"
+    CONSISTENCY = "consistency"
+    UNIQUENESS = "uniqueness"
+    TIMELINESS = "timeliness"
+    VALIDITY = "validity"
+
+
+class Level(StrEnum):
+    TABLE = "table"
+    DATASET = "dataset"
+    COLUMN = "column"
+    ROW = "row"
+
+
+class Severity(StrEnum):
+    WARN = "warn"
+    ERROR = "error"
+
+
+class Scope(StrEnum):
+    SLICE = "slice"
+    TABLE = "table"
+
+
+class Decision(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Threshold(Value):
+    """How many failures are too many: more than `warn` warns, more than `error` fails. Both counts, not shares."""
+
+    warn: Annotated[StrictInt, Field(ge=0)] | None = None
+    error: Annotated[StrictInt, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.warn is None and self.error is None:
+            raise ValueError("must have 'warn', 'error' or both: the largest count of failures that is still accepted")
+        return self
+
+
+class Rule(Value):
+    """A check written in the gate; it becomes one dbt test: `test_<check>` of the project, or of dbt itself, with these arguments."""
+
+    name: RuleName
+    #: the name of a dbt generic test: one of dbt's four, or one of the dbt project's macros
+    check: RuleName
+    column: ColumnName | None = None
+    arguments: dict[Text, Any] = Field(default_factory=dict)
+    kind: Kind
+    dimension: Dimension
+    level: Level
+    severity: Severity
+    threshold: Threshold | None = None
+    #: SQL; only rows for which it is true are checked
+    row_condition: Text | None = None
+    scope: Scope = Scope.SLICE
+    description: Text = ""
+    owner: Text = ""
+
+
+class Selection(Value):
+    """Tests of the dbt project itself, chosen among those attached to the gate's table."""
+
+    #: `tag:NAME`, `path:FOLDER` or the name of a test
+    select: Annotated[Text, Field(min_length=1, max_length=200)]
+    kind: Kind
+    dimension: Dimension | None = None
+    level: Level | None = None
+    #: None: the test's own severity and thresholds, as dbt judges them
+    severity: Severity | None = None
+    scope: Scope = Scope.SLICE
+
+
+class Samples(Value):
+    """How much of the failing rows is shown, and what of it never leaves the runner."""
+
+    rows: Annotated[StrictInt, Field(ge=0, le=100)] = 5
+    mask: tuple[ColumnName, ...] = ()
+
+
+class Gate(Value):
+    """The configuration of one table in one workspace, as one version of it stands."""
+
+    workspace: WorkspaceName
+    table: TableName
+    description: Text = ""
+    owners: tuple[Text, ...] = ()
+    target: ShortText
+    #: the name of the runner that asynchronous runs go to
+    runner: ShortText = "default"
+    mode: Mode = Mode.ASYNC
+    engine: Engine = Engine.DBT
+    timeout_seconds: Annotated[StrictInt, Field(ge=1, le=86_400)] = 300
+    priority: Annotated[StrictInt, Field(ge=-100, le=100)] = 0
+    slice_columns: dict[ColumnName, ColumnType] = Field(default_factory=dict)
+    #: the decision when the table could not be judged: `errored`, `timed_out`
+    on_error: Decision = Decision.CLOSED
+    on_no_checks: Decision = Decision.CLOSED
+    samples: Samples = Samples()
+    #: topics that a trigger's `reply_to` may name
+    reply_to: tuple[TopicName, ...] = ()
+    select: tuple[Selection, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _rule_names_are_unique(self) -> Self:
+        names = [rule.name for rule in self.rules]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"rule {name!r} stands twice: rule names are unique within a gate")
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the content: two versions with the same one judge alike."""
+        return fingerprint(self.as_json())
+
+
+class GateVersion(Value):
+    """One stored version of a gate; versions are appended, never changed."""
+
+    id: int
+    number: int
+    gate: Gate
+    fingerprint: str
+    #: the file it was applied from, relative to the gates' folder
+    file: str | None = None
+    applied_at: AwareDatetime

@@ -1,0 +1,137 @@
+"""What the backend asks of a runner, and what a runner reports."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, StrictInt
+
+from stringx.model.gates import Engine, Gate
+from stringx.model.slices import Slice
+from stringx.model.values import RunId, Value
+
+
+class RunRequest(Value):
+    """What the backend asks a runner to do. The gate travels whole, so that the run is judged by what it was queued with."""
+
+    run: RunId
+    #: the fencing token: only the newest attempt's report is accepted
+    attempt: Annotated[StrictInt, Field(ge=1)]
+    gate: Gate
+    gate_version: int
+    #: of `gate`; echoed by the report
+    gate_fingerprint: str
+    slice: Slice
+    timeout_seconds: Annotated[float, Field(gt=0)]
+    correlation_id: str | None = None
+    traceparent: str | None = None
+
+
+class ReportStatus(StrEnum):
+    COMPLETED = "completed"
+    ERRORED = "errored"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+
+
+class DbtStatus(StrEnum):
+    """dbt's own statuses of a test."""
+
+    PASS = "pass"  # noqa: S105  # dbt's word, not a password
+    WARN = "warn"
+    FAIL = "fail"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+class DbtResult(Value):
+    """What dbt said of one test."""
+
+    #: the name of the gate's rule that the test was made from, or None for a selected one
+    rule: str | None = None
+    #: the selector that chose it, or None for a rule's
+    select: str | None = None
+    #: dbt's name of the test
+    test: str
+    status: DbtStatus
+    #: dbt's count; None where it could not count
+    failures: int | None = None
+    message: str | None = None
+    #: False: the slice was not laid on (scope `table`)
+    sliced: bool
+    #: the SQL that dbt compiled
+    sql: str | None = None
+    duration_seconds: float = 0.0
+    columns: tuple[str, ...] = ()
+    #: failing rows, masked and cut by the runner; JSON scalars
+    sample: tuple[tuple[Any, ...], ...] = ()
+
+
+class Report(Value):
+    """What a runner says of one attempt: kept by it, on disk, until the backend has acknowledged it."""
+
+    run: RunId
+    attempt: int
+    #: of the runner's process that ran it
+    boot: str
+    status: ReportStatus
+    #: why it is not `completed`: dbt's own words where there are some
+    message: str | None = None
+    engine: Engine = Engine.DBT
+    gate_fingerprint: str
+    #: of the dbt project that it ran with; None where it could not be read
+    project_fingerprint: str | None = None
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    results: tuple[DbtResult, ...] = ()
+
+
+class RefusedRun(Value):
+    """A run that a runner did not take: `busy` (try again) or `unknown_target` (no use to try this runner again)."""
+
+    run: RunId
+    attempt: int
+    code: Literal["busy", "unknown_target"]
+    reason: str
+
+
+class Submission(Value):
+    """The answer to `POST /v1/runs`: what was taken, and what was not."""
+
+    boot: str
+    accepted: tuple[tuple[RunId, int], ...] = ()
+    refused: tuple[RefusedRun, ...] = ()
+
+
+class UnreadableReport(Value):
+    """A report that does not fit `Report`: it is set apart with its bytes and never blocks its neighbours."""
+
+    run: str
+    attempt: int
+    raw: str
+    error: str
+
+
+class ReportBatch(Value):
+    """The answer to `GET /v1/reports`: what finished and is not yet acknowledged, and what is still held."""
+
+    boot: str
+    held: tuple[tuple[RunId, int], ...] = ()
+    reports: tuple[Report | UnreadableReport, ...] = ()
+
+
+class RunnerStatus(Value):
+    """`GET /v1/status` of a runner."""
+
+    boot: str
+    version: str
+    workers: int
+    free: int
+    targets: tuple[str, ...]
+    #: run and attempt of what it executes or has queued, and of reports not yet acknowledged, for the asking installation
+    held: tuple[tuple[RunId, int], ...]
+    #: per target, of the dbt project in charge; None while the first is being parsed
+    fingerprints: dict[str, str | None]
+    #: per target, why the newest dbt project is not in charge
+    errors: dict[str, str]

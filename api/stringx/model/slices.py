@@ -1,0 +1,77 @@
+"""The part of a table that a trigger is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, RootModel, model_validator
+
+from stringx.model.values import ColumnName, Scalar, Value, fingerprint
+
+
+class ColumnType(StrEnum):
+    """The type that a gate gives a slice column; values are checked against it, and bound as text of it."""
+
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    INTEGER = "integer"
+    TEXT = "text"
+
+
+class Predicate(Value):
+    """One column with a value, a list of values, or a half-open range `[from, to)` (either end may be left open)."""
+
+    column: ColumnName
+    equals: Scalar | None = None
+    one_of: Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=1000)] | None = Field(default=None, alias="in")
+    start: Scalar | None = Field(default=None, alias="from")
+    stop: Scalar | None = Field(default=None, alias="to")
+
+    @model_validator(mode="after")
+    def _exactly_one_form(self) -> Self:
+        forms = [self.equals is not None, self.one_of is not None, self.start is not None or self.stop is not None]
+        if sum(forms) != 1:
+            raise ValueError("must have exactly one of 'equals', 'in', or 'from'/'to'")
+        return self
+
+    def __str__(self) -> str:
+        if self.equals is not None:
+            return f"{self.column} = {self.equals}"
+        if self.one_of is not None:
+            return f"{self.column} in ({', '.join(str(value) for value in self.one_of)})"
+        ends = [
+            f"{self.column} >= {self.start}" if self.start is not None else "",
+            f"{self.column} < {self.stop}" if self.stop is not None else "",
+        ]
+        return " and ".join(end for end in ends if end)
+
+
+class Slice(RootModel[tuple[Predicate, ...]]):
+    """The part of a table that a trigger is about: all its predicates hold. No predicate: the whole table."""
+
+    model_config = ConfigDict(frozen=True)
+    root: Annotated[tuple[Predicate, ...], Field(max_length=20)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, data: Any) -> Any:
+        return [data] if isinstance(data, dict) else data
+
+    def __iter__(self) -> Iterator[Predicate]:  # type: ignore[override]  # a slice is its predicates, not its fields
+        return iter(self.root)
+
+    def __bool__(self) -> bool:
+        return bool(self.root)
+
+    def __str__(self) -> str:
+        return " and ".join(str(predicate) for predicate in self.root) or "whole table"
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [predicate.as_json() for predicate in self.root]
+
+    @property
+    def key(self) -> str:
+        """What two slices are compared by; equal for equal slices once `gates.slices.bind` made them canonical."""
+        return fingerprint(self.as_json())

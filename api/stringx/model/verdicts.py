@@ -1,0 +1,117 @@
+"""The outcome of a run, and the event that says that it is stored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from stringx.model.gates import Decision, Dimension, Engine, Kind, Level, Mode, Scope, Severity
+from stringx.model.slices import Slice
+from stringx.model.values import Value
+
+
+class Outcome(StrEnum):
+    """Of one rule in a run."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+    ERRORED = "errored"
+    SKIPPED = "skipped"
+
+
+class CheckResult(Value):
+    """The outcome of one rule in a run."""
+
+    name: str
+    kind: Kind
+    dimension: Dimension | None
+    level: Level | None
+    severity: Severity
+    scope: Scope
+    outcome: Outcome
+    #: dbt's raw failure count; None where it could not count
+    failures: int | None
+    message: str | None = None
+    test: str | None = None
+    sql: str | None = None
+    duration_seconds: float = 0.0
+    columns: tuple[str, ...] = ()
+    sample: tuple[tuple[Any, ...], ...] = ()
+
+
+class VerdictName(StrEnum):
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+    ERRORED = "errored"
+    TIMED_OUT = "timed_out"
+    NO_CHECKS = "no_checks"
+    CANCELLED = "cancelled"
+
+
+class Verdict(Value):
+    """The outcome of a run, and what it means for the data."""
+
+    verdict: VerdictName
+    decision: Decision
+    #: why it could not be judged; None for a verdict by rules
+    message: str | None = None
+    checks: tuple[CheckResult, ...] = ()
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        """How many checks had each outcome; every outcome is there, zeros too."""
+        return {outcome: sum(check.outcome is outcome for check in self.checks) for outcome in Outcome}
+
+
+class FailingRule(Value):
+    """One rule that did not pass, as an acknowledgement tells it."""
+
+    name: str
+    kind: Kind
+    severity: Severity
+    scope: Scope
+    outcome: Outcome
+    failures: int | None = None
+    message: str | None = None
+
+
+class Timings(Value):
+    """When a run passed each step, by the database's clock; `judged_at` is when the verdict was stored."""
+
+    received_at: AwareDatetime
+    queued_at: AwareDatetime | None = None
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+    judged_at: datetime | None = None
+
+
+class Acknowledgement(Value):
+    """The data of a verdict event on `stringx.verdicts`; the envelope is a CloudEvent in binary mode."""
+
+    #: `judged`: there is a verdict. `unmatched`: the table has no gate. `refused`: the trigger could not be accepted.
+    state: Literal["judged", "unmatched", "refused"]
+    trigger_id: str | None
+    trigger_source: str | None
+    workspace: str | None = None
+    table: str | None = None
+    slice: Slice | None = None
+    run: str | None = None
+    attempt: int | None = None
+    mode: Mode | None = None
+    engine: Engine | None = None
+    gate_version: int | None = None
+    verdict: VerdictName | None = None
+    decision: Decision | None = None
+    message: str | None = None
+    counts: dict[Outcome, int] | None = None
+    failing: tuple[FailingRule, ...] = ()
+    timings: Timings | None = None
+    project_fingerprint: str | None = None
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
