@@ -1,7 +1,7 @@
 """The tables of the internal database, as SQLAlchemy Core sees them; `migrations/` makes them, and a test holds both equal.
 
 History is append-only: gate versions, triggers, attempts, verdicts, check results, dead letters and set-apart reports are
-written once. What changes is `runs.state` with its lease, `attempts.ended_at`, and `outbox.published_at`.
+written once. What changes is `runs.state` with its lease, `attempts.ended_at`, `outbox.published_at`, and which dispatchers there are.
 """
 
 from __future__ import annotations
@@ -112,6 +112,19 @@ runs = Table(
     Index("ix_runs_joinable", "version_id", "slice_key", postgresql_where=text("state = 'queued'")),
     Index("ix_runs_table", "workspace", "table_name", text("seq desc")),
     Index("ix_runs_seq", "seq", unique=True),
+)
+
+#: Which dispatchers are there and what each can serve: a queued run that none of them serves is `errored`, not left waiting.
+dispatchers = Table(
+    "dispatchers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    #: names of the runners that it knows
+    Column("runners", JSONB, nullable=False),
+    #: targets that its own workers run inline gates on
+    Column("inline_targets", JSONB, nullable=False),
+    _now("started_at"),
+    _now("seen_at"),
 )
 
 triggers = Table(
@@ -229,6 +242,8 @@ outbox = Table(
     _time("published_at"),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("error", Text),
+    #: a record that Kafka refused waits until then, longer each time, so that it does not stand in its neighbours' way
+    _now("not_before"),
     Index("ix_outbox_unpublished", "seq", postgresql_where=text("published_at is null")),
     Index("ix_outbox_trigger_id", "trigger_id"),
 )
