@@ -1,0 +1,37 @@
+"""Ports for what `stringx up` starts: the one that is wanted, or the next free one."""
+
+from __future__ import annotations
+
+import socket
+
+from stringx.errors import ConfigurationError
+
+HOST = "127.0.0.1"
+TRIES = 200
+
+
+def is_free(port: int, host: str = HOST) -> bool:
+    """Whether a server could listen there now; one that ended a moment ago does not count as taking it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def next_free(wanted: int, host: str = HOST, *, but: frozenset[int] = frozenset()) -> int:
+    """`wanted`, or the next one above it that is free and not in `but`."""
+    for port in range(wanted, min(wanted + TRIES, 65536)):
+        if port not in but and is_free(port, host):
+            return port
+    raise ConfigurationError(f"no free port on {host} from {wanted} to {min(wanted + TRIES, 65536) - 1}")
+
+
+def any_free(host: str = HOST) -> int:
+    """Some free port; another process may take it before it is used, so that the user of it must be ready to ask again."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+    return port

