@@ -5,6 +5,7 @@
     │   ├── Malformed          not JSON, not a CloudEvent, wrong bytes (400)
     │   ├── TooLarge           more bytes than the settings let in (413)
     │   ├── Invalid            readable, but a field is wrong (422)
+    │   │   └── Unstorable     the database cannot hold one of its values (422)
     │   └── Conflict           at odds with what is stored: a known id with another content (422 for triggers, 409 elsewhere)
     ├── NotFound               no such run, gate, trigger (404)
     ├── GateFileErrors         gate files that cannot be applied; nothing was changed
@@ -67,6 +68,10 @@ class TooLarge(Refusal):
 class Invalid(Refusal):
     code = "invalid"
     status = 422
+
+
+class Unstorable(Invalid):
+    code = "unstorable"
 
 
 class Conflict(Refusal):

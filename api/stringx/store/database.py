@@ -1,0 +1,217 @@
+"""The internal database: the engine, transactions, migrations, who this installation is, and waiting for a NOTIFY.
+
+Functions of `store` take a `Connection` and never commit; `transaction` does, once, for its whole block.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import alembic.command
+import alembic.config
+import alembic.util
+import psycopg
+import sqlalchemy
+from sqlalchemy import Connection, Engine, create_engine, func, insert, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from stringx.errors import ConfigurationError, DatabaseUnavailable, Unstorable
+from stringx.settings import Settings
+from stringx.store import tables
+
+#: A run was queued, or its cancellation asked for.
+RUNS_CHANNEL = "stringx_runs"
+#: Something is to be published.
+OUTBOX_CHANNEL = "stringx_outbox"
+#: A verdict was stored; the payload is the run's id.
+VERDICTS_CHANNEL = "stringx_verdicts"
+
+#: Advisory locks of ours are pairs: one of these, and a key within it.
+MIGRATION_LOCK = 1_937_009_001
+INSTALLATION_LOCK = 1_937_009_002
+IDENTITY_LOCK = 1_937_009_003
+SLICE_LOCK = 1_937_009_004
+
+#: SQLSTATE classes of values that no second try would store: wrong data, limits of the server's formats.
+_UNSTORABLE_CLASSES = ("22", "54")
+#: read_only_sql_transaction: the connection leads to what has become a standby.
+_STANDBY = "25006"
+
+#: A server that is gone without a word is noticed within about half a minute; a process that stopped within a transaction
+#: does not hold its locks for longer than a minute.
+_CONNECT_ARGUMENTS: dict[str, str | int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=60000",
+}
+
+
+def connect(settings: Settings) -> Engine:
+    """A pool of connections to the internal database; nothing is opened until the first transaction.
+
+    In a forked child call `engine.dispose(close=False)` before the first use.
+    """
+    return create_engine(
+        settings.sqlalchemy_url,
+        pool_size=settings.database_pool_size,
+        max_overflow=settings.database_pool_size,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        # What somebody sent does not belong into error messages.
+        hide_parameters=True,
+        connect_args={**_CONNECT_ARGUMENTS, "application_name": "stringx"},
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """BEGIN … COMMIT, rolled back when the block raises; DatabaseUnavailable where trying again later is right."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (DBAPIError, PoolTimeoutError) as error:
+        if _is_unavailable(error):
+            raise DatabaseUnavailable(f"database: {_first_line(error)}") from error
+        raise
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """A part of a transaction that can fail alone; `Unstorable` where the database cannot hold one of its values."""
+    try:
+        with connection.begin_nested():
+            yield
+    except DBAPIError as error:
+        if _sqlstate(error)[:2] in _UNSTORABLE_CLASSES or isinstance(error, sqlalchemy.exc.DataError):
+            raise Unstorable(f"cannot be stored: {_first_line(error)}") from error
+        raise
+    except UnicodeEncodeError as error:
+        raise Unstorable("cannot be stored: not valid Unicode") from error
+
+
+def _is_unavailable(error: DBAPIError | PoolTimeoutError) -> bool:
+    if isinstance(error, PoolTimeoutError) or error.connection_invalidated:
+        return True
+    if _sqlstate(error) == _STANDBY:
+        return True
+    # psycopg files deadlocks, shutdowns and a full disk under OperationalError too: all of them pass.
+    return isinstance(error, (OperationalError, InterfaceError)) and _sqlstate(error)[:2] not in _UNSTORABLE_CLASSES
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _first_line(error: DBAPIError | PoolTimeoutError) -> str:
+    text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    return (text.strip().splitlines() or [type(error).__name__])[0]
+
+
+def notify(connection: Connection, channel: str, payload: str = "") -> None:
+    """Wakes whoever listens on `channel`, once this transaction has committed."""
+    connection.execute(func.pg_notify(channel, payload).select())
+
+
+def migrate(engine: Engine) -> None:
+    """Brings the database to the newest migration, in one transaction; several processes may call it at one time."""
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    with transaction(engine) as connection:
+        connection.execute(func.pg_advisory_xact_lock(MIGRATION_LOCK, 0).select())
+        config.attributes["connection"] = connection
+        try:
+            alembic.command.upgrade(config, "head")
+        except alembic.util.CommandError as error:
+            raise ConfigurationError(
+                f"the database's migrations are not this program's (is it older than the database?): {error}"
+            ) from error
+
+
+def installation_id(connection: Connection) -> str:
+    """Who this backend is to the runners; made at the first call, and the same ever after."""
+    found = connection.execute(tables.installation.select()).scalar()
+    if found is None:
+        connection.execute(func.pg_advisory_xact_lock(INSTALLATION_LOCK, 0).select())
+        found = connection.execute(tables.installation.select()).scalar()
+    if found is None:
+        found = uuid.uuid4().hex
+        connection.execute(insert(tables.installation).values(id=found))
+    return str(found)
+
+
+@dataclass(frozen=True)
+class Notification:
+    channel: str
+    payload: str
+
+
+class Listener:
+    """Waits for NOTIFY on a connection of its own; one thread waits, any thread may `wake` it.
+
+    The first `wait` after each (re)connection returns at once and empty, since what was sent before was missed: its caller
+    looks for itself, and then waits.
+    """
+
+    def __init__(self, settings: Settings, *channels: str) -> None:
+        self._url = make_url(settings.sqlalchemy_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._channels = channels
+        self._connection: psycopg.Connection | None = None
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def wait(self, timeout_seconds: float) -> list[Notification]:
+        """What was sent since the last call, waiting for it up to `timeout_seconds`. Raises DatabaseUnavailable."""
+        try:
+            if self._connection is None:
+                self._connection = self._listening()
+                return []
+            # What came along with the answer to an earlier statement no longer makes the socket readable.
+            return self._received() or self._received_within(timeout_seconds)
+        except psycopg.OperationalError as error:
+            self._disconnect()
+            raise DatabaseUnavailable(f"database: {(str(error).strip().splitlines() or ['lost'])[0]}") from error
+
+    def wake(self) -> None:
+        """Makes the present or the next `wait` return."""
+        with suppress(BlockingIOError):  # the pipe is full of earlier calls: whoever waits wakes anyway
+            os.write(self._wake_write, b"x")
+
+    def close(self) -> None:
+        """Ends the connection; call it from the waiting thread, or after that has ended."""
+        self._disconnect()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _received(self) -> list[Notification]:
+        assert self._connection is not None
+        return [Notification(sent.channel, sent.payload) for sent in self._connection.notifies(timeout=0)]
+
+    def _received_within(self, timeout_seconds: float) -> list[Notification]:
+        assert self._connection is not None
+        poll = select.poll()
+        poll.register(self._connection.fileno(), select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
+        ready = poll.poll(max(timeout_seconds, 0) * 1000)
+        if any(descriptor == self._wake_read for descriptor, _ in ready):
+            os.read(self._wake_read, 4096)
+        return self._received()
+
+    def _listening(self) -> psycopg.Connection:
+        connection = psycopg.connect(self._url, autocommit=True, application_name="stringx listener", **_CONNECT_ARGUMENTS)  # type: ignore[arg-type]
+        for channel in self._channels:
+            connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+        return connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

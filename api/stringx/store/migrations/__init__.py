@@ -1,0 +1,1 @@
+"""The migrations of the internal database, run by `stringx.store.database.migrate`."""
