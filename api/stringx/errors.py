@@ -13,8 +13,9 @@
     └── Unavailable            a part that we need does not answer: pause, back off, try again
         ├── DatabaseUnavailable
         ├── KafkaUnavailable
-        └── RunnerUnavailable
-            └── RunnerBusy     it answers, and has no worker free
+        └── RunnerUnavailable  after a submit: it may have taken the runs, or not
+            ├── RunnerUnreachable  no connection was made, or it said no: it took nothing
+            └── RunnerBusy     it answers, and has no worker free; it took nothing
 
 A check that fails is not an error: it is a value (`model.Outcome`).
 """
@@ -122,6 +123,10 @@ class KafkaUnavailable(Unavailable):
 
 class RunnerUnavailable(Unavailable):
     pass
+
+
+class RunnerUnreachable(RunnerUnavailable):
+    """It is certain that the runner did not take what was sent."""
 
 
 class RunnerBusy(RunnerUnavailable):
