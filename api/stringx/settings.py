@@ -6,8 +6,10 @@ A setting `name` is the variable `STRINGX_NAME`. A secret may be given as a file
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +215,47 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """
     known = set(variables())
     return sorted(name for name in environment if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TARGET_") and name not in known)
+
+
+@dataclass(frozen=True)
+class Described:
+    """One setting, as `stringx settings` and the reference page show it."""
+
+    variable: str
+    #: as it would be written in the environment; None where nothing is set
+    default: str | None
+    #: a secret may be given as a file, and never shows
+    secret: bool
+    description: str
+
+
+def reference() -> list[Described]:
+    """Every setting, in the order in which they are written above."""
+    described = []
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        if name == "home":
+            default = "~/.stringx"  # not this user's
+        if isinstance(default, (tuple, dict, bool)):
+            default = json.dumps(default)
+        described.append(
+            Described(
+                variable=f"{PREFIX}{name.upper()}",
+                default=None if default is None else str(default),
+                secret=field.annotation == SecretStr | None,
+                description=str(field.description),
+            )
+        )
+    return described
+
+
+def read_target_files() -> None:
+    """Puts the text of each file that a `STRINGX_TARGET_*_FILE` names into this process's environment, without the `_FILE`.
+
+    A dbt profile reads its password from a variable alone; so container secrets reach it. Call it before dbt is started.
+    """
+    for variable in [name for name in os.environ if name.startswith(f"{PREFIX}TARGET_") and name.endswith("_FILE")]:
+        try:
+            os.environ[variable.removesuffix("_FILE")] = Path(os.environ[variable]).read_text().strip()
+        except OSError as error:
+            raise ConfigurationError(f"{variable}: cannot read {os.environ[variable]}: {error.strerror}") from error
