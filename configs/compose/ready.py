@@ -8,6 +8,6 @@ import urllib.request
 
 try:
     with urllib.request.urlopen(sys.argv[1], timeout=4) as answer:  # noqa: S310  # the composition's own addresses
-        print(answer.status)
+        answer.read()
 except urllib.error.URLError as error:
     sys.exit(f"{sys.argv[1]}: {error}")
