@@ -175,7 +175,7 @@ class Listener:
                 self._connection = self._listening()
                 return []
             # What came along with the answer to an earlier statement no longer makes the socket readable.
-            return self._received() or self._received_within(timeout_seconds)
+            return _received(self._connection) or self._received_within(self._connection, timeout_seconds)
         except psycopg.OperationalError as error:
             self._disconnect()
             raise DatabaseUnavailable(f"database: {(str(error).strip().splitlines() or ['lost'])[0]}") from error
@@ -191,19 +191,14 @@ class Listener:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def _received(self) -> list[Notification]:
-        assert self._connection is not None
-        return [Notification(sent.channel, sent.payload) for sent in self._connection.notifies(timeout=0)]
-
-    def _received_within(self, timeout_seconds: float) -> list[Notification]:
-        assert self._connection is not None
+    def _received_within(self, connection: psycopg.Connection, timeout_seconds: float) -> list[Notification]:
         poll = select.poll()
-        poll.register(self._connection.fileno(), select.POLLIN)
+        poll.register(connection.fileno(), select.POLLIN)
         poll.register(self._wake_read, select.POLLIN)
         ready = poll.poll(max(timeout_seconds, 0) * 1000)
         if any(descriptor == self._wake_read for descriptor, _ in ready):
             os.read(self._wake_read, 4096)
-        return self._received()
+        return _received(connection)
 
     def _listening(self) -> psycopg.Connection:
         connection = psycopg.connect(self._url, autocommit=True, application_name="stringx listener", **_CONNECT_ARGUMENTS)  # type: ignore[arg-type]
@@ -215,3 +210,7 @@ class Listener:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _received(connection: psycopg.Connection) -> list[Notification]:
+    return [Notification(sent.channel, sent.payload) for sent in connection.notifies(timeout=0)]

@@ -1,0 +1,132 @@
+"""The outbox: Kafka records that are to be published, written in the transaction that is their reason."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from stringx.store.database import OUTBOX_CHANNEL, notify
+from stringx.store.tables import outbox
+
+#: Longest wait between two tries to publish one record.
+LONGEST_PAUSE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class OutboxRecord:
+    """A record that has not been published yet."""
+
+    id: str
+    seq: int
+    topic: str
+    key: bytes | None
+    headers: tuple[tuple[str, str | bytes | None], ...]
+    value: bytes | None
+    #: times that it was tried and not delivered
+    tries: int
+    trigger_id: str | None
+    run_id: str | None
+
+
+def add(
+    connection: Connection,
+    *,
+    event_id: str,
+    topic: str,
+    key: bytes | None,
+    headers: Sequence[tuple[str, str | bytes | None]],
+    value: bytes | None,
+    trigger_id: str | None = None,
+    run_id: str | None = None,
+) -> None:
+    """Has a record published after this transaction; one that is already there under this id stays as it is."""
+    connection.execute(
+        insert(outbox)
+        .values(
+            id=event_id,
+            topic=topic,
+            key=key,
+            headers=headers_as_json(headers),
+            value=value,
+            trigger_id=trigger_id,
+            run_id=run_id,
+        )
+        .on_conflict_do_nothing(index_elements=[outbox.c.id])
+    )
+    notify(connection, OUTBOX_CHANNEL)
+
+
+def unpublished(connection: Connection, limit: int) -> list[OutboxRecord]:
+    """The oldest records that are still to be published and whose pause is over, in the order in which they were added."""
+    rows = connection.execute(
+        select(outbox).where(outbox.c.published_at.is_(None), outbox.c.not_before <= func.now()).order_by(outbox.c.seq).limit(limit)
+    )
+    return [
+        OutboxRecord(
+            id=row.id,
+            seq=row.seq,
+            topic=row.topic,
+            key=row.key,
+            headers=headers_from_json(row.headers),
+            value=row.value,
+            tries=row.tries,
+            trigger_id=row.trigger_id,
+            run_id=row.run_id,
+        )
+        for row in rows
+    ]
+
+
+def mark_published(connection: Connection, ids: Sequence[str]) -> None:
+    """Call it on the delivery report only: a record marked too early would be lost by a crash."""
+    connection.execute(
+        update(outbox).where(outbox.c.id.in_(ids), outbox.c.published_at.is_(None)).values(published_at=func.now(), error=None)
+    )
+
+
+def mark_failed(connection: Connection, event_id: str, error: str) -> None:
+    """Notes why a record was not delivered, and pauses it: 1 s after the first try, twice as long after each further one."""
+    pause = func.least(func.power(2, func.least(outbox.c.tries, 10)), LONGEST_PAUSE_SECONDS)
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id == event_id, outbox.c.published_at.is_(None))
+        .values(tries=outbox.c.tries + 1, error=error[:2000], not_before=func.now() + timedelta(seconds=1) * pause)
+    )
+
+
+def headers_as_json(headers: Sequence[tuple[str, str | bytes | None]]) -> list[list[object]]:
+    """Kafka headers as JSON: `[[name, text], …]`, `{"base64": …}` for a value that is not text."""
+    return [[_storable_name(name), _header_value(value)] for name, value in headers]
+
+
+def headers_from_json(stored: Sequence[Sequence[object]]) -> tuple[tuple[str, str | bytes | None], ...]:
+    """The inverse of `headers_as_json`."""
+    headers: list[tuple[str, str | bytes | None]] = []
+    for name, value in stored:
+        if isinstance(value, dict):
+            headers.append((str(name), base64.b64decode(value["base64"])))
+        else:
+            headers.append((str(name), None if value is None else str(value)))
+    return tuple(headers)
+
+
+def _storable_name(name: str) -> str:
+    return name.encode(errors="replace").decode().replace("\x00", "\ufffd")
+
+
+def _header_value(value: str | bytes | None) -> object:
+    if value is None:
+        return None
+    raw = value.encode(errors="surrogatepass") if isinstance(value, str) else value
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = "\x00"
+    if "\x00" in text:  # Postgres' JSONB holds neither NUL nor bytes that are not text
+        return {"base64": base64.b64encode(raw).decode()}
+    return text
