@@ -138,13 +138,9 @@ def run() -> None:
 
     if [status_of(f"{API}/readyz"), status_of(f"{API}/v1/runs"), status_of(f"{DOCS}/")] != [200, 401, 200]:
         raise SystemExit("compose-smoke: the API must be ready and want a token, and the docs portal must answer")
-    asked = subprocess.run(
-        ["docker", "compose", "--project-name", PROJECT, "exec", "--no-TTY", "serve"]
-        + ["stringx", "trigger", "raw.flights", "--slice", "flight_date=2013-02-08", "--wait"],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    inside = ["docker", "compose", "--project-name", PROJECT, "exec", "--no-TTY", "serve"]
+    gate = ["stringx", "trigger", "raw.flights", "--slice", "flight_date=2013-02-08", "--wait"]
+    asked = subprocess.run([*inside, *gate], check=False, capture_output=True, text=True)
     if asked.returncode != 1:
         raise SystemExit(f"compose-smoke: the blizzard's day must be closed, exit code 1: {asked.returncode}\n{asked.stdout}{asked.stderr}")
     say("API, docs portal and command line answer")
