@@ -1,0 +1,104 @@
+"""README and docs/ name only what is there: commands, options, variables, files, pages, examples."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from stringx.cli import COMMANDS, stringx
+from stringx.settings import PREFIX, variables
+
+REPOSITORY = Path(__file__).parents[2]
+PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+RUNNING = re.compile(r"(?:^|[\s`(])(?:\.venv/bin/)?stringx ((?:[a-z]|--?[a-z]).*)")
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """Every `stringx …` of the page: a line of a shell example, or a piece of code in the text; its words after `stringx`."""
+    text = page.read_text()
+    lines = [line for kind, block in FENCE.findall(text) if kind in ("sh", "console") for line in block.replace("\\\n", " ").splitlines()]
+    lines += re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
+    for line in lines:
+        found = RUNNING.search(" " + line.split(" #")[0])
+        if found:
+            words = shlex.split(re.split(r" [|;&<>]|&&", found[1].rstrip("`"))[0])
+            yield words
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(FENCE.sub("", page.read_text())):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+@each_page
+def test_commands_and_their_options_exist(page: Path) -> None:
+    for words in commands(page):
+        command: click.Command = stringx
+        context = click.Context(command)
+        for word in words:
+            if word.startswith("-"):
+                options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+                assert word.split("=")[0] in options | {"--help", "-h", "--version"}, f"{words}: {word}"
+            elif isinstance(command, click.Group):
+                found = command.get_command(context, word)
+                assert found is not None, f"{words}: no verb {word}"
+                command = found
+
+
+@each_page
+def test_variables_exist(page: Path) -> None:
+    named = set(re.findall(rf"\b{PREFIX}[A-Z][A-Z_]*[A-Z]\b", page.read_text()))
+    assert {name for name in named if not name.startswith(f"{PREFIX}TARGET")} <= set(variables())
+
+
+@each_page
+def test_files_of_the_repository_that_are_named_are_there(page: Path) -> None:
+    named = re.findall(r"`((?:api|configs|dbt_project|docs|scripts|tests|\.ci)/[\w./-]+)", page.read_text())
+    assert [name for name in named if not (REPOSITORY / name.rstrip(".")).exists()] == []
+
+
+@each_page
+def test_examples_in_json_are_json(page: Path) -> None:
+    for kind, block in FENCE.findall(page.read_text()):
+        if kind == "json":
+            json.loads(block)
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_every_verb_is_in_the_reference(verb: str) -> None:
+    assert f"`stringx {verb}" in (REPOSITORY / "docs" / "reference" / "cli.md").read_text()
+
+
+def test_the_page_of_settings_is_what_the_settings_are() -> None:
+    made = subprocess.run([sys.executable, "scripts/settings_reference.py"], cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    assert (REPOSITORY / "docs" / "reference" / "settings.md").read_text() == made.stdout
+
+
+def test_the_readme_is_a_screen_or_two_and_has_the_two_commands() -> None:
+    text = (REPOSITORY / "README.md").read_text()
+    assert len(text.splitlines()) <= 90
+    assert "scripts/demo" in text
+    assert "scripts/test" in text
