@@ -1,0 +1,84 @@
+"""What is wrong with a field of a trigger, in words of our own that say how it should be."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from stringx.errors import Invalid
+from stringx.model import Predicate, TriggerBody
+
+
+def shown(name: str) -> str:
+    """A name out of somebody's document as it can be shown and stored."""
+    return name.encode(errors="replace").decode().replace("\x00", "\ufffd")[:200]
+
+
+def kind(value: object) -> str:
+    return {type(None): "null", bool: "true or false", str: "text", list: "a list", dict: "an object"}.get(type(value), "a number")
+
+
+def refuse_fields(error: ValidationError) -> NoReturn:
+    """Invalid for the first wrong field, in our own words; the others are named."""
+    by_field: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
+    for fault in error.errors(include_url=False, include_input=False):
+        by_field.setdefault(_field(fault), []).append(fault)
+    (field, faults), *others = by_field.items()
+    kinds = {fault["type"] for fault in faults}
+    if {"string_type", "int_type"} <= kinds:
+        why = "must be text or a whole number"
+    else:
+        # Of the branches of a union, the one that says more than "another type".
+        telling = [fault for fault in faults if fault["type"] not in ("string_type", "int_type")] or faults
+        why = reason(telling[0], field)
+    if others:
+        why += f" (also wrong: {', '.join(_dotted(other) for other, _ in others[:5])}{', …' if len(others) > 5 else ''})"
+    raise Invalid(why, field=_dotted(field)) from error
+
+
+def _field(fault: ErrorDetails) -> tuple[int | str, ...]:
+    """Where the fault stands in the document: pydantic's path without the names of a union's branches."""
+    path = fault["loc"]
+    if path[:1] == ("slice",):
+        return tuple(part for part in path if not isinstance(part, str) or (part != "int" and not part.startswith("function-")))
+    return tuple(part for part in path if part != "[key]")
+
+
+def _dotted(path: tuple[int | str, ...]) -> str:
+    return shown(".".join(str(part) for part in path))
+
+
+def reason(fault: ErrorDetails, field: tuple[int | str, ...] = ()) -> str:
+    """What is wrong with a field, and so how it should be."""
+    context = fault.get("ctx", {})
+    match fault["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            model = Predicate if len(field) > 1 else TriggerBody
+            names = sorted(info.alias or name for name, info in model.model_fields.items())
+            return f"no such field; there are {', '.join(names)}"
+        case "string_type":
+            return "must be text"
+        case "int_type" | "int_from_float":
+            return "must be a whole number"
+        case "dict_type" | "model_type":
+            return "must be an object"
+        case "tuple_type" if field == ("slice",):
+            return "must be a predicate or a list of predicates; leave it out for the whole table"
+        case "tuple_type":
+            return "must be a list"
+        case "too_short" | "string_too_short":
+            return "must not be empty"
+        case "too_long" | "string_too_long":
+            return f"must not be longer than {context.get('max_length')}"
+        case "greater_than_equal":
+            return f"must be at least {context.get('ge')}"
+        case "less_than_equal":
+            return f"must be at most {context.get('le')}"
+        case "value_error":
+            return str(context.get("error"))
+        case _:
+            return fault["msg"]

@@ -1,0 +1,287 @@
+"""From bytes to a `Trigger`, or to a `Refusal` that says which field is wrong and what would mend it. Pure.
+
+A record's value is plain JSON, or a CloudEvent 1.0 in structured or binary mode whose `data` is that JSON. Strict about
+the trigger's own fields; extension attributes and headers that are not ours are ignored.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pydantic import TypeAdapter, ValidationError
+
+from stringx.errors import Invalid, Malformed, Refusal, TooLarge
+from stringx.model import Door, ShortText, Trigger, TriggerBody, canonical_json, storable
+from stringx.settings import Settings
+from stringx.triggers.fields import kind, reason, refuse_fields, shown
+from stringx.triggers.record import KafkaRecord
+
+#: Objects and lists within each other, in any trigger.
+MAX_DEPTH = 32
+#: Integers beyond 64 bits are not the same number to every reader.
+_INT64 = range(-(2**63), 2**63)
+#: https://www.w3.org/TR/trace-context/#traceparent-header
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_CORRELATION_HEADERS = ("correlationid", "correlation_id", "x-correlation-id", "ce_correlationid")
+#: The headers that are read; each must be UTF-8. Names are compared without regard to case.
+_OUR_HEADERS = frozenset(
+    ("content-type", "ce_specversion", "ce_id", "ce_source", "ce_type", "traceparent", "ce_traceparent", *_CORRELATION_HEADERS)
+)
+#: Any of these says that the record is a CloudEvent in binary mode.
+_BINARY_MODE = frozenset(("ce_specversion", "ce_id", "ce_source", "ce_type"))
+_SHORT_TEXT: TypeAdapter[str] = TypeAdapter(ShortText)
+
+
+def parse_json(raw: bytes) -> object:
+    """The JSON document in `raw`. Malformed: not UTF-8, not JSON, a key twice, NaN or Infinity, an integer beyond 64 bits,
+    deeper than MAX_DEPTH; Invalid: text that could not be stored."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"must be UTF-8; byte {error.start} is not") from error
+    try:
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_int64, parse_float=_finite_float)
+    except json.JSONDecodeError as error:
+        raise Malformed(f"must be JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise Malformed(f"must not be nested deeper than {MAX_DEPTH} levels") from error
+    _check_storable(document)
+    return document
+
+
+def parse_body(data: object, *, settings: Settings) -> TriggerBody:
+    """The trigger in a document that `parse_json` read. Invalid names the field; TooLarge beyond `max_trigger_bytes`."""
+    if not isinstance(data, dict):
+        raise Invalid(f'must be a JSON object such as {{"table": "raw.orders"}}, not {kind(data)}')
+    try:
+        body = TriggerBody.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        refuse_fields(error)
+    size = len(canonical_json(body.as_json()).encode())
+    if size > settings.max_trigger_bytes:
+        raise _too_large(size, settings)
+    return body
+
+
+def parse_record(record: KafkaRecord, settings: Settings) -> Trigger:
+    """The trigger in a Kafka record; a Refusal carries the sender's id and source where they could be read."""
+    try:
+        event = _read_event(record, settings)
+        body = parse_body(event.data, settings=settings)
+        return Trigger(
+            workspace=body.workspace,
+            source=event.source or body.source or record.default_source,
+            id=event.id or body.id or record.identity,
+            table=body.table,
+            slice=body.slice,
+            reply_to=body.reply_to,
+            priority=body.priority,
+            metadata=body.metadata,
+            door=Door.KAFKA,
+            traceparent=event.traceparent,
+            correlation_id=event.correlation_id,
+            position=record.position,
+        )
+    except Refusal as refusal:
+        if refusal.event_id is None:
+            refusal.event_id, refusal.event_source = read_identity(record)
+        raise
+
+
+def read_identity(record: KafkaRecord) -> tuple[str | None, str | None]:
+    """Id and source of a record that was refused, as far as they can be read, so that its sender can be answered."""
+    headers = {name.lower(): value for name, value in record.headers}
+    event_id, source = _short_text(headers.get("ce_id")), _short_text(headers.get("ce_source"))
+    if event_id is None and record.value is not None:
+        try:
+            document = json.loads(record.value)
+        except (ValueError, RecursionError):
+            return None, None
+        if isinstance(document, dict):
+            event_id, source = _short_text(document.get("id")), _short_text(document.get("source"))
+    return (event_id, source or record.default_source) if event_id is not None else (None, None)
+
+
+@dataclass(frozen=True)
+class _Event:
+    """What carries a trigger's body, with the identity and the context that the envelope gives."""
+
+    data: object
+    id: str | None
+    source: str | None
+    traceparent: str | None
+    correlation_id: str | None
+
+
+def _read_event(record: KafkaRecord, settings: Settings) -> _Event:
+    if record.value is None:
+        raise Malformed(
+            "the record has no value" + (" (a tombstone)" if record.key is not None else "") + ": send the trigger as its value"
+        )
+    if len(record.value) > settings.max_trigger_bytes:
+        raise _too_large(len(record.value), settings)
+    headers = _our_headers(record)
+    content_type = headers.get("content-type", "").split(";")[0].strip().lower()
+    attributes: Mapping[str, object] = {}
+    if content_type.startswith("application/cloudevents-batch"):
+        raise Malformed("a batch of CloudEvents is not taken: send one event per record", field="headers.content-type")
+    if content_type.startswith("application/cloudevents") or not _BINARY_MODE & headers.keys():
+        document = parse_json(record.value)
+        # An event whose sender forgot the content type is known by its `specversion`, which no trigger has.
+        if not content_type.startswith("application/cloudevents") and not (isinstance(document, dict) and "specversion" in document):
+            return _Event(document, None, None, _traceparent(headers, {}), _correlation_id(headers, {}))
+        if not isinstance(document, dict):
+            raise Malformed(f"a CloudEvent in structured mode must be a JSON object, not {kind(document)}")
+        attributes, data, prefix = document, _structured_data(document), ""
+    else:
+        attributes = {name.removeprefix("ce_"): value for name, value in headers.items() if name.startswith("ce_")}
+        _check_content_type(content_type, "headers.content-type")
+        data, prefix = parse_json(record.value), "headers.ce_"
+    event_id, source = _check_attributes(attributes, prefix)
+    return _Event(data, event_id, source, _traceparent(headers, attributes), _correlation_id(headers, attributes))
+
+
+def _our_headers(record: KafkaRecord) -> dict[str, str]:
+    """The headers that are read, by lower-case name; of one that comes twice, the last, as Kafka's own clients read them."""
+    if record.headers_error is not None:
+        raise Malformed(record.headers_error, field="headers")
+    headers = {}
+    for name, value in record.headers:
+        if name.lower() not in _OUR_HEADERS or value is None:
+            continue
+        try:
+            headers[name.lower()] = value.decode()
+        except UnicodeDecodeError as error:
+            raise Malformed("must be UTF-8", field=f"headers.{name}") from error
+    return headers
+
+
+def _check_attributes(attributes: Mapping[str, object], prefix: str) -> tuple[str, str]:
+    """Id and source of an event that has what CloudEvents 1.0 requires."""
+    if attributes.get("specversion") != "1.0":
+        raise Malformed("must be '1.0': this is what tells a CloudEvent", field=f"{prefix}specversion")
+    for name in ("id", "source", "type"):
+        if name not in attributes:
+            raise Malformed("is required by CloudEvents 1.0", field=f"{prefix}{name}")
+    identity = []
+    for name in ("id", "source"):
+        try:
+            identity.append(_SHORT_TEXT.validate_python(attributes[name]))
+        except ValidationError as error:
+            raise Invalid(reason(error.errors()[0]), field=f"{prefix}{name}") from error
+    return identity[0], identity[1]
+
+
+def _structured_data(event: Mapping[str, Any]) -> object:
+    if "datacontenttype" in event:
+        _check_content_type(str(event["datacontenttype"]).split(";")[0].strip().lower(), "datacontenttype")
+    if "data_base64" in event:
+        try:
+            return parse_json(base64.b64decode(event["data_base64"], validate=True))
+        except (binascii.Error, TypeError, ValueError) as error:
+            raise Malformed("must be base64", field="data_base64") from error
+    if "data" not in event:
+        raise Malformed("is required: the trigger, as a JSON object", field="data")
+    data: object = event["data"]
+    return data
+
+
+def _check_content_type(content_type: str, field: str) -> None:
+    if content_type and content_type not in ("application/json", "text/json") and not content_type.endswith("+json"):
+        raise Malformed("must be application/json", field=field)
+
+
+def _traceparent(headers: Mapping[str, str], attributes: Mapping[str, object]) -> str | None:
+    """What is not a traceparent is ignored: so the standard has it."""
+    for found in (headers.get("traceparent"), headers.get("ce_traceparent"), attributes.get("traceparent")):
+        if isinstance(found, str) and _TRACEPARENT.fullmatch(found) and len(found) <= 200:
+            return found
+    return None
+
+
+def _correlation_id(headers: Mapping[str, str], attributes: Mapping[str, object]) -> str | None:
+    for name in _CORRELATION_HEADERS:
+        if headers.get(name):
+            return _checked_correlation_id(headers[name], f"headers.{name}")
+    if attributes.get("correlationid"):
+        return _checked_correlation_id(attributes["correlationid"], "correlationid")
+    return None
+
+
+def _checked_correlation_id(value: object, field: str) -> str:
+    try:
+        return _SHORT_TEXT.validate_python(value)
+    except ValidationError as error:
+        raise Invalid(reason(error.errors()[0]), field=field) from error
+
+
+def _short_text(value: object) -> str | None:
+    try:
+        return _SHORT_TEXT.validate_python(value.decode() if isinstance(value, bytes) else value)
+    except ValueError:  # pydantic's and the codec's errors are ValueErrors
+        return None
+
+
+def _too_large(size: int, settings: Settings) -> TooLarge:
+    return TooLarge(f"has {size} bytes; a trigger may have {settings.max_trigger_bytes}: name the data, do not send it")
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------------
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Malformed("stands twice in one object: keep one of them", field=shown(twice))
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise Malformed(f"{name} is not JSON: send null or leave the field out")
+
+
+def _int64(digits: str) -> int:
+    if len(digits) > 20 or int(digits) not in _INT64:
+        raise Malformed(f"the integer {digits[:24]}… does not fit 64 bits: send it as text")
+    return int(digits)
+
+
+def _finite_float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise Malformed(f"the number {digits[:24]} is too large: send it as text")
+    return number
+
+
+def _check_storable(document: object) -> None:
+    """Refuses text that Postgres cannot hold, and what is nested too deep; without recursion."""
+    pending: list[tuple[object, tuple[str, ...]]] = [(document, ())]
+    while pending:
+        value, path = pending.pop()
+        if isinstance(value, str):
+            _check_text(value, path)
+        elif isinstance(value, (dict, list)):
+            if len(path) >= MAX_DEPTH:
+                raise Malformed(f"must not be nested deeper than {MAX_DEPTH} levels")
+            if isinstance(value, dict):
+                for name in value:
+                    _check_text(name, (*path, name))
+                pending.extend((child, (*path, name)) for name, child in value.items())
+            else:
+                pending.extend((child, (*path, str(index))) for index, child in enumerate(value))
+
+
+def _check_text(text: str, path: tuple[str, ...]) -> None:
+    try:
+        storable(text)
+    except ValueError as error:
+        raise Invalid(str(error), field=shown(".".join(path)) or None) from error
