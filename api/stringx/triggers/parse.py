@@ -11,7 +11,7 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -73,7 +73,12 @@ def parse_body(data: object, *, settings: Settings) -> TriggerBody:
 def parse_record(record: KafkaRecord, settings: Settings) -> Trigger:
     """The trigger in a Kafka record; a Refusal carries the sender's id and source where they could be read."""
     try:
-        event = _read_event(record, settings)
+        if record.headers_error is not None:
+            raise Malformed(record.headers_error, field="headers")
+        if record.value is None:
+            tombstone = " (a tombstone)" if record.key is not None else ""
+            raise Malformed(f"the record has no value{tombstone}: send the trigger as its value")
+        event = read_event(record.headers, record.value, settings)
         body = parse_body(event.data, settings=settings)
         return Trigger(
             workspace=body.workspace,
@@ -110,7 +115,7 @@ def read_identity(record: KafkaRecord) -> tuple[str | None, str | None]:
 
 
 @dataclass(frozen=True)
-class _Event:
+class Event:
     """What carries a trigger's body, with the identity and the context that the envelope gives."""
 
     data: object
@@ -120,40 +125,35 @@ class _Event:
     correlation_id: str | None
 
 
-def _read_event(record: KafkaRecord, settings: Settings) -> _Event:
-    if record.value is None:
-        raise Malformed(
-            "the record has no value" + (" (a tombstone)" if record.key is not None else "") + ": send the trigger as its value"
-        )
-    if len(record.value) > settings.max_trigger_bytes:
-        raise _too_large(len(record.value), settings)
-    headers = _our_headers(record)
+def read_event(raw_headers: Sequence[tuple[str, bytes | None]], value: bytes, settings: Settings) -> Event:
+    """The envelope of a message: plain JSON, a structured CloudEvent, or with `ce_*` headers a binary one."""
+    if len(value) > settings.max_trigger_bytes:
+        raise _too_large(len(value), settings)
+    headers = _our_headers(raw_headers)
     content_type = headers.get("content-type", "").split(";")[0].strip().lower()
     attributes: Mapping[str, object] = {}
     if content_type.startswith("application/cloudevents-batch"):
-        raise Malformed("a batch of CloudEvents is not taken: send one event per record", field="headers.content-type")
+        raise Malformed("a batch of CloudEvents is not taken: send one event per message", field="headers.content-type")
     if content_type.startswith("application/cloudevents") or not _BINARY_MODE & headers.keys():
-        document = parse_json(record.value)
+        document = parse_json(value)
         # An event whose sender forgot the content type is known by its `specversion`, which no trigger has.
         if not content_type.startswith("application/cloudevents") and not (isinstance(document, dict) and "specversion" in document):
-            return _Event(document, None, None, _traceparent(headers, {}), _correlation_id(headers, {}))
+            return Event(document, None, None, _traceparent(headers, {}), _correlation_id(headers, {}))
         if not isinstance(document, dict):
             raise Malformed(f"a CloudEvent in structured mode must be a JSON object, not {kind(document)}")
         attributes, data, prefix = document, _structured_data(document), ""
     else:
         attributes = {name.removeprefix("ce_"): value for name, value in headers.items() if name.startswith("ce_")}
         _check_content_type(content_type, "headers.content-type")
-        data, prefix = parse_json(record.value), "headers.ce_"
+        data, prefix = parse_json(value), "headers.ce_"
     event_id, source = _check_attributes(attributes, prefix)
-    return _Event(data, event_id, source, _traceparent(headers, attributes), _correlation_id(headers, attributes))
+    return Event(data, event_id, source, _traceparent(headers, attributes), _correlation_id(headers, attributes))
 
 
-def _our_headers(record: KafkaRecord) -> dict[str, str]:
+def _our_headers(raw_headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
     """The headers that are read, by lower-case name; of one that comes twice, the last, as Kafka's own clients read them."""
-    if record.headers_error is not None:
-        raise Malformed(record.headers_error, field="headers")
     headers = {}
-    for name, value in record.headers:
+    for name, value in raw_headers:
         if name.lower() not in _OUR_HEADERS or value is None:
             continue
         try:
