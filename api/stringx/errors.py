@@ -4,6 +4,7 @@
     ├── Refusal                what somebody sent cannot be taken: dead letter on Kafka, 4xx over HTTP
     │   ├── Malformed          not JSON, not a CloudEvent, wrong bytes (400)
     │   ├── TooLarge           more bytes than the settings let in (413)
+    │   ├── WrongContentType   not a content type that is read (415)
     │   ├── Invalid            readable, but a field is wrong (422)
     │   │   └── Unstorable     the database cannot hold one of its values (422)
     │   └── Conflict           at odds with what is stored: a known id with another content (422 for triggers, 409 elsewhere)
@@ -11,6 +12,7 @@
     ├── GateFileErrors         gate files that cannot be applied; nothing was changed
     ├── ConfigurationError     a setting is missing or wrong; the process does not start
     └── Unavailable            a part that we need does not answer: pause, back off, try again
+        ├── ApiUnavailable     to a client of ours: StringX itself
         ├── DatabaseUnavailable
         ├── KafkaUnavailable
         └── RunnerUnavailable  after a submit: it may have taken the runs, or not
@@ -66,6 +68,11 @@ class TooLarge(Refusal):
     status = 413
 
 
+class WrongContentType(Refusal):
+    code = "wrong_content_type"
+    status = 415
+
+
 class Invalid(Refusal):
     code = "invalid"
     status = 422
@@ -111,6 +118,10 @@ class ConfigurationError(StringXError):
 
 class Unavailable(StringXError):
     """A part that StringX needs does not answer; trying again later is right."""
+
+
+class ApiUnavailable(Unavailable):
+    pass
 
 
 class DatabaseUnavailable(Unavailable):
