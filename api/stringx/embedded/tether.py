@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
@@ -17,6 +18,10 @@ PR_SET_PDEATHSIG = 1
 def main() -> None:
     parent, death_signal, uid, gid = (int(text) for text in sys.argv[1:5])
     command = sys.argv[5:]
+    # What a program expects to start with: Python ignores these two, and the starter may have blocked some.
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     if uid != os.geteuid():
         os.setgroups([])
         os.setgid(gid)

@@ -1,0 +1,48 @@
+"""`python -m stringx.embedded`: the Kafka broker of `stringx up` alone, with the same data, until Ctrl-C. `scripts/kafka` calls it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import click
+
+from stringx import settings as settings_module
+from stringx.embedded import addresses
+from stringx.embedded.home import Home
+from stringx.embedded.kafka import choose_broker
+from stringx.embedded.ports import next_free
+from stringx.embedded.stack import KAFKA_PORT
+from stringx.embedded.supervisor import Stage, Supervisor
+from stringx.errors import StringXError
+
+
+def main() -> None:
+    """Prints the bootstrap address on stdout, and all else on stderr."""
+    stopping = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    home = Home(settings_module.load().home)
+    if not home.acquire():
+        serving = addresses.read(home.folder)
+        click.echo(f"a broker runs already on the data in {home.folder}", err=True)
+        if serving is not None:
+            click.echo(serving.kafka)
+        return
+    home.end_leftovers()
+    supervisor = Supervisor(lambda line: click.echo(line, err=True))
+    broker, kind = choose_broker(home.broker, port=next_free(KAFKA_PORT))
+    try:
+        supervisor.start("kafka", broker, Stage.SERVER)
+        click.echo(f"{kind}; Ctrl-C stops it", err=True)
+        click.echo(broker.bootstrap)
+        while signal.sigtimedwait(stopping, 0.5) is None:
+            supervisor.check()
+    finally:
+        supervisor.stop(15.0)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except StringXError as error:
+        sys.exit(f"stringx: {error}")
