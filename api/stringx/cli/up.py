@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 from rich.live import Live
+from stringx.client import Client
 
 from stringx import settings as settings_module
 from stringx.cli import EXIT_NOT_JUDGED, EXIT_WAITED_TOO_LONG, output
 from stringx.cli.verdict_board import VerdictBoard
-from stringx.client import Client
 from stringx.embedded import addresses, replay
 from stringx.embedded.addresses import Addresses
 from stringx.embedded.home import Home
