@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 from pydantic import TypeAdapter, ValidationError
 
 from stringx.errors import Invalid, Malformed, Refusal, TooLarge
-from stringx.model import Door, ShortText, Trigger, TriggerBody, canonical_json, storable
+from stringx.model import DEFAULT_WORKSPACE, Door, ShortText, TableName, Trigger, TriggerBody, WorkspaceName, canonical_json, storable
 from stringx.settings import Settings
 from stringx.triggers.fields import kind, reason, refuse_fields, shown
-from stringx.triggers.record import KafkaRecord
+from stringx.triggers.record import KafkaRecord, Legible
 
 #: Objects and lists within each other, in any trigger.
 MAX_DEPTH = 32
@@ -37,6 +37,8 @@ _OUR_HEADERS = frozenset(
 #: Any of these says that the record is a CloudEvent in binary mode.
 _BINARY_MODE = frozenset(("ce_specversion", "ce_id", "ce_source", "ce_type"))
 _SHORT_TEXT: TypeAdapter[str] = TypeAdapter(ShortText)
+_TABLE: TypeAdapter[str] = TypeAdapter(TableName)
+_WORKSPACE: TypeAdapter[str] = TypeAdapter(WorkspaceName)
 
 
 def parse_json(raw: bytes) -> object:
@@ -96,22 +98,38 @@ def parse_record(record: KafkaRecord, settings: Settings) -> Trigger:
         )
     except Refusal as refusal:
         if refusal.event_id is None:
-            refusal.event_id, refusal.event_source = read_identity(record)
+            known = legible(record)
+            refusal.event_id, refusal.event_source = known.id, known.source
         raise
 
 
-def read_identity(record: KafkaRecord) -> tuple[str | None, str | None]:
-    """Id and source of a record that was refused, as far as they can be read, so that its sender can be answered."""
+def legible(record: KafkaRecord) -> Legible:
+    """What can be read of a record, whatever is wrong with it; never raises."""
     headers = {name.lower(): value for name, value in record.headers}
+    event = _loaded(record.value)
+    data = event.get("data") if "specversion" in event else event
+    body = data if isinstance(data, dict) else {}
     event_id, source = _short_text(headers.get("ce_id")), _short_text(headers.get("ce_source"))
-    if event_id is None and record.value is not None:
-        try:
-            document = json.loads(record.value)
-        except (ValueError, RecursionError):
-            return None, None
-        if isinstance(document, dict):
-            event_id, source = _short_text(document.get("id")), _short_text(document.get("source"))
-    return (event_id, source or record.default_source) if event_id is not None else (None, None)
+    if event_id is None:
+        event_id, source = _short_text(event.get("id")), _short_text(event.get("source"))
+    correlation_ids = [_short_text(headers.get(name)) for name in _CORRELATION_HEADERS] + [_short_text(event.get("correlationid"))]
+    traceparents = [_short_text(headers.get("traceparent")), _short_text(headers.get("ce_traceparent"))]
+    return Legible(
+        id=event_id,
+        source=(source or record.default_source) if event_id is not None else None,
+        table=_checked(_TABLE, body.get("table")),
+        workspace=_checked(_WORKSPACE, body.get("workspace", DEFAULT_WORKSPACE)),
+        correlation_id=next(filter(None, correlation_ids), None),
+        traceparent=next((found for found in traceparents if found is not None and _TRACEPARENT.fullmatch(found)), None),
+    )
+
+
+def _loaded(value: bytes | None) -> dict[str, Any]:
+    try:
+        document = json.loads(value or b"null")
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -223,9 +241,13 @@ def _checked_correlation_id(value: object, field: str) -> str:
 
 
 def _short_text(value: object) -> str | None:
+    return _checked(_SHORT_TEXT, value)
+
+
+def _checked(kind_of_text: TypeAdapter[str], value: object) -> str | None:
     try:
-        return _SHORT_TEXT.validate_python(value.decode() if isinstance(value, bytes) else value)
-    except ValueError:  # pydantic's and the codec's errors are ValueErrors
+        return kind_of_text.validate_python(value.decode() if isinstance(value, bytes) else value)
+    except ValueError:  # pydantic's errors and the codec's are ValueErrors
         return None
 
 

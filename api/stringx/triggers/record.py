@@ -54,5 +54,17 @@ class KafkaRecord:
         return f"kafka:{_short(self.topic)}"
 
 
+@dataclass(frozen=True)
+class Legible:
+    """What can be read of any record, even of one that is refused: what its sender is answered with."""
+
+    id: str | None = None
+    source: str | None = None
+    table: str | None = None
+    workspace: str | None = None
+    correlation_id: str | None = None
+    traceparent: str | None = None
+
+
 def _short(topic: str) -> str:
     return topic if len(topic) <= _LONGEST_TOPIC else hashlib.sha256(topic.encode()).hexdigest()[:32]
