@@ -38,6 +38,7 @@ MIGRATION_LOCK = 1_937_009_001
 INSTALLATION_LOCK = 1_937_009_002
 IDENTITY_LOCK = 1_937_009_003
 SLICE_LOCK = 1_937_009_004
+OUTBOX_LOCK = 1_937_009_005
 
 #: SQLSTATE classes of values that no second try would store: wrong data, limits of the server's formats.
 _UNSTORABLE_CLASSES = ("22", "54")
@@ -79,6 +80,28 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             yield connection
+    except (DBAPIError, PoolTimeoutError) as error:
+        if _is_unavailable(error):
+            raise DatabaseUnavailable(f"database: {_first_line(error)}") from error
+        raise
+
+
+@contextmanager
+def alone(engine: Engine, lock: int) -> Iterator[Connection | None]:
+    """A connection that commits each statement, and holds an advisory lock for the whole block; None where another has it.
+
+    DatabaseUnavailable where trying again later is right; the lock is gone then, as the connection is.
+    """
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not connection.execute(func.pg_try_advisory_lock(lock, 0).select()).scalar_one():
+                yield None
+                return
+            try:
+                yield connection
+            finally:
+                # The lock is the session's: it ends with the connection, which must not go back into the pool.
+                connection.invalidate()
     except (DBAPIError, PoolTimeoutError) as error:
         if _is_unavailable(error):
             raise DatabaseUnavailable(f"database: {_first_line(error)}") from error

@@ -16,6 +16,9 @@ from sqlalchemy import Connection, Row, text
 from stringx.model import Engine, Gate, Mode, Slice
 from stringx.store.database import RUNS_CHANNEL, notify
 
+#: Payload of a NOTIFY on the runs' channel: a leased run is to be cancelled.
+CANCEL = "cancel"
+
 #: A run's id and the number of one attempt at it.
 Held = tuple[str, int]
 
@@ -243,14 +246,25 @@ def history(connection: Connection, run: Run) -> list[str]:
     return [f"attempt {row.number} at {row.address}: {row.message}" for row in rows]
 
 
+def locked_queued(connection: Connection, condition: str, values: Mapping[str, Any], limit: int) -> list[Run]:
+    """Up to `limit` queued runs for which `condition`, SQL of this package, is true; locked."""
+    return _locked(connection, "queued", condition, values, limit)
+
+
 _VERSIONED = "runs as run join gate_versions as version on version.id = run.version_id"
 
 
 def _locked_leased(connection: Connection, condition: str, values: Mapping[str, Any], limit: int | None = None) -> list[Run]:
+    return _locked(connection, "leased", condition, values, limit)
+
+
+def _locked(
+    connection: Connection, state: Literal["queued", "leased"], condition: str, values: Mapping[str, Any], limit: int | None
+) -> list[Run]:
     """Runs in the order of their ids, so that two transactions which lock several never wait for each other in a circle."""
     rows = connection.execute(
         text(
-            f"select {_COLUMNS} from {_VERSIONED} where run.state = 'leased' and {condition} "  # noqa: S608  # this module's own text
+            f"select {_COLUMNS} from {_VERSIONED} where run.state = '{state}' and {condition} "  # noqa: S608  # this module's own text
             "order by run.id limit :limit for update of run skip locked"
         ),
         {**values, "limit": limit},

@@ -1,0 +1,79 @@
+"""What is told of a verdict: one acknowledgement for each trigger of the run, put into the outbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from stringx.acks.events import acknowledgement_record, event_id
+from stringx.model import Acknowledgement, FailingRule, Outcome, Report, Timings, Verdict
+from stringx.settings import Settings
+from stringx.store import outbox
+from stringx.store.runs import Run
+from stringx.store.verdicts import WaitingTrigger, waiting_triggers
+
+
+def acknowledge(connection: Connection, settings: Settings, run: Run, verdict: Verdict, report: Report | None, judged_at: datetime) -> None:
+    """Has all triggers of a run acknowledged after this transaction, at their `reply_to` too where they have one."""
+    for trigger in waiting_triggers(connection, run):
+        name = event_id(trigger.id, "verdict")
+        record = acknowledgement_record(settings, _acknowledgement(run, trigger, verdict, report, judged_at), name)
+        topics = {name: settings.kafka_verdicts_topic}
+        if trigger.reply_to is not None:
+            topics[f"{name}-reply"] = trigger.reply_to
+        for outbox_id, topic in topics.items():
+            outbox.add(
+                connection,
+                event_id=outbox_id,
+                topic=topic,
+                key=record.key,
+                headers=record.headers,
+                value=record.value,
+                trigger_id=trigger.id,
+                run_id=run.id,
+            )
+
+
+def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report: Report | None, judged_at: datetime) -> Acknowledgement:
+    return Acknowledgement(
+        state="judged",
+        trigger_id=trigger.event_id,
+        trigger_source=trigger.source,
+        workspace=run.gate.workspace,
+        table=run.gate.table,
+        slice=trigger.slice,
+        run=run.id,
+        attempt=run.attempt or None,
+        mode=run.mode,
+        engine=run.engine,
+        gate_version=run.gate_version,
+        verdict=verdict.verdict,
+        decision=verdict.decision,
+        message=verdict.message,
+        counts=verdict.counts,
+        failing=tuple(
+            FailingRule(
+                name=check.name,
+                kind=check.kind,
+                severity=check.severity,
+                scope=check.scope,
+                outcome=check.outcome,
+                failures=check.failures,
+                message=check.message,
+            )
+            for check in verdict.checks
+            if check.outcome is not Outcome.PASSED
+        ),
+        timings=Timings(
+            received_at=trigger.received_at,
+            queued_at=run.queued_at,
+            started_at=run.started_at,
+            finished_at=judged_at,
+            judged_at=judged_at,
+        ),
+        project_fingerprint=None if report is None else report.project_fingerprint,
+        correlation_id=trigger.correlation_id,
+        traceparent=trigger.traceparent,
+        metadata=trigger.metadata,
+    )

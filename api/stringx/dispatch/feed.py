@@ -1,0 +1,144 @@
+"""Brings queued runs to one replica of a runner, as many as it has workers free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.exc import IntegrityError
+
+from stringx import logs
+from stringx.dispatch.context import TICK_SECONDS, Context, Pause
+from stringx.dispatch.replica import Replica, Room
+from stringx.dispatch.settlement import hand_back
+from stringx.errors import DatabaseUnavailable, RunnerBusy, RunnerUnavailable, RunnerUnreachable
+from stringx.model import RunRequest, Submission
+from stringx.store import runs
+from stringx.store.runs import Held, Run
+
+#: A run that a replica had no worker for is not claimed again before; longest, in seconds.
+BUSY_SECONDS = 0.5
+LONGEST_BUSY_SECONDS = 5.0
+
+log = logs.get(__name__)
+
+
+class Feeder:
+    """A loop for a thread of its own: claim, submit, and hand back what the replica did not take."""
+
+    def __init__(self, context: Context, replica: Replica) -> None:
+        self._context = context
+        self._replica = replica
+        self._pause = Pause(context.stopped)
+
+    def run(self) -> None:
+        while not (self._context.closing.is_set() or self._replica.gone.is_set()):
+            self._replica.fed.wait(TICK_SECONDS)
+            # Cleared before looking: what is queued while we look sets it again.
+            self._replica.fed.clear()
+            try:
+                while self._feed():
+                    self._pause.reset()
+            except DatabaseUnavailable as error:
+                log.warning("claim failed", address=self._replica.address, error=str(error))
+                self._pause.wait()
+
+    def _feed(self) -> bool:
+        """One batch. False when there is nothing to do until something changes."""
+        room = self._replica.room()
+        if room is None or self._context.closing.is_set():
+            return False
+        claimed = self._claim(room)
+        if not claimed:
+            return False
+        self._submit(room, claimed)
+        return True
+
+    def _claim(self, room: Room) -> list[Run]:
+        while True:
+            try:
+                with self._context.transaction() as connection:
+                    return runs.claim(
+                        connection,
+                        runner=self._replica.runner,
+                        targets=room.targets,
+                        limit=room.runs,
+                        address=self._replica.address,
+                        boot=room.boot,
+                        dispatcher=self._context.dispatcher,
+                        lease_seconds=self._context.settings.lease_seconds,
+                    )
+            except IntegrityError as error:
+                # Another dispatcher leased the same gate and slice between our look and our update: what it took is no
+                # longer there to be claimed, so that each further try is about other runs.
+                if "uq_runs_one_leased" not in str(error.orig):
+                    raise
+
+    def _submit(self, room: Room, claimed: list[Run]) -> None:
+        held = [(run.id, run.attempt) for run in claimed]
+        self._replica.took(len(claimed))
+        try:
+            submission = self._replica.port.submit(self._context.installation, [_request(run) for run in claimed])
+        except RunnerBusy as error:
+            self._replica.full()
+            self._hand_back(held, f"busy: {error}", min(max(error.retry_after_seconds, 0.0), LONGEST_BUSY_SECONDS))
+        except RunnerUnreachable as error:
+            self._replica.silent()
+            self._hand_back(held, f"not reached: {error}", 0)
+        except RunnerUnavailable as error:
+            # It may have taken them: the lease stays, its heartbeat says whether it did, and if not the lease runs out.
+            log.warning("no answer to a submission", address=self._replica.address, runs=[run.id for run in claimed], error=str(error))
+            self._replica.silent()
+        else:
+            self._note(room, submission, {run.id: run for run in claimed})
+
+    def _note(self, room: Room, submission: Submission, claimed: dict[str, Run]) -> None:
+        if submission.boot != room.boot and submission.accepted:
+            self._store(lambda: self._move(submission.boot, submission.accepted))
+        for refused in submission.refused:
+            run = claimed.get(refused.run)
+            if run is None or run.attempt != refused.attempt:
+                continue
+            if refused.code == "busy":
+                self._replica.full()
+                self._hand_back([(run.id, run.attempt)], f"busy: {refused.reason}", BUSY_SECONDS)
+            else:
+                self._replica.refused(run.gate.target)
+                self._hand_back([(run.id, run.attempt)], f"target unknown: {refused.reason}", 0)
+
+    def _move(self, boot: str, taken: Sequence[Held]) -> None:
+        with self._context.transaction() as connection:
+            runs.moved(connection, address=self._replica.address, boot=boot, taken=taken)
+
+    def _hand_back(self, held: Sequence[Held], message: str, after_seconds: float) -> None:
+        def store() -> None:
+            with self._context.transaction() as connection:
+                for run in runs.locked_attempts(connection, held):
+                    hand_back(connection, self._context.settings, run, message, after_seconds)
+
+        log.info("runs handed back", address=self._replica.address, runs=[run for run, _ in held], reason=message)
+        self._store(store)
+
+    def _store(self, store: Callable[[], None]) -> None:
+        """Tries until the database takes it; a process that stops leaves it to the lease."""
+        while True:
+            try:
+                return store()
+            except DatabaseUnavailable as error:
+                if self._context.stopped.is_set():
+                    return None
+                log.warning("hand back failed", address=self._replica.address, error=str(error))
+                self._pause.wait()
+
+
+def _request(run: Run) -> RunRequest:
+    return RunRequest(
+        run=run.id,
+        attempt=run.attempt,
+        gate=run.gate,
+        gate_version=run.gate_version,
+        gate_fingerprint=run.gate.fingerprint,
+        slice=run.slice,
+        timeout_seconds=run.gate.timeout_seconds,
+        correlation_id=run.correlation_id,
+        traceparent=run.traceparent,
+    )

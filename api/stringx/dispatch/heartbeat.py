@@ -1,0 +1,80 @@
+"""Keeps the leases of what one replica of a runner holds, and tells it which runs to cancel."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import func, select
+
+from stringx import logs
+from stringx.dispatch.context import TICK_SECONDS, Context, Pause
+from stringx.dispatch.replica import Replica
+from stringx.dispatch.settlement import lose
+from stringx.errors import DatabaseUnavailable, RunnerUnavailable
+from stringx.store import runs
+
+log = logs.get(__name__)
+
+
+class Heartbeat:
+    """A loop for a thread of its own: ask for the status, renew what the present boot holds, queue again what it lost."""
+
+    def __init__(self, context: Context, replica: Replica) -> None:
+        self._context = context
+        self._replica = replica
+        self._pause = Pause(context.stopped)
+        self._asked_at: float | None = None
+
+    def run(self) -> None:
+        while not (self._context.stopped.is_set() or self._replica.gone.is_set()):
+            try:
+                if self._due_in() <= 0:
+                    self._asked_at = time.monotonic()
+                    self._beat()
+                self._cancel()
+                self._pause.reset()
+            except DatabaseUnavailable as error:
+                log.warning("heartbeat failed", address=self._replica.address, error=str(error))
+                self._pause.wait()
+            except RunnerUnavailable as error:
+                self._miss(error)
+            self._replica.roused.wait(max(0.0, self._due_in()))
+            self._replica.roused.clear()
+
+    def _due_in(self) -> float:
+        """Seconds until the replica is asked again: sooner while it does not answer."""
+        if self._asked_at is None:
+            return 0.0
+        beat = self._context.beat_seconds
+        interval = beat if self._replica.targets is not None else min(TICK_SECONDS, beat)
+        return self._asked_at + interval - time.monotonic()
+
+    def _beat(self) -> None:
+        with self._context.transaction() as connection:
+            asked_at = connection.execute(select(func.now())).scalar_one()
+        status = self._replica.port.status(self._context.installation)
+        if self._replica.targets is None:
+            log.info("runner answers", runner=self._replica.runner, address=self._replica.address, boot=status.boot, targets=status.targets)
+        with self._context.transaction() as connection:
+            address, boot = self._replica.address, status.boot
+            runs.renew(connection, address=address, boot=boot, held=status.held, lease_seconds=self._context.settings.lease_seconds)
+            # What this boot holds has just been made its own; of what is left it neither executes nor reports anything.
+            # A run that was leased after the question was asked may be on its way to it.
+            lost = runs.locked_of_other_boots(connection, address=address, boot=boot, asked_at=asked_at)
+            for run in lost:
+                lose(connection, self._context.settings, run, f"the runner was started anew and does not have it (boot {run.boot})")
+        if lost:
+            log.warning("runs lost", address=address, runs=[run.id for run in lost], boot=boot)
+        self._replica.heard(status)
+
+    def _cancel(self) -> None:
+        with self._context.transaction() as connection:
+            asked = runs.cancels_asked(connection, self._replica.address)
+        for run in asked:
+            self._replica.port.cancel(self._context.installation, run)
+
+    def _miss(self, error: RunnerUnavailable) -> None:
+        if self._replica.silent():
+            log.warning("runner does not answer", runner=self._replica.runner, address=self._replica.address, error=str(error))
+        if self._replica.leaving.is_set():
+            self._replica.gone.set()
