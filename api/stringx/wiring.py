@@ -1,0 +1,114 @@
+"""The composition root: builds the object of each process from its settings. Nothing is built at import.
+
+Each function imports what it builds when it is called, so that a process loads only what it runs. Fakes enter here, by
+calling the constructors with others.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+import uuid
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stringx.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from stringx.dispatch.dispatcher import Dispatcher
+    from stringx.runner.artifacts import DocsPortal
+    from stringx.runner.service import Runner
+    from stringx.triggers.kafka import KafkaDoor
+
+
+def kafka_door(settings: Settings) -> KafkaDoor:
+    """What `stringx consume` runs."""
+    from stringx.store import database
+    from stringx.triggers.kafka import KafkaDoor
+
+    return KafkaDoor(settings, database.connect(settings))
+
+
+def dispatcher(settings: Settings) -> Dispatcher:
+    """What `stringx dispatch` runs, with dbt workers of its own where the settings name inline targets."""
+    from stringx.acks.kafka import kafka_publisher
+    from stringx.dispatch.dispatcher import Dispatcher
+    from stringx.runner.client import HttpRunner
+    from stringx.store import database
+
+    token = settings.required("runner_token")
+    return Dispatcher(
+        settings,
+        database.connect(settings),
+        _inline_runner(settings) if settings.inline_targets else None,
+        connect=lambda address: HttpRunner(address, token),
+        publisher=partial(kafka_publisher, settings),
+    )
+
+
+def api_app(settings: Settings) -> Flask:
+    """What `stringx serve` runs under gunicorn."""
+    from stringx.store import database
+    from stringx.web.app import create_app
+
+    return create_app(settings, database.connect(settings))
+
+
+def runner(settings: Settings) -> Runner:
+    """What `stringx runner` runs behind `runner_app`; start it before there are threads, since it forks."""
+    from stringx.runner.service import Runner
+
+    return Runner(
+        settings,
+        targets=settings.targets,
+        workers=settings.runner_workers,
+        state_dir=settings.runner_state,
+        address=f"http://{settings.runner_host}:{settings.runner_port}",
+    )
+
+
+def runner_app(settings: Settings, runner: Runner) -> Flask:
+    """The HTTP API in front of a runner that was started."""
+    from stringx.runner.app import create_app
+
+    return create_app(runner, settings)
+
+
+def docs(settings: Settings) -> DocsPortal:
+    """What `stringx docs` runs."""
+    from stringx.runner.artifacts import DocsPortal
+
+    return DocsPortal(settings)
+
+
+def _inline_runner(settings: Settings) -> Runner:
+    from stringx.runner.service import Runner
+
+    return Runner(
+        settings,
+        targets=settings.inline_targets,
+        workers=settings.inline_workers,
+        state_dir=_folder_of_our_own(settings.home / "inline"),
+        # Of this process alone: after a restart nobody renews what the old one had leased.
+        address=f"inline:{uuid.uuid4().hex}",
+    )
+
+
+def _folder_of_our_own(parent: Path) -> Path:
+    """The first numbered folder that no other process has, ours until this process ends: reports in it outlive a kill."""
+    for number in itertools.count():
+        folder = parent / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+        else:
+            # Stays open, and so locked, as long as this process lives.
+            return folder
+    raise AssertionError("there is always a next number")
