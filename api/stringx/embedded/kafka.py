@@ -20,7 +20,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from stringx.embedded.child import POLL_SECONDS, Child, ChildFailed
-from stringx.embedded.ports import HOST, any_free
+from stringx.embedded.ports import HOST, any_free, wait_until_free
 from stringx.errors import StringXError
 
 VERSION = "4.3.1"
@@ -79,14 +79,15 @@ class ApacheKafka:
     def start(self, timeout_seconds: float = 60.0) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + timeout_seconds
-        moved = self.port is None
+        moved, words = self.port is None, ""
         while True:
             port = any_free() if moved or self.port is None else self.port
+            wait_until_free(port, timeout_seconds)
             self._child = self._run(port, any_free())
             self.port = port
             if self._answers(deadline):
                 return
-            words = self._child.last_words()
+            words = self._child.last_words() or words
             self._child.stop(1.0)
             if time.monotonic() > deadline or "BindException" not in words:
                 raise ChildFailed(f"Apache Kafka does not start; {self._child.log} ends with:\n{words}")

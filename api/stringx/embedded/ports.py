@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import time
 
+from stringx.embedded.child import POLL_SECONDS, ChildFailed
 from stringx.errors import ConfigurationError
 
 HOST = "127.0.0.1"
@@ -35,3 +37,12 @@ def any_free(host: str = HOST) -> int:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def wait_until_free(port: int, timeout_seconds: float, host: str = HOST) -> None:
+    """Blocks while another program has the port; ChildFailed where it keeps it."""
+    deadline = time.monotonic() + timeout_seconds
+    while not is_free(port, host):
+        if time.monotonic() > deadline:
+            raise ChildFailed(f"port {port} on {host} is taken by another program")
+        time.sleep(POLL_SECONDS)

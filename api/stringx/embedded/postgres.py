@@ -18,6 +18,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,13 +26,14 @@ import psycopg
 from psycopg import sql
 
 from stringx.embedded.addresses import write_private
-from stringx.embedded.child import POLL_SECONDS, Child, ChildFailed, User, identity
-from stringx.embedded.ports import HOST, any_free
+from stringx.embedded.child import POLL_SECONDS, Child, ChildFailed, User
+from stringx.embedded.ports import HOST, any_free, wait_until_free
 from stringx.errors import ConfigurationError
 
 SUPERUSER = "postgres"
 #: How long the next start waits for what a killed server left: its processes, its shared memory.
 LEFTOVER_SECONDS = 30.0
+INITDB_SECONDS = 120.0
 
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
 _BUSY = ("pre-existing shared memory block", "lock file", "Address already in use", "could not bind")
@@ -69,15 +71,16 @@ class EmbeddedPostgres:
         if not data.exists():
             self._initialise(programs, place, data, user)
         _end_leftover(data)
-        deadline = time.monotonic() + max(timeout_seconds, LEFTOVER_SECONDS)
-        moved = self.port is None
+        deadline = time.monotonic() + timeout_seconds
+        moved, words = self.port is None, ""
         while True:
             port = any_free() if moved or self.port is None else self.port
+            wait_until_free(port, timeout_seconds)
             self._child = self._run(programs, data, port, user)
             self.port = port
             if self._answers(deadline):
                 return
-            words = self._child.last_words()
+            words = self._child.last_words() or words
             self._child.stop(1.0)
             if time.monotonic() > deadline or not any(reason in words for reason in _BUSY):
                 raise ChildFailed(f"Postgres does not start; {self._child.log} ends with:\n{words}")
@@ -186,7 +189,7 @@ class EmbeddedPostgres:
             initdb = Child("initdb", command, folder=self.folder, user=user, environment=_ENVIRONMENT, working_folder=place)
             initdb.log.write_bytes(b"")
             initdb.start()
-            if not initdb.join(LEFTOVER_SECONDS * 4):
+            if not initdb.join(INITDB_SECONDS):
                 initdb.terminate()
         finally:
             password_file.unlink(missing_ok=True)
@@ -278,24 +281,33 @@ def _programs(place: Path, user: User) -> Path:
 
 
 def _end_leftover(data: Path) -> None:
-    """Stops a server that a killed owner left on this data, by the pid file of Postgres itself."""
+    """Stops a server that a killed owner left on this data, and waits for the last of its processes.
+
+    Then its pid file is removed: where nobody reaps, a dead server stays a zombie, which Postgres would take for a live one.
+    """
     file = data / "postmaster.pid"
-    try:
-        lines = file.read_text().splitlines()
-        pid = int(lines[0])
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
-        return  # none is left, or (no /proc) the recorded child was ended by `Child.start`
-    if str(data).encode() not in command:
-        return  # another process has this pid by now
-    was = identity(pid)
-    for ask in (signal.SIGINT, signal.SIGQUIT):
-        try:
-            os.kill(pid, ask)
-        except ProcessLookupError:
-            return
-        deadline = time.monotonic() + LEFTOVER_SECONDS / 2
-        while identity(pid) == was and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-        if identity(pid) != was:
-            return
+    if not file.exists():
+        return
+    if not Path("/proc/self").exists():
+        return  # the recorded child is ended by `Child.start`, and Postgres' own check of the file does the rest
+    for ask in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        deadline = time.monotonic() + LEFTOVER_SECONDS / 3
+        while left := _at_work(data):
+            if time.monotonic() > deadline:
+                break
+            for pid in left[:1]:  # the lowest: the postmaster where it lives, which stops the others
+                with suppress(ProcessLookupError):
+                    os.kill(pid, ask)
+            time.sleep(POLL_SECONDS * 5)
+    if not _at_work(data):
+        file.unlink(missing_ok=True)
+
+
+def _at_work(data: Path) -> list[int]:
+    """The pids of Postgres' processes on this data: each has it as its working folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # ended meanwhile, a zombie, or another user's
+            if (process / "cwd").readlink() == data and (process / "comm").read_text().startswith("postgres"):
+                found.append(int(process.name))
+    return sorted(found)
