@@ -113,6 +113,8 @@ def join_run(connection: Connection, version: GateVersion, bound: Slice, priorit
         return None
     if run.priority < priority:
         connection.execute(update(runs).where(runs.c.id == run.id).values(priority=priority))
+    # A dispatcher that looks for work while the run is locked passes it over.
+    notify(connection, RUNS_CHANNEL)
     return str(run.id)
 
 
