@@ -18,7 +18,7 @@ from typing import Literal
 import httpx2
 import psycopg
 
-from stringx.embedded import addresses
+from stringx.embedded import addresses, demo
 from stringx.embedded.addresses import Addresses
 from stringx.embedded.child import Child, ChildFailed
 from stringx.embedded.home import Home
@@ -30,7 +30,6 @@ from stringx.settings import PREFIX, Settings
 
 DATABASE = "stringx"
 TARGET_DATABASE = "demo"
-TARGET_ROLE = "stringx_reader"
 POSTGRES_PORT = 54310
 KAFKA_PORT = 9092
 #: How long the first parse of the dbt project and all else may take.
@@ -44,7 +43,7 @@ _WITHHELD = {
     "docs": ("DATABASE_", "KAFKA_", "API_TOKEN", "RUNNER_TOKEN"),
     "consume": ("TARGET_", "API_TOKEN", "RUNNER_TOKEN"),
     "dispatch": ("API_TOKEN",),
-    "serve": ("TARGET_",),
+    "serve": ("TARGET_", "RUNNER_TOKEN"),
     "migrate": ("TARGET_", "KAFKA_", "API_TOKEN", "RUNNER_TOKEN"),
     "gates": ("TARGET_", "KAFKA_", "API_TOKEN", "RUNNER_TOKEN"),
 }
@@ -140,15 +139,11 @@ class Stack:
             self._prepare_target(server)
 
     def _prepare_target(self, server: EmbeddedPostgres) -> None:
-        from stringx.embedded import demo
-
         self.say("loading the demo's data")
         server.ensure_database(TARGET_DATABASE, SUPERUSER)
         demo.load(server.url(TARGET_DATABASE))
-        server.ensure_login(TARGET_ROLE)
-        with psycopg.connect(server.url(TARGET_DATABASE), autocommit=True) as connection:
-            connection.execute(f"grant connect on database {TARGET_DATABASE} to {TARGET_ROLE}")
-        parts = psycopg.conninfo.conninfo_to_dict(server.url(TARGET_DATABASE, TARGET_ROLE))
+        server.ensure_login(demo.READER)
+        parts = psycopg.conninfo.conninfo_to_dict(server.url(TARGET_DATABASE, demo.READER))
         for name in ("host", "port", "user", "password", "dbname"):
             self._variables[f"TARGET_{name.upper()}"] = str(parts[name])
         self._variables["INLINE_TARGETS"] = json.dumps([TARGET_DATABASE])
