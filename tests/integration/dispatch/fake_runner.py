@@ -1,0 +1,211 @@
+"""A runner without dbt, entering at the composition root: it answers at once, and each of its faults can be switched on."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from stringx.errors import RunnerBusy, RunnerUnavailable, RunnerUnreachable
+from stringx.model import (
+    DbtResult,
+    DbtStatus,
+    RefusedRun,
+    Report,
+    ReportBatch,
+    ReportStatus,
+    RunnerStatus,
+    RunRequest,
+    Submission,
+    UnreadableReport,
+)
+
+Answer = Callable[[RunRequest, str], Report | UnreadableReport]
+
+
+def report_of(request: RunRequest, boot: str, *, failures: int = 0) -> Report:
+    """A report that fits the gate, each rule with as many failures."""
+    now = datetime.now(UTC)
+    status = DbtStatus.FAIL if failures else DbtStatus.PASS
+    return Report(
+        run=request.run,
+        attempt=request.attempt,
+        boot=boot,
+        status=ReportStatus.COMPLETED,
+        gate_fingerprint=request.gate_fingerprint,
+        project_fingerprint="p" * 32,
+        started_at=now,
+        finished_at=now,
+        results=tuple(
+            DbtResult(rule=rule.name, test=f"test_{rule.name}", status=status, failures=failures, sliced=True)
+            for rule in request.gate.rules
+        ),
+    )
+
+
+class FakeRunner:
+    """Holds what it is given until `finish`, or finishes at once where `finishes` is True."""
+
+    def __init__(self, address: str = "fake:1", *, workers: int = 2, targets: tuple[str, ...] = ("demo",), finishes: bool = True) -> None:
+        self.address = address
+        self.boot = uuid.uuid4().hex
+        self.workers = workers
+        self.targets = targets
+        self.finishes = finishes
+        self.answer: Answer = report_of
+        #: raised by the next submissions before anything is taken, one each
+        self.refusals: list[RunnerUnavailable] = []
+        #: taken, but the answer to the submission is lost
+        self.loses_answers = 0
+        #: runs refused by `code`, once each
+        self.refuses: dict[str, str] = {}
+        self.down = False
+        self.submitted: list[RunRequest] = []
+        self.acknowledged: list[tuple[str, int]] = []
+        self.cancelled: list[str] = []
+        self.calls: list[str] = []
+        self._changed = threading.Condition()
+        self._running: dict[tuple[str, int], RunRequest] = {}
+        self._reports: dict[tuple[str, int], Report | UnreadableReport] = {}
+
+    # --- the port ---
+
+    def submit(self, installation: str, runs: Sequence[RunRequest]) -> Submission:
+        del installation
+        with self._changed:
+            if self.refusals:
+                raise self.refusals.pop(0)
+            if self.down:
+                raise RunnerUnreachable(f"{self.address}: connection refused")
+            accepted, refused = [], []
+            for request in runs:
+                code = self.refuses.pop(request.gate.table, None)
+                if code is None and request.gate.target not in self.targets:
+                    code = "unknown_target"
+                if code is not None:
+                    refused.append(RefusedRun(run=request.run, attempt=request.attempt, code=code, reason=f"the test says {code}"))
+                    continue
+                self.submitted.append(request)
+                self._running[(request.run, request.attempt)] = request
+                accepted.append((request.run, request.attempt))
+            if self.finishes:
+                self._finish_all()
+            self._changed.notify_all()
+            if self.loses_answers:
+                self.loses_answers -= 1
+                raise RunnerUnavailable(f"{self.address}: timed out")
+            return Submission(boot=self.boot, accepted=tuple(accepted), refused=tuple(refused))
+
+    def reports(self, installation: str, wait_seconds: float) -> ReportBatch:
+        del installation
+        with self._changed:
+            self._must_answer()
+            self._changed.wait_for(lambda: self._reports or self.down, min(wait_seconds, 0.2))
+            self._must_answer()
+            return ReportBatch(boot=self.boot, held=self._held(), reports=tuple(self._reports.values()))
+
+    def acknowledge(self, installation: str, finished: Sequence[tuple[str, int]]) -> None:
+        del installation
+        with self._changed:
+            self._must_answer()
+            for run in finished:
+                self._reports.pop(run, None)
+                self.acknowledged.append(run)
+
+    def cancel(self, installation: str, run: str) -> bool:
+        del installation
+        with self._changed:
+            self._must_answer()
+            self.cancelled.append(run)
+            for key, request in list(self._running.items()):
+                if key[0] == run:
+                    del self._running[key]
+                    report = report_of(request, self.boot)
+                    update = {"status": ReportStatus.CANCELLED, "message": "cancelled", "results": ()}
+                    self._reports[key] = report.model_copy(update=update)
+                    self._changed.notify_all()
+                    return True
+            return False
+
+    def status(self, installation: str) -> RunnerStatus:
+        del installation
+        with self._changed:
+            self._must_answer()
+            return RunnerStatus(
+                boot=self.boot,
+                version="0",
+                workers=self.workers,
+                free=max(0, self.workers - len(self._running)),
+                targets=self.targets,
+                held=self._held(),
+                fingerprints={},
+                errors={},
+            )
+
+    # --- what the tests do to it ---
+
+    def finish(self) -> None:
+        """Everything that it executes is done."""
+        with self._changed:
+            self._finish_all()
+            self._changed.notify_all()
+
+    def restart(self, *, keeps_reports: bool = True) -> None:
+        """Killed and started again: what it executed is lost."""
+        with self._changed:
+            self.boot = uuid.uuid4().hex
+            self._running.clear()
+            if not keeps_reports:
+                self._reports.clear()
+            self.down = False
+            self._changed.notify_all()
+
+    def forget(self) -> None:
+        """Loses what it executes without a restart."""
+        with self._changed:
+            self._running.clear()
+
+    def go_down(self) -> None:
+        with self._changed:
+            self.down = True
+            self._changed.notify_all()
+
+    def come_up(self) -> None:
+        with self._changed:
+            self.down = False
+
+    def executing(self) -> list[str]:
+        with self._changed:
+            return [run for run, _ in self._running]
+
+    # --- the verbs of an inline runner ---
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def join(self, timeout_seconds: float) -> bool:
+        del timeout_seconds
+        self.calls.append("join")
+        return True
+
+    def terminate(self) -> None:
+        self.calls.append("terminate")
+
+    def _finish_all(self) -> None:
+        for key, request in self._running.items():
+            self._reports[key] = self.answer(request, self.boot)
+        self._running.clear()
+
+    def _held(self) -> tuple[tuple[str, int], ...]:
+        return (*self._running, *self._reports)
+
+    def _must_answer(self) -> None:
+        if self.down:
+            raise RunnerUnreachable(f"{self.address}: connection refused")
+
+
+__all__ = ["FakeRunner", "RunnerBusy", "report_of"]
