@@ -18,10 +18,10 @@ FROM python:3.13-slim-trixie
 LABEL org.opencontainers.image.title="StringX" \
       org.opencontainers.image.description="An event-driven data-quality gate on dbt" \
       org.opencontainers.image.licenses="Apache-2.0"
-# Folders that volumes are mounted on belong to the user: a new volume takes its owner from them.
+# A volume that is mounted on STRINGX_HOME takes its owner from the folder in the image.
 RUN groupadd --gid 10001 stringx \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/stringx --shell /usr/sbin/nologin stringx \
- && install --directory --owner stringx --group stringx /var/lib/stringx /var/lib/stringx/runner
+ && install --directory --owner stringx --group stringx /var/lib/stringx
 COPY --from=build /opt/stringx /opt/stringx
 COPY dbt_project /app/dbt_project
 COPY configs /app/configs

@@ -151,8 +151,8 @@ def test_runners_can_be_scaled() -> None:
     assert "ports" not in runner
     assert "container_name" not in runner
     # A replica's reports are its own: a volume without a name.
-    assert str(DEFAULTS["home"].default) not in runner["volumes"]
-    assert "/var/lib/stringx/runner" in runner["volumes"]
+    assert "STRINGX_HOME=/var/lib/stringx " in (REPOSITORY / "Dockerfile").read_text()
+    assert "/var/lib/stringx" in runner["volumes"]
 
 
 def made_secrets(folder: Path) -> set[str]:
