@@ -11,7 +11,7 @@ from stringx import settings as settings_module
 from stringx.embedded import addresses
 from stringx.embedded.home import Home
 from stringx.embedded.kafka import choose_broker
-from stringx.embedded.ports import next_free
+from stringx.embedded.ports import HOST, next_free
 from stringx.embedded.stack import KAFKA_PORT
 from stringx.embedded.supervisor import Stage, Supervisor
 from stringx.errors import StringXError
@@ -25,14 +25,16 @@ def main() -> None:
     if not home.acquire():
         serving = addresses.read(home.folder)
         click.echo(f"a broker runs already on the data in {home.folder}", err=True)
-        if serving is not None:
-            click.echo(serving.kafka)
+        click.echo(serving.kafka if serving is not None else (home.broker / "address").read_text())
         return
     home.end_leftovers()
     supervisor = Supervisor(lambda line: click.echo(line, err=True))
     broker, kind = choose_broker(home.broker, port=next_free(KAFKA_PORT))
     try:
         supervisor.start("kafka", broker, Stage.SERVER)
+        (home.broker / "address").write_text(broker.bootstrap)
+        if broker.kind == "apache" and broker.bootstrap != f"{HOST}:{KAFKA_PORT}":
+            click.echo(f"port {KAFKA_PORT} is taken", err=True)
         click.echo(f"{kind}; Ctrl-C stops it", err=True)
         click.echo(broker.bootstrap)
         while signal.sigtimedwait(stopping, 0.5) is None:
