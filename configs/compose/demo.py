@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from urllib.parse import quote
 
-from stringx import settings
+from stringx import settings as settings_module
 from stringx.embedded import demo, replay
 
 if __name__ == "__main__":
     password = (Path(sys.argv[1]) / "password").read_text()
     demo.load(f"postgresql://postgres:{quote(password)}@{os.environ['PGHOST']}:5432/demo")
+    settings = settings_module.load()
+    # Once there is a reader of verdicts, `consume` has made the topics.
+    replay.Acknowledgements(settings, waiting=lambda: time.sleep(0.2)).close()
     triggers = replay.demo_triggers()
-    replay.publish(settings.load(), triggers)
+    replay.publish(settings, triggers)
     sys.stderr.write(f"published {len(triggers)} triggers\n")

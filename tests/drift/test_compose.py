@@ -102,6 +102,8 @@ def test_health_checks_ask_the_port_that_the_process_listens_on() -> None:
     for name, setting in ports.items():
         address = urlsplit(OURS[name]["healthcheck"]["test"][-1])
         assert address.port == DEFAULTS[setting].default, name
+    consume = OURS["consume"]
+    assert consume["environment"]["STRINGX_KAFKA_BOOTSTRAP"] == f"kafka:{consume['healthcheck']['test'][-1]}"
 
 
 def test_addresses_name_services_and_the_ports_they_listen_on() -> None:
