@@ -49,6 +49,11 @@ class KafkaRecord:
         return hashlib.sha256(self.identity.encode()).hexdigest()[:32]
 
     @property
+    def size_bytes(self) -> int:
+        """Of key and value."""
+        return len(self.key or b"") + len(self.value or b"")
+
+    @property
     def default_source(self) -> str:
         """The source of a trigger that named none."""
         return f"kafka:{_short(self.topic)}"
