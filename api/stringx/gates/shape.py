@@ -1,0 +1,184 @@
+"""The shape of a gate file, as pydantic models: what a person may write, and the JSON Schema that an editor completes it by.
+
+It is close to `model.Gate`, and made for people: a timeout with its unit, and defaults that depend on the check.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+
+from stringx.gates.checks import LIBRARY
+from stringx.model import (
+    DEFAULT_WORKSPACE,
+    Decision,
+    Dimension,
+    Engine,
+    Gate,
+    Kind,
+    Level,
+    Mode,
+    Rule,
+    Samples,
+    Scope,
+    Selection,
+    Severity,
+    Threshold,
+)
+from stringx.model.slices import ColumnType
+from stringx.model.values import RULE_NAME, TABLE_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
+
+#: What a JSON Schema is told from others by; it is no address.
+SCHEMA_ID = "urn:stringx:schema:gate.v1"
+
+_TIMEOUT = re.compile(r"([1-9][0-9]{0,5})(s|m|h)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_LONGEST_SECONDS = 86_400
+_SELECT = re.compile(r"(tag:|path:)?[^\s:+@*,]+")
+
+
+def _seconds(value: object) -> int:
+    match = _TIMEOUT.fullmatch(value) if isinstance(value, str) else None
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= _LONGEST_SECONDS:
+        raise ValueError("must be a length of time from one second to a day: 60s, 5m, 1h, or a number of seconds")
+    return seconds
+
+
+def _selector(text: str) -> str:
+    if not _SELECT.fullmatch(text):
+        raise ValueError("must be `tag:NAME`, `path:FOLDER` or the name of one test")
+    return text
+
+
+Timeout = Annotated[
+    int,
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": _LONGEST_SECONDS}, {"type": "string", "pattern": f"^{_TIMEOUT.pattern}$"}]}
+    ),
+]
+Table = Annotated[TableName, WithJsonSchema({"type": "string", "pattern": f"^{TABLE_NAME.pattern}$"})]
+Name = Annotated[RuleName, WithJsonSchema({"type": "string", "pattern": f"^{RULE_NAME.pattern}$"})]
+#: The library's names are listed, so that an editor offers them; any other is a test of the user's own dbt project.
+CheckName = Annotated[
+    RuleName, WithJsonSchema({"anyOf": [{"enum": sorted(LIBRARY)}, {"type": "string", "pattern": f"^{RULE_NAME.pattern}$"}]})
+]
+Selector = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(_selector)]
+
+
+class SliceShape(Value):
+    """The columns that a trigger's slice may name."""
+
+    columns: dict[ColumnName, ColumnType] = Field(description="Columns with their types.", min_length=1)
+
+
+class SelectionShape(Value):
+    """Tests of the dbt project itself, among those of this table."""
+
+    select: Selector = Field(description="`tag:NAME`, `path:FOLDER` or the name of one test.")
+    kind: Kind = Field(Kind.ENGINEERING, description="Whose rule it is.")
+    dimension: Dimension | SkipJsonSchema[None] = Field(None, description="What quality it measures.")
+    level: Level | SkipJsonSchema[None] = Field(None, description="What it looks at.")
+    severity: Severity | SkipJsonSchema[None] = Field(
+        None, description="What a failure means; left out, the test's own severity and thresholds hold."
+    )
+    scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
+
+
+class RuleShape(Value):
+    """A rule of this gate; it becomes a dbt test."""
+
+    name: Name = Field(description="Unique within the gate.")
+    check: CheckName = Field(description="A check of the library, or a generic test of the dbt project.")
+    column: ColumnName | SkipJsonSchema[None] = Field(None, description="The column, for a check of one column.")
+    arguments: dict[Text, Any] = Field(default_factory=dict, description="The check's arguments.")
+    kind: Kind | SkipJsonSchema[None] = Field(None, description="Whose rule it is; default: by the check.")
+    dimension: Dimension | SkipJsonSchema[None] = Field(None, description="What quality it measures; default: by the check.")
+    level: Level | SkipJsonSchema[None] = Field(None, description="What it looks at; default: by the check.")
+    severity: Severity = Field(Severity.ERROR, description="`error` closes the gate, `warn` says so and leaves it open.")
+    threshold: Threshold | SkipJsonSchema[None] = Field(None, description="How many failures are accepted.")
+    row_condition: Text | SkipJsonSchema[None] = Field(None, description="SQL; only rows for which it is true are checked.", min_length=1)
+    scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
+    description: Text = ""
+    owner: Text = ""
+
+    def rule(self) -> Rule:
+        """The rule with what its check says where it is silent; KeyError for a check that says nothing."""
+        check = LIBRARY.get(self.check)
+        return Rule(
+            name=self.name,
+            check=self.check,
+            column=self.column,
+            arguments=self.arguments,
+            kind=self.kind or (check.kind if check else Kind.ENGINEERING),
+            dimension=self.dimension or LIBRARY[self.check].dimension,
+            level=self.level or LIBRARY[self.check].level,
+            severity=self.severity,
+            threshold=self.threshold,
+            row_condition=self.row_condition,
+            scope=self.scope,
+            description=self.description,
+            owner=self.owner,
+        )
+
+
+class GateShape(Value):
+    """The gate of one table: what is checked, where, and what the outcome means."""
+
+    table: Table = Field(description="The table, in lower case; the file is called after it.")
+    description: Text = ""
+    owners: tuple[Text, ...] = Field((), description="Who answers for the table.")
+    target: ShortText = Field(description="The output of the dbt profile that the table is reached by.")
+    runner: ShortText = Field("default", description="The runner that does it, for `mode: async`.")
+    mode: Mode = Field(Mode.ASYNC, description="`async`: the runner does it. `inline`: the backend itself, at once; for small checks.")
+    engine: Engine = Field(Engine.DBT, description="How the rules are executed.")
+    timeout: Timeout = Field(300, description="How long a run may take: 60s, 5m, 1h, or seconds.")
+    priority: Annotated[StrictInt, Field(ge=-100, le=100)] = Field(0, description="Higher goes first.")
+    slice: SliceShape | SkipJsonSchema[None] = Field(
+        None, description="What a trigger's slice may name; left out, triggers are about the whole table."
+    )
+    on_error: Decision = Field(Decision.CLOSED, description="The decision when the table could not be judged.")
+    on_no_checks: Decision = Field(Decision.CLOSED, description="The decision when there is nothing to check.")
+    samples: Samples = Field(Samples(), description="How many failing rows are shown, and which of their columns are masked.")
+    reply_to: tuple[TopicName, ...] = Field((), description="Kafka topics that a trigger's `reply_to` may name.")
+    select: tuple[SelectionShape, ...] = Field((), description="The dbt project's own tests.")
+    rules: tuple[RuleShape, ...] = Field((), description="The gate's own rules.")
+
+    def gate(self, workspace: str = DEFAULT_WORKSPACE) -> Gate:
+        """The gate, once its rules' checks are known to be right."""
+        return Gate(
+            workspace=workspace,
+            table=self.table,
+            description=self.description,
+            owners=self.owners,
+            target=self.target,
+            runner=self.runner,
+            mode=self.mode,
+            engine=self.engine,
+            timeout_seconds=self.timeout,
+            priority=self.priority,
+            slice_columns=self.slice.columns if self.slice else {},
+            on_error=self.on_error,
+            on_no_checks=self.on_no_checks,
+            samples=self.samples,
+            reply_to=self.reply_to,
+            select=tuple(Selection.model_validate(one.as_json()) for one in self.select),
+            rules=tuple(one.rule() for one in self.rules),
+        )
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a gate file; `schemas/gate.v1.json` is its text."""
+    schema = _without_null_defaults(GateShape.model_json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema, "title": "Gate of StringX"}
+
+
+def _without_null_defaults(schema: Any) -> Any:
+    """A field that may be left out has no default that could be written."""
+    if isinstance(schema, dict):
+        return {name: _without_null_defaults(item) for name, item in schema.items() if not (name == "default" and item is None)}
+    return [_without_null_defaults(item) for item in schema] if isinstance(schema, list) else schema
