@@ -1,0 +1,369 @@
+"""The read models of the API and the CLI: triggers, runs, gates and dead letters as `model.answers` has them. Reads only."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, and_, exists, func, select
+
+from stringx.errors import Conflict, NotFound
+from stringx.model import (
+    RUN_ID,
+    TABLE_NAME,
+    Attempt,
+    Bytes,
+    CheckResult,
+    DeadLetter,
+    DeadLetterPage,
+    DeadLetterSummary,
+    FailingRule,
+    GateDetail,
+    GateStatus,
+    GateSummary,
+    GateVersion,
+    Outcome,
+    RunDetail,
+    RunPage,
+    RunSummary,
+    RunTrigger,
+    Timings,
+    TriggerAnswer,
+)
+from stringx.store import gates
+from stringx.store.tables import attempts, check_results, dead_letters, gate_versions, outbox, runs, triggers, verdicts
+
+#: How much of a run's id must be given for it to be looked up by its beginning.
+RUN_PREFIX = re.compile(r"[0-9a-f]{8,32}")
+
+#: Closed slices that a gate's status shows at most.
+CLOSED_SLICES = 100
+
+
+@cache
+def _newest_migration() -> str | None:
+    return ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
+
+
+def migrated(connection: Connection) -> bool:
+    """Whether the database stands at the newest migration that this program knows."""
+    return MigrationContext.configure(connection).get_current_revision() == _newest_migration()
+
+
+# --- triggers -------------------------------------------------------------------------------------------------------
+
+
+def _triggers() -> Select[Any]:
+    judged = [verdicts.c.verdict, verdicts.c.decision, verdicts.c.message, verdicts.c.counts, verdicts.c.judged_at]
+    joined = triggers.outerjoin(runs, runs.c.id == triggers.c.run_id)
+    joined = joined.outerjoin(verdicts, verdicts.c.run_id == runs.c.id).outerjoin(gate_versions, gate_versions.c.id == runs.c.version_id)
+    return select(triggers, runs.c.state.label("run_state"), gate_versions.c.number.label("gate_version"), *judged).select_from(joined)
+
+
+def trigger(connection: Connection, trigger_id: str) -> TriggerAnswer:
+    """One trigger with its run's verdict; NotFound."""
+    row = None
+    if RUN_ID.fullmatch(trigger_id):  # a trigger's id has the form of a run's; anything else might not even be storable
+        row = connection.execute(_triggers().where(triggers.c.id == trigger_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no trigger {trigger_id!r}")
+    return _trigger_answer(connection, row)
+
+
+def _trigger_answer(connection: Connection, row: Row[Any]) -> TriggerAnswer:
+    message = row.message
+    if row.state == "unmatched":
+        message = f"no gate for table {row.table_name} in workspace {row.workspace}"
+    return TriggerAnswer(
+        trigger=row.id,
+        id=row.event_id,
+        source=row.source,
+        workspace=row.workspace,
+        table=row.table_name,
+        slice=row.slice,
+        door=row.door,
+        state=row.state,
+        reply_to=row.reply_to,
+        priority=row.priority,
+        metadata=row.metadata,
+        received_at=row.received_at,
+        run=row.run_id,
+        run_state=row.run_state,
+        gate_version=row.gate_version,
+        verdict=row.verdict,
+        decision=row.decision,
+        message=message,
+        counts=row.counts,
+        failing=_failing(connection, row.run_id) if row.verdict is not None else (),
+        judged_at=row.judged_at,
+        correlation_id=row.correlation_id,
+    )
+
+
+def _failing(connection: Connection, run_id: str) -> tuple[FailingRule, ...]:
+    statement = (
+        select(check_results)
+        .where(check_results.c.run_id == run_id, check_results.c.outcome != Outcome.PASSED)
+        .order_by(check_results.c.position)
+    )
+    return tuple(
+        FailingRule(
+            name=row.name,
+            kind=row.kind,
+            severity=row.severity,
+            scope=row.scope,
+            outcome=row.outcome,
+            failures=row.failures,
+            message=row.message,
+        )
+        for row in connection.execute(statement)
+    )
+
+
+# --- runs -----------------------------------------------------------------------------------------------------------
+
+
+def _runs() -> Select[Any]:
+    of_run = triggers.c.run_id == runs.c.id
+    received_at = select(func.min(triggers.c.received_at)).where(of_run).scalar_subquery()
+    # A trigger without any acknowledgement yet counts as one that is not published: its outer join has no time either.
+    published = triggers.outerjoin(outbox, outbox.c.trigger_id == triggers.c.id)
+    unpublished = exists().select_from(published).where(of_run, outbox.c.published_at.is_(None))
+    return select(
+        runs,
+        gate_versions.c.number.label("gate_version"),
+        gate_versions.c.fingerprint.label("gate_fingerprint"),
+        verdicts.c.verdict,
+        verdicts.c.decision,
+        verdicts.c.message,
+        verdicts.c.counts,
+        verdicts.c.project_fingerprint,
+        verdicts.c.judged_at,
+        func.coalesce(received_at, runs.c.queued_at).label("received_at"),
+        and_(verdicts.c.run_id.is_not(None), ~unpublished.correlate(runs)).label("acknowledged"),
+    ).select_from(runs.join(gate_versions, gate_versions.c.id == runs.c.version_id).outerjoin(verdicts, verdicts.c.run_id == runs.c.id))
+
+
+def _run_fields(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "run": row.id,
+        "workspace": row.workspace,
+        "table": row.table_name,
+        "slice": row.slice,
+        "mode": row.mode,
+        "engine": row.engine,
+        "state": row.state,
+        "verdict": row.verdict,
+        "decision": row.decision,
+        "message": row.message,
+        "counts": row.counts,
+        "gate_version": row.gate_version,
+        "acknowledged": row.acknowledged,
+        "attempt": row.attempt,
+        "target": row.target,
+        "runner": row.runner,
+        "priority": row.priority,
+        "timings": Timings(
+            received_at=row.received_at,
+            queued_at=row.queued_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            judged_at=row.judged_at,
+        ),
+    }
+
+
+def find_run(connection: Connection, text: str) -> str:
+    """The id of the run whose id is `text`, or begins with it (at least 8 characters).
+
+    NotFound where there is none, Conflict where several begin so.
+    """
+    prefix = text.lower()
+    found: Sequence[str] = []
+    if RUN_PREFIX.fullmatch(prefix):
+        # A range, since LIKE could not use the primary key's index in most collations; 'g' follows every hexadecimal digit.
+        statement = select(runs.c.id).where(runs.c.id >= prefix, runs.c.id < prefix + "g").limit(2)
+        found = connection.execute(statement).scalars().all()
+    if not found:
+        raise NotFound(f"there is no run {text!r}: give its id, or at least the first 8 characters of it")
+    if len(found) > 1:
+        raise Conflict(f"several runs begin with {text!r}: give more characters", code="ambiguous")
+    return found[0]
+
+
+def run(connection: Connection, run_id: str) -> RunDetail:
+    """One run by its whole id, with its checks, attempts and triggers; NotFound."""
+    row = connection.execute(_runs().where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no run {run_id!r}")
+    return RunDetail(
+        **_run_fields(row),
+        checks=_checks(connection, run_id),
+        attempts=tuple(
+            Attempt.model_validate({name: value for name, value in attempt.items() if name != "run_id"})
+            for attempt in connection.execute(select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.number)).mappings()
+        ),
+        triggers=tuple(
+            RunTrigger(trigger=one.id, id=one.event_id, source=one.source, door=one.door, received_at=one.received_at)
+            for one in connection.execute(select(triggers).where(triggers.c.run_id == run_id).order_by(triggers.c.seq))
+        ),
+        gate_fingerprint=row.gate_fingerprint,
+        project_fingerprint=row.project_fingerprint,
+        correlation_id=row.correlation_id,
+        traceparent=row.traceparent,
+    )
+
+
+def _checks(connection: Connection, run_id: str) -> tuple[CheckResult, ...]:
+    statement = select(check_results).where(check_results.c.run_id == run_id).order_by(check_results.c.position)
+    return tuple(
+        CheckResult.model_validate({name: value for name, value in row.items() if name not in ("run_id", "position")})
+        for row in connection.execute(statement).mappings()
+    )
+
+
+def list_runs(
+    connection: Connection,
+    *,
+    workspace: str | None = None,
+    table: str | None = None,
+    verdict: str | None = None,
+    decision: str | None = None,
+    state: str | None = None,
+    limit: int = 50,
+    before: int | None = None,
+) -> RunPage:
+    """Runs, the newest first; `before` is the `next` of the page before."""
+    conditions: list[ColumnElement[bool]] = []
+    if workspace is not None:
+        conditions.append(runs.c.workspace == workspace)
+    if table is not None:
+        conditions.append(runs.c.table_name == table.lower())
+    if verdict is not None:
+        conditions.append(verdicts.c.verdict == verdict)
+    if decision is not None:
+        conditions.append(verdicts.c.decision == decision)
+    if state is not None:
+        conditions.append(runs.c.state == state)
+    if before is not None:
+        conditions.append(runs.c.seq < before)
+    rows = connection.execute(_runs().where(*conditions).order_by(runs.c.seq.desc()).limit(limit + 1)).all()
+    page = rows[:limit]
+    return RunPage(runs=tuple(RunSummary(**_run_fields(row)) for row in page), next=str(page[-1].seq) if len(rows) > limit else None)
+
+
+# --- gates ----------------------------------------------------------------------------------------------------------
+
+
+def _gate_fields(version: GateVersion) -> dict[str, Any]:
+    gate = version.gate
+    return {
+        "workspace": gate.workspace,
+        "table": gate.table,
+        "description": gate.description,
+        "owners": gate.owners,
+        "target": gate.target,
+        "mode": gate.mode,
+        "version": version.number,
+        "fingerprint": version.fingerprint,
+        "file": version.file,
+        "applied_at": version.applied_at,
+        "rules": len(gate.rules),
+        "selections": len(gate.select),
+    }
+
+
+def list_gates(connection: Connection, workspace: str | None = None) -> tuple[GateSummary, ...]:
+    """The gates in force, by workspace and table."""
+    versions = sorted(gates.list_current(connection, workspace), key=lambda version: (version.gate.workspace, version.gate.table))
+    return tuple(GateSummary(**_gate_fields(version)) for version in versions)
+
+
+def _current_gate(connection: Connection, workspace: str, table: str) -> GateVersion:
+    version = gates.current(connection, workspace, table.lower()) if TABLE_NAME.fullmatch(table) else None
+    if version is None:
+        raise NotFound(f"there is no gate for table {table!r} in workspace {workspace!r}")
+    return version
+
+
+def gate(connection: Connection, workspace: str, table: str) -> GateDetail:
+    """The gate in force for a table; NotFound."""
+    version = _current_gate(connection, workspace, table)
+    return GateDetail(**_gate_fields(version), gate=version.gate)
+
+
+def gate_status(connection: Connection, workspace: str, table: str) -> GateStatus:
+    """The verdict of a table's newest accepted trigger, and the slices that are still closed; NotFound without a gate."""
+    version = _current_gate(connection, workspace, table)
+    of_table = and_(triggers.c.workspace == version.gate.workspace, triggers.c.table_name == version.gate.table)
+    newest_trigger = _triggers().where(of_table, triggers.c.state == "accepted").order_by(triggers.c.seq.desc()).limit(1)
+    row = connection.execute(newest_trigger).one_or_none()
+    newest = _trigger_answer(connection, row) if row is not None else None
+    newest_of_slices = (
+        select(runs.c.id, verdicts.c.decision)
+        .join(verdicts, verdicts.c.run_id == runs.c.id)
+        .where(runs.c.workspace == version.gate.workspace, runs.c.table_name == version.gate.table)
+        .distinct(runs.c.slice_key)
+        .order_by(runs.c.slice_key, runs.c.seq.desc())
+        .subquery()
+    )
+    closed = (
+        _runs()
+        .where(runs.c.id.in_(select(newest_of_slices.c.id).where(newest_of_slices.c.decision == "closed")))
+        .order_by(runs.c.seq.desc())
+        .limit(CLOSED_SLICES)
+    )
+    return GateStatus(
+        workspace=version.gate.workspace,
+        table=version.gate.table,
+        gate_version=version.number,
+        verdict=newest.verdict if newest is not None else None,
+        decision=newest.decision if newest is not None else None,
+        trigger=newest,
+        closed=tuple(RunSummary(**_run_fields(row)) for row in connection.execute(closed)),
+    )
+
+
+# --- dead letters ---------------------------------------------------------------------------------------------------
+
+
+def _dead_letter_fields(row: RowMapping) -> dict[str, Any]:
+    same = ("id", "door", "topic", "partition", "code", "field", "reason", "event_id", "event_source", "value_bytes", "received_at")
+    return {"offset": row["record_offset"], **{name: row[name] for name in same}}
+
+
+def list_dead_letters(connection: Connection, *, limit: int = 50, before: int | None = None) -> DeadLetterPage:
+    """Dead letters, the newest first; `before` is the `next` of the page before."""
+    columns = [column for column in dead_letters.c if column.name not in ("key", "value", "headers")]
+    statement = select(*columns).order_by(dead_letters.c.id.desc()).limit(limit + 1)
+    if before is not None:
+        statement = statement.where(dead_letters.c.id < before)
+    rows = connection.execute(statement).mappings().all()
+    page = rows[:limit]
+    return DeadLetterPage(
+        dead_letters=tuple(DeadLetterSummary(**_dead_letter_fields(row)) for row in page),
+        next=str(page[-1]["id"]) if len(rows) > limit else None,
+    )
+
+
+def dead_letter(connection: Connection, letter_id: int) -> DeadLetter:
+    """One dead letter with its bytes; NotFound."""
+    row = connection.execute(select(dead_letters).where(dead_letters.c.id == letter_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"there is no dead letter {letter_id}")
+    return DeadLetter(**_dead_letter_fields(row), key=_bytes(row["key"]), value=_bytes(row["value"]), headers=row["headers"])
+
+
+def _bytes(raw: bytes | None) -> Bytes | None:
+    if raw is None:
+        return None
+    try:
+        return Bytes(text=raw.decode())
+    except UnicodeDecodeError:
+        return Bytes(base64=base64.b64encode(raw).decode())
