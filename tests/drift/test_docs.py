@@ -7,14 +7,19 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
 
 from stringx.cli import COMMANDS, stringx
-from stringx.settings import PREFIX, variables
+from stringx.gates.checks import LIBRARY
+from stringx.gates.shape import GateShape, RuleShape, SelectionShape
+from stringx.model import Acknowledgement, TriggerBody
+from stringx.settings import PREFIX, Settings, variables
+from stringx.store import database
+from stringx.web.app import create_app
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
@@ -102,3 +107,27 @@ def test_the_readme_is_a_screen_or_two_and_has_the_two_commands() -> None:
     assert len(text.splitlines()) <= 90
     assert "scripts/demo" in text
     assert "scripts/test" in text
+
+
+def test_the_page_of_gate_files_has_every_field_and_every_check() -> None:
+    page = (REPOSITORY / "docs" / "reference" / "gate-file.md").read_text()
+    fields = {name for shape in (GateShape, SelectionShape, RuleShape) for name in shape.model_fields}
+    arguments = {name for check in LIBRARY.values() for name in check.arguments}
+    assert [name for name in sorted(fields | arguments | set(LIBRARY)) if f"`{name}`" not in page] == []
+
+
+def test_the_page_of_kafka_has_every_field_of_trigger_and_acknowledgement() -> None:
+    page = (REPOSITORY / "docs" / "reference" / "kafka.md").read_text()
+    fields = {*TriggerBody.model_fields, *Acknowledgement.model_fields}
+    assert [name for name in sorted(fields) if f"`{name}`" not in page] == []
+
+
+def test_the_page_of_http_has_every_path_of_the_api(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings()
+    engine = database.connect(settings)
+    rules = create_app(settings, engine).url_map.iter_rules()
+    engine.dispose()
+    page = (REPOSITORY / "docs" / "reference" / "http.md").read_text()
+    paths = {re.sub(r"<[^>]*?(\w+)>", "{}", rule.rule) for rule in rules}
+    described = {re.sub(r"\{\w+\}", "{}", path) for path in re.findall(r"(?:GET|POST) (/[\w./{}-]+)`", page)}
+    assert paths == described
