@@ -1,0 +1,121 @@
+"""Rules → dbt tests: what a rule written in a gate looks like as the SQL file of a dbt singular test. Pure.
+
+Gate text is data. Every string of a gate gets into the file as a Jinja string literal in which all but plain letters, digits
+and a few harmless characters are escaped; a string that holds Jinja's own brackets is refused all the same, so that nobody
+can expect it to be rendered.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from stringx.errors import Invalid
+from stringx.model import Rule
+
+#: Arguments that name another table, as people write it; they reach the test as dbt's `source(…)` or `ref(…)`.
+RELATION_ARGUMENTS = frozenset({"to", "compare_model", "compare_to"})
+
+_JINJA = ("{{", "{%", "{#")
+_HARMLESS = re.compile(r"[A-Za-z0-9 _.,:;=<>()+*/@!?|&~^$-]")
+_PLAIN_COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
+_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DEEPEST = 10
+
+#: What Postgres does not take for a column's name unless it is quoted (its reserved key words).
+_RESERVED = frozenset(
+    """all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column
+    concurrently constraint create cross current_catalog current_date current_role current_schema current_time
+    current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign freeze from full
+    grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit localtime
+    localtimestamp natural not notnull null offset on only or order outer overlaps placing primary references returning right
+    select session_user similar some symmetric system_user table tablesample then to trailing true union unique user using
+    variadic verbose when where window with""".split()  # noqa: SIM905  # as a list it would be a page long
+)
+
+
+def test_name(gate_fingerprint: str, rule: Rule) -> str:
+    """The name of the dbt test made from a rule; it carries the gate version's fingerprint, so that two versions never mix."""
+    return f"stringx_{gate_fingerprint[:12]}_{rule.name}"
+
+
+def test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
+    """The text of the singular test. `relation` is the gate's table; `resolve("raw.airports")` gives "source('raw', 'airports')".
+
+    dbt is told to count: `!= 0` whatever the gate's threshold, for dbt says 0 failures of a test that it lets pass, and the
+    gate judges the raw count. All that a project's `data_tests:` block could set for every test is set here. Raises Invalid,
+    with the argument's name, for text that Jinja would render and for values that no literal can stand for.
+    """
+    config = {
+        "enabled": True,
+        "severity": rule.severity.value,
+        "warn_if": "!= 0",
+        "error_if": "!= 0",
+        "fail_calc": "count(*)",
+        "limit": None,
+        "where": rule.row_condition,
+        "store_failures": False,
+        "store_failures_as": "ephemeral",
+    }
+    arguments = [f"model=get_where_subquery({resolve(relation)})"]
+    if rule.column is not None:
+        arguments.append(f"column_name={literal(column_sql(rule.column), 'column')}")
+    for name, value in rule.arguments.items():
+        field = f"arguments.{name}"
+        if not _ARGUMENT.fullmatch(name):
+            raise Invalid("is not the name of an argument", field=field)
+        if name in RELATION_ARGUMENTS and isinstance(value, str):
+            _refuse_jinja(value, field)
+            arguments.append(f"{name}={resolve(value)}")
+        else:
+            arguments.append(f"{name}={literal(value, field)}")
+    options = ", ".join(f"{name}={literal(value, 'row_condition')}" for name, value in config.items())
+    return f"{{{{ config({options}) }}}}\n{{{{ test_{rule.check}({', '.join(arguments)}) }}}}\n"
+
+
+def column_sql(column: str) -> str:
+    """A column's name as SQL: plain lower-case names as they are, as dbt's own tests have them, all others quoted."""
+    if _PLAIN_COLUMN.fullmatch(column) and column not in _RESERVED:
+        return column
+    return '"' + column.replace('"', '""') + '"'
+
+
+def literal(value: object, field: str, *, depth: int = 0) -> str:
+    """A value of a gate as a Jinja literal. Raises Invalid, naming `field`, where there is none."""
+    if depth > _DEEPEST:
+        raise Invalid(f"is nested more than {_DEEPEST} deep", field=field)
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"({value})"  # in brackets: `-1` is an operator and a number
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Invalid("must be a finite number", field=field)
+        return f"({value!r})"
+    if isinstance(value, str):
+        _refuse_jinja(value, field)
+        return '"' + "".join(character if _HARMLESS.match(character) else _escaped(character) for character in value) + '"'
+    if isinstance(value, Mapping):
+        pairs = (
+            f"{literal(str(key), field, depth=depth + 1)}: {literal(item, f'{field}.{key}', depth=depth + 1)}"
+            for key, item in value.items()
+        )
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(literal(item, f"{field}.{place}", depth=depth + 1) for place, item in enumerate(value)) + "]"
+    raise Invalid(f"is a {type(value).__name__}, which a test's argument cannot be", field=field)
+
+
+def _refuse_jinja(text: str, field: str) -> None:
+    for mark in _JINJA:
+        if mark in text:
+            raise Invalid(f"must not hold {mark!r}: what is written in a gate is never rendered as Jinja", field=field)
+
+
+def _escaped(character: str) -> str:
+    # Jinja reads the escapes of a Python string.
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,180 @@
+"""The runner over HTTP: JSON in, JSON out, errors as `application/problem+json` (RFC 9457)."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from http import HTTPStatus
+from typing import TypeVar
+
+from flask import Flask, Response, request
+from pydantic import ValidationError
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import HTTPException, Unauthorized
+
+from stringx import logs
+from stringx.errors import Invalid, Malformed, NotFound, Refusal, RunnerBusy, Unavailable
+from stringx.model import Value
+from stringx.runner.port import AckBody, CancelBody, RunsBody
+from stringx.runner.service import Runner
+from stringx.settings import Settings
+
+log = logs.get(__name__)
+
+MAX_BODY_BYTES = 64 * 2**20
+#: A longer wait would outlive what proxies and clients bear.
+LONGEST_WAIT_SECONDS = 60.0
+_PROBES = ("livez", "readyz")
+
+_Body = TypeVar("_Body", bound=Value)
+
+
+def create_app(runner: Runner, settings: Settings) -> Flask:
+    """The WSGI application in front of a runner that was started. ConfigurationError where there is no token."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    _ask_for_token(app, settings.required("runner_token"))
+    app.register_error_handler(Exception, _answer_error)
+    _add_probes(app, runner)
+    _add_runs(app, runner)
+    _add_reports(app, runner)
+    return app
+
+
+def _add_probes(app: Flask, runner: Runner) -> None:
+    @app.get("/livez")
+    def livez() -> Response:
+        if runner.broken:
+            raise Unavailable("a pool of workers has failed; only a new process mends it")
+        return _json({"status": "alive"})
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        if not runner.ready:
+            raise Unavailable("not every target has a dbt project in charge; GET /v1/status says why")
+        return _json({"status": "ready"})
+
+
+def _add_runs(app: Flask, runner: Runner) -> None:
+    @app.post("/v1/runs")
+    def submit() -> Response:
+        body = _body(RunsBody)
+        return _value(runner.submit(body.installation, body.runs), HTTPStatus.ACCEPTED)
+
+    @app.get("/v1/runs/<run>")
+    def state(run: str) -> Response:
+        found = runner.state(_installation(), run)
+        if found is None:
+            raise NotFound(f"this runner has no run {run}")
+        return _json({"run": run, "attempt": found[0], "state": found[1]})
+
+    @app.post("/v1/runs/<run>/cancel")
+    def cancel(run: str) -> Response:
+        if not runner.cancel(_body(CancelBody).installation, run):
+            raise NotFound(f"this runner has no run {run}")
+        return _json({"run": run}, HTTPStatus.ACCEPTED)
+
+
+def _add_reports(app: Flask, runner: Runner) -> None:
+    @app.get("/v1/reports")
+    def reports() -> Response:
+        return _value(runner.reports(_installation(), _wait_seconds()))
+
+    @app.post("/v1/reports/ack")
+    def acknowledge() -> Response:
+        body = _body(AckBody)
+        runner.acknowledge(body.installation, body.finished)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    @app.get("/v1/status")
+    def status() -> Response:
+        return _value(runner.status(_installation()))
+
+
+def _ask_for_token(app: Flask, token: str) -> None:
+    expected = token.encode()
+
+    def check() -> None:
+        if request.endpoint in _PROBES:
+            return
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1", "replace"), expected):
+            raise Unauthorized(
+                "a bearer token is needed: send the header 'Authorization: Bearer <STRINGX_RUNNER_TOKEN>'",
+                www_authenticate=WWWAuthenticate("bearer", {"realm": "stringx runner"}),
+            )
+
+    app.before_request(check)
+
+
+# --- reading ---
+
+
+def _body(kind: type[_Body]) -> _Body:
+    """The request's JSON as a value; Malformed where it is no JSON, Invalid where a field is wrong."""
+    raw = request.get_data(cache=False)
+    try:
+        return kind.model_validate_json(raw)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        if fault["type"] == "json_invalid":
+            raise Malformed(fault["msg"]) from None
+        raise Invalid(fault["msg"], field=".".join(str(part) for part in fault["loc"])) from None
+
+
+def _installation() -> str:
+    installation = request.args.get("installation")
+    if installation is None:
+        raise Invalid("is missing", field="installation")
+    return installation
+
+
+def _wait_seconds() -> float:
+    text = request.args.get("wait", "0")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_WAIT_SECONDS:
+        raise Invalid(f"must be seconds from 0 to {LONGEST_WAIT_SECONDS:g}", field="wait")
+    return seconds
+
+
+# --- answering ---
+
+
+def _value(value: Value, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(value.model_dump_json(), status, content_type="application/json")
+
+
+def _json(data: dict[str, object], status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(json.dumps(data), status, content_type="application/json")
+
+
+def _answer_error(error: Exception) -> Response:
+    match error:
+        case Refusal():
+            status, code, detail = error.status, error.code, str(error)
+        case NotFound():
+            status, code, detail = HTTPStatus.NOT_FOUND, "not_found", str(error)
+        case RunnerBusy():
+            status, code, detail = HTTPStatus.TOO_MANY_REQUESTS, "busy", str(error)
+        case Unavailable():
+            status, code, detail = HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", str(error)
+        case HTTPException(code=int(number)):
+            status, code, detail = number, error.name.lower().replace(" ", "_"), error.description or error.name
+        case _:
+            status, code, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an error of StringX's own; its log says more"
+            log.error("request failed", method=request.method, path=request.path, exc_info=error)
+    title = HTTPStatus(status).phrase
+    body = {"type": f"urn:stringx:problem:{code}", "title": title, "status": int(status), "detail": detail, "code": code}
+    response = Response(json.dumps(body), status, content_type="application/problem+json")
+    if isinstance(error, HTTPException):  # `Allow` of a 405, `WWW-Authenticate` of a 401
+        for name, value in error.get_headers():
+            if name.lower() not in ("content-type", "content-length"):
+                response.headers[name] = value
+    if isinstance(error, RunnerBusy):
+        response.headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        response.headers["Connection"] = "close"  # what was not read of the body would be taken for the next request
+    return response

@@ -1,0 +1,99 @@
+"""A runner behind HTTP, as a `RunnerPort`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import httpx2
+from pydantic import ValidationError
+
+from stringx.errors import RunnerBusy, RunnerUnavailable, RunnerUnreachable
+from stringx.model import ReportBatch, RunnerStatus, RunRequest, Submission, Value
+from stringx.runner.port import AckBody, CancelBody, RunsBody
+
+CONNECT_SECONDS = 3.0
+ANSWER_SECONDS = 15.0
+
+_Answer = TypeVar("_Answer", bound=Value)
+
+
+class HttpRunner:
+    """One replica at `address` (`http://host:port`). Safe for threads; connections are kept open and reused."""
+
+    def __init__(self, address: str, token: str, *, transport: httpx2.BaseTransport | None = None) -> None:
+        self.address = address
+        self._client = httpx2.Client(
+            base_url=address,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            transport=transport,
+            trust_env=False,  # a proxy of the environment is not for the runner, nor is the token for it
+        )
+
+    def close(self) -> None:
+        """Closes its connections; a call that waits is ended with RunnerUnavailable."""
+        self._client.close()
+
+    def submit(self, installation: str, runs: Sequence[RunRequest]) -> Submission:
+        body = RunsBody(installation=installation, runs=tuple(runs))
+        return _read(self._send("POST", "/v1/runs", body=body), Submission)
+
+    def reports(self, installation: str, wait_seconds: float) -> ReportBatch:
+        response = self._send(
+            "GET",
+            "/v1/reports",
+            params={"installation": installation, "wait": f"{wait_seconds:g}"},
+            timeout=httpx2.Timeout(ANSWER_SECONDS + wait_seconds, connect=CONNECT_SECONDS),
+        )
+        return _read(response, ReportBatch)
+
+    def acknowledge(self, installation: str, finished: Sequence[tuple[str, int]]) -> None:
+        self._send("POST", "/v1/reports/ack", body=AckBody(installation=installation, finished=tuple(finished)))
+
+    def cancel(self, installation: str, run: str) -> bool:
+        response = self._send("POST", f"/v1/runs/{run}/cancel", body=CancelBody(installation=installation), missing=True)
+        return response.status_code != httpx2.codes.NOT_FOUND
+
+    def status(self, installation: str) -> RunnerStatus:
+        return _read(self._send("GET", "/v1/status", params={"installation": installation}), RunnerStatus)
+
+    def _send(self, method: str, path: str, *, body: Value | None = None, missing: bool = False, **more: Any) -> httpx2.Response:
+        """The answer, if it is one of success, or 404 where that may be. Otherwise the error that fits."""
+        if body is not None:
+            more |= {"content": body.model_dump_json(), "headers": {"Content-Type": "application/json"}}
+        try:
+            response = self._client.request(method, path, **more)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise RunnerUnreachable(f"{self.address}: {error or type(error).__name__}") from error
+        except (httpx2.HTTPError, RuntimeError) as error:  # RuntimeError: the client was closed meanwhile
+            raise RunnerUnavailable(f"{self.address}: {error or type(error).__name__}") from error
+        if response.is_success or (missing and response.status_code == httpx2.codes.NOT_FOUND):
+            return response
+        reason = f"{self.address} answers {response.status_code}: {_detail(response)}"
+        if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+            raise RunnerBusy(reason, _retry_after(response))
+        # It said no, or that it does not serve: in both cases it took nothing. A fault in between is another thing.
+        if response.is_client_error or response.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
+            raise RunnerUnreachable(reason)
+        raise RunnerUnavailable(reason)
+
+
+def _read(response: httpx2.Response, kind: type[_Answer]) -> _Answer:
+    try:
+        return kind.model_validate_json(response.content)
+    except ValidationError as error:  # not a runner, or one of another version
+        raise RunnerUnavailable(f"{response.request.url}: the answer is not a {kind.__name__}: {error.error_count()} faults") from error
+
+
+def _detail(response: httpx2.Response) -> str:
+    try:
+        body = response.json()
+    except ValueError:
+        return response.reason_phrase
+    return str(body.get("detail", response.reason_phrase)) if isinstance(body, dict) else response.reason_phrase
+
+
+def _retry_after(response: httpx2.Response) -> float:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else 1.0

@@ -1,0 +1,182 @@
+"""A crew: one generation process and its workers, as the pool sees them. It starts, tells and ends; it decides nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+
+from stringx.model import Report, ReportStatus, RunRequest
+from stringx.runner import messages
+from stringx.settings import PREFIX
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A run that the runner has taken, and for whom. Two tickets are the same only if they are one object."""
+
+    installation: str
+    request: RunRequest
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.request.run, self.request.attempt
+
+    def report(
+        self,
+        boot: str,
+        status: ReportStatus,
+        message: str | None,
+        *,
+        started_at: datetime | None = None,
+        fingerprint: str | None = None,
+        done: messages.Done | None = None,
+    ) -> Report:
+        """The report of this attempt, finished now."""
+        now = datetime.now(UTC)
+        return Report(
+            run=self.request.run,
+            attempt=self.request.attempt,
+            boot=boot,
+            status=status,
+            message=message,
+            engine=self.request.gate.engine,
+            gate_fingerprint=self.request.gate_fingerprint,
+            project_fingerprint=fingerprint,
+            started_at=min(started_at or now, now),
+            finished_at=now,
+            results=done.results if done else (),
+        )
+
+
+@dataclass
+class Task:
+    """A run that a worker executes."""
+
+    ticket: Ticket
+    started_at: datetime
+    #: on the clock of `time.monotonic`
+    deadline: float
+    stopped: bool = False
+    #: what the report of a stopped run says; None: there is no report, for the runner is closing
+    stop_status: ReportStatus | None = None
+    #: when it is killed, unless it has ended
+    kill_at: float | None = None
+
+
+@dataclass
+class Worker:
+    """A worker process, from the moment it is asked for."""
+
+    number: int
+    #: sessions that it ends before it connects
+    end_sessions: tuple[str, ...]
+    #: None until it has connected, and after we have hung up
+    connection: Connection | None = None
+    task: Task | None = None
+    runs: int = 0
+    #: it takes no further run
+    leaving: bool = False
+
+    @property
+    def idle(self) -> bool:
+        return self.connection is not None and self.task is None and not self.leaving
+
+    def hang_up(self) -> None:
+        """Lets it end: it does so when it next looks for work."""
+        self.leaving = True
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class Crew:
+    """One generation and its workers. OSError where the process cannot be started."""
+
+    def __init__(self, start: messages.Start) -> None:
+        self.start = start
+        #: None until the generation has connected, and after we have hung up
+        self.connection: Connection | None = None
+        self.workers: dict[int, Worker] = {}
+        #: of its project; None until it is ready
+        self.fingerprint: str | None = None
+        self._hung_up_at: float | None = None
+        self._process = subprocess.Popen(
+            # -P: a folder in the working directory must not stand in for a module
+            [sys.executable, "-P", "-m", "stringx.runner.generation"],
+            stdin=subprocess.PIPE,
+            stdout=2,  # what a project's macros print must not get between the lines of our own stdout
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C on the terminal is for us, who stop the workers in order; and one group to kill
+        )
+        assert self._process.stdin is not None  # noqa: S101  # it was asked for
+        with suppress(BrokenPipeError), self._process.stdin as stdin:  # it died at once: `ended` tells
+            stdin.write(start.model_dump_json().encode())
+
+    @property
+    def number(self) -> int:
+        return self.start.generation
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def session_name(self, worker: Worker) -> str:
+        return messages.session_name(self.start.session_prefix, worker.number)
+
+    def fork(self, number: int, end_sessions: tuple[str, ...]) -> None:
+        """Asks for a worker, which connects when it is there."""
+        self.workers[number] = Worker(number, end_sessions)
+        self._say(messages.Fork(worker=number, end_sessions=end_sessions))
+
+    def interrupt(self, worker: Worker) -> None:
+        """Asks a worker to stop its run; dbt then cancels its queries."""
+        self._say(messages.Signal(worker=worker.number, signal="interrupt"))
+
+    def kill(self, worker: Worker) -> None:
+        """Ends a worker at once; its sessions in the database are left to be ended."""
+        self._say(messages.Signal(worker=worker.number, signal="kill"))
+
+    def hang_up(self) -> None:
+        """Lets the generation end; it first stops what workers it still has."""
+        self._hung_up_at = self._hung_up_at or time.monotonic()
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def kill_processes(self) -> None:
+        """Kills the generation with all its workers, also when it has died and left some."""
+        with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def gone(self) -> bool:
+        """Whether a generation that was let go has ended; one that does not is killed after a while. Then its folder is removed."""
+        if not self.ended:
+            if self._hung_up_at is not None and time.monotonic() > self._hung_up_at + 2 * self.start.stop_grace_seconds:
+                self.kill_processes()
+            return False
+        for worker in self.workers.values():
+            worker.hang_up()
+        shutil.rmtree(self.start.folder, ignore_errors=True)
+        return True
+
+    def _say(self, message: messages.Message) -> None:
+        if self.connection is not None:
+            with suppress(OSError):  # it has died: its connection's end tells the pool
+                messages.send(self.connection, message)
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment without StringX's own secrets: a project's Jinja can read whatever its process can."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name.startswith(f"{PREFIX}TARGET_")}
+    return {**kept, "DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}

@@ -1,0 +1,233 @@
+"""One run in a worker: the gate's rules and selected tests → one dbt invocation → results with their samples."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg2
+from dbt_common.exceptions import DbtBaseException
+
+from stringx.errors import NotFound, Refusal
+from stringx.gates.tests import test_name, test_sql
+from stringx.model import DbtResult, DbtStatus, Gate, ReportStatus, RunRequest, Scope, Selection
+from stringx.runner import samples, sessions
+from stringx.runner.invocation import DbtFolders, Invocation, Ran, StopSignal, adapter, run_tests
+from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
+from stringx.runner.slice_sql import combined, mark, new_nonce, slice_sql
+
+MAX_MESSAGE = 10_000
+MAX_SQL = 100_000
+
+#: dbt's pointer to a file of the worker's own, which nobody can look at
+_COMPILED_AT = re.compile(r"\n\s*compiled code at [^\n]*")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One test of the run, and whose result it gives."""
+
+    node: Any
+    rule: str | None
+    select: str | None
+    sliced: bool
+
+    def result(self, status: DbtStatus, **more: Any) -> DbtResult:
+        return DbtResult(rule=self.rule, select=self.select, test=self.node.name, status=status, sliced=self.sliced, **more)
+
+
+@dataclass
+class Evaluated:
+    """What a worker has to say of a run. `status` is None where it was interrupted: why, the one who interrupted knows."""
+
+    status: ReportStatus | None
+    message: str | None = None
+    results: list[DbtResult] = field(default_factory=list)
+    #: what went wrong beside the verdict: samples that could not be fetched
+    notes: list[str] = field(default_factory=list)
+
+
+class Evaluator:
+    """Evaluates runs, one at a time, on one parsed project."""
+
+    def __init__(
+        self,
+        project: ParsedProject,
+        folders: DbtFolders,
+        opened: sessions.Sessions,
+        stop: StopSignal,
+        scrub: Callable[[str], str],
+    ) -> None:
+        self._project = project
+        self._folders = folders
+        self._sessions = opened
+        self._stop = stop
+        self._scrub = scrub
+
+    def evaluate(self, request: RunRequest) -> Evaluated:
+        """Runs the gate's tests on the slice. Blocks until they are done, or until SIGINT; raises nothing that a request can cause."""
+        deadline = time.monotonic() + request.timeout_seconds
+        self._sessions.error_texts = not request.gate.samples.mask
+        nonce = new_nonce()
+        try:
+            condition = slice_sql(request.slice, nonce)
+            table = self._project.table(request.gate.table)
+        except (NotFound, Refusal) as error:
+            return Evaluated(ReportStatus.ERRORED, message=self._text(str(error)))
+        planned, results = self._plan(request, table, condition)
+        if not planned:
+            return Evaluated(ReportStatus.COMPLETED, results=results)
+        invocation = run_tests(self._project.cut(test.node for test in planned), self._folders, self._stop)
+        if invocation.error is not None:
+            return Evaluated(ReportStatus.ERRORED, message=self._text(invocation.error), results=results)
+        evaluated = Evaluated(None if invocation.interrupted else ReportStatus.COMPLETED, results=results)
+        for test in planned:
+            result = self._result(test, invocation, request, table, nonce if condition else None)
+            if result is not None:
+                evaluated.results.append(result)
+        if not invocation.interrupted:
+            evaluated.results = [
+                self._with_sample(result, invocation, planned, request.gate, deadline, evaluated.notes) for result in evaluated.results
+            ]
+        return evaluated
+
+    # --- which tests ---
+
+    def _plan(self, request: RunRequest, table: KnownTable, condition: str) -> tuple[list[Planned], list[DbtResult]]:
+        """The tests to run, and the results of the rules that no test can be made of."""
+        planned: list[Planned] = []
+        refused: list[DbtResult] = []
+        gate = request.gate
+        for rule in gate.rules:
+            name = test_name(request.gate_fingerprint, rule)
+            sliced = rule.scope is Scope.SLICE
+            try:
+                node = own_copy(self._project.rule_test(name, test_sql(rule, gate.table, self._resolve)))
+            except (NotFound, Refusal, DbtBaseException) as error:
+                message = self._text(str(error))
+                refused.append(DbtResult(rule=rule.name, test=name, status=DbtStatus.ERROR, message=message, sliced=sliced))
+                continue
+            # A project's `data_tests:` block cannot be unset from within the test's file.
+            node.config.where = combined(condition if sliced else "", rule.row_condition)
+            node.config.limit = None
+            _store_nothing(node)
+            planned.append(Planned(node, rule.name, None, sliced))
+        for selection in gate.select:
+            planned.extend(self._selected(selection, table, condition))
+        return _with_ids_of_their_own(planned), refused
+
+    def _selected(self, selection: Selection, table: KnownTable, condition: str) -> Iterable[Planned]:
+        for test in self._project.attached_tests(table):
+            if not _chosen(selection.select, test):
+                continue
+            node = own_copy(test)
+            # A singular test is all SQL of its own: there is no place for a slice in it.
+            sliced = selection.scope is Scope.SLICE and hasattr(node, "test_metadata")
+            node.config.where = combined(condition if sliced else "", node.config.where)
+            _store_nothing(node)
+            yield Planned(node, None, selection.select, sliced)
+
+    def _resolve(self, table: str) -> str:
+        return self._project.table(table).jinja
+
+    # --- what came of them ---
+
+    def _result(self, test: Planned, invocation: Invocation, request: RunRequest, table: KnownTable, nonce: str | None) -> DbtResult | None:
+        ran = invocation.results.get(test.node.unique_id)
+        if ran is None:
+            return None if invocation.interrupted else test.result(DbtStatus.ERROR, message="dbt gave no result for this test")
+        status = _status(ran)
+        sql = None if ran.sql is None else samples.clean(ran.sql, MAX_SQL)
+        if status in (DbtStatus.PASS, DbtStatus.WARN, DbtStatus.FAIL):
+            if test.sliced and nonce is not None:
+                fault = _unsliced(invocation.statements.get(test.node.unique_id, []), nonce, table)
+                if fault:
+                    return test.result(DbtStatus.ERROR, message=fault, sql=sql, duration_seconds=ran.duration_seconds)
+            message = None if ran.message is None else self._text(ran.message)
+        else:
+            message = self._error_text(ran.message or "dbt gave no reason", request.gate)
+        return test.result(status, failures=ran.failures, message=message, sql=sql, duration_seconds=ran.duration_seconds)
+
+    def _error_text(self, text: str, gate: Gate) -> str:
+        # Database errors were cut by `Sessions` where columns are masked; dbt's texts on a result that it cannot read quote it.
+        if gate.samples.mask and not text.startswith(("Database Error", "Compilation Error")):
+            return "dbt could not evaluate this test; its text is withheld, because the gate masks columns"
+        return self._text(text)
+
+    def _text(self, text: str) -> str:
+        return samples.clean(self._scrub(_COMPILED_AT.sub("", text)), MAX_MESSAGE)
+
+    def _with_sample(
+        self, result: DbtResult, invocation: Invocation, planned: list[Planned], gate: Gate, deadline: float, notes: list[str]
+    ) -> DbtResult:
+        """The result with its first failing rows, if it has some and there is time; a sample never decides anything."""
+        if result.status not in (DbtStatus.FAIL, DbtStatus.WARN) or not result.failures or not gate.samples.rows:
+            return result
+        remaining = deadline - time.monotonic()
+        if self._stop.asked or remaining <= 0:
+            notes.append(f"{result.test}: no time was left for a sample")
+            return result
+        node = next(test.node for test in planned if (test.rule, test.select, test.node.name) == (result.rule, result.select, result.test))
+        try:
+            with sessions.cursor(adapter(), "stringx_sample") as cursor:
+                sample = samples.fetch(
+                    cursor,
+                    invocation.results[node.unique_id].sql or "",
+                    limit=gate.samples.rows,
+                    mask=gate.samples.mask,
+                    timeout_seconds=remaining,
+                )
+        except (psycopg2.Error, DbtBaseException) as error:
+            notes.append(f"{result.test}: no sample: {self._text(str(error))}")
+            return result
+        return result.model_copy(update={"columns": sample.columns, "sample": sample.rows})
+
+
+def _chosen(select: str, node: Any) -> bool:
+    kind, colon, wanted = select.partition(":")
+    if colon and kind == "tag":
+        return wanted in node.tags
+    if colon and kind == "path":
+        folder = wanted.rstrip("/")
+        return bool(node.original_file_path == folder or node.original_file_path.startswith(f"{folder}/"))
+    return bool(node.name == select)
+
+
+def _with_ids_of_their_own(planned: list[Planned]) -> list[Planned]:
+    """A test that two selections chose runs twice, for its slice or its scope may differ."""
+    seen: dict[str, int] = {}
+    for test in planned:
+        count = seen[test.node.unique_id] = seen.get(test.node.unique_id, 0) + 1
+        if count > 1:
+            test.node.unique_id = f"{test.node.unique_id}.{count}"
+    return planned
+
+
+def _store_nothing(node: Any) -> None:
+    node.config.store_failures = False
+    node.config.store_failures_as = "ephemeral"
+
+
+def _status(ran: Ran) -> DbtStatus:
+    try:
+        return DbtStatus(ran.status)
+    except ValueError:  # a status that a later dbt may have: not one that lets data pass
+        return DbtStatus.ERROR
+
+
+def _unsliced(statements: list[str], nonce: str, table: KnownTable) -> str | None:
+    """Why the slice was not, or may not have been, laid on; None where it was.
+
+    The test's own statement, the last one, must hold the slice, and so must any earlier one that reads the table.
+    """
+    if not statements:
+        return "the slice was not applied: dbt sent no statement for this test"
+    if mark(nonce) not in statements[-1]:
+        return "the slice was not applied: the test does not read its table by the `model` it is given; give the rule `scope: table`"
+    for statement in statements[:-1]:
+        if table.relation and table.relation in statement and mark(nonce) not in statement:
+            return "the slice was not applied: the test also reads the whole table in a query of its own; give the rule `scope: table`"
+    return None

@@ -1,0 +1,270 @@
+"""The generations of one target: which is in charge, which is being parsed, which are on their way out; and who connects.
+
+Not thread-safe: the pool's thread calls, under the pool's lock.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import tempfile
+import time
+from dataclasses import dataclass
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+from pathlib import Path
+
+from stringx import logs
+from stringx.runner import messages
+from stringx.runner.crew import Crew, Worker
+
+log = logs.get(__name__)
+
+#: After a generation or a worker that died of itself the next start waits; each further time twice as long.
+FIRST_RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 30.0
+#: How often a process that has no connection is looked at.
+LOOK_SECONDS = 0.1
+#: The longest path that a Unix socket takes, with some room.
+_LONGEST_SOCKET_PATH = 100
+
+
+@dataclass(frozen=True)
+class GenerationOptions:
+    """What is the same for all generations of a target."""
+
+    target: str
+    project: Path
+    profiles: Path
+    #: the target's own folder; it exists and is empty
+    work: Path
+    #: starts the application names of all sessions in the target database
+    session_prefix: str
+    #: prefixes of sessions that an earlier boot may have left there
+    left_sessions: tuple[str, ...]
+    workers: int
+    stop_grace_seconds: float
+
+
+class Generations:
+    """Starts generations and forks workers as they are needed."""
+
+    def __init__(self, options: GenerationOptions) -> None:
+        self._options = options
+        self.in_charge: Crew | None = None
+        self._next: Crew | None = None
+        self._retiring: list[Crew] = []
+        self._ending: list[Crew] = []
+        #: why the newest project is not in charge, and that project's fingerprint where it could be read
+        self.error: str | None = None
+        self.failed_fingerprint: str | None = None
+        self._stale = True  # there is none yet
+        self._end_sessions = options.left_sessions
+        self._last_number = 0
+        self._retries = 0
+        self._not_before = 0.0
+        self._key = secrets.token_bytes(32)
+        self.listener, self._socket_folder = _listen(options.work)
+
+    def close(self) -> None:
+        """Stops listening; all processes have ended."""
+        self.listener.close()
+        self._socket_folder.cleanup()
+
+    def crews(self) -> list[Crew]:
+        """All that have workers, or may have."""
+        return [crew for crew in (self.in_charge, self._next, *self._retiring) if crew is not None]
+
+    @property
+    def all_ended(self) -> bool:
+        return not self.crews() and not self._ending
+
+    @property
+    def hopeless(self) -> bool:
+        """Nothing is in charge, and nothing will be before the project or the machine changes."""
+        return self.in_charge is None and self._next is None and self.error is not None and (not self._stale or self._retries > 3)
+
+    def refresh(self) -> None:
+        """The project has changed: parse it anew."""
+        self._stale = True
+        self._not_before = 0.0
+
+    def back_off(self) -> None:
+        """Something died of itself: wait a little before the next start."""
+        self._not_before = time.monotonic() + min(FIRST_RETRY_SECONDS * 2**self._retries, LONGEST_RETRY_SECONDS)
+        self._retries += 1
+
+    def worked(self) -> None:
+        """A run was executed: what died before did not die of its start."""
+        self._retries = 0
+
+    def advance(self, now: float) -> list[tuple[Crew, Worker]]:
+        """Does what is due; gives the workers that have ended."""
+        ended = [pair for crew in self.crews() if crew.connection is None and crew.ended for pair in self._generation_ended(crew)]
+        if self._stale and self._next is None and now >= self._not_before:
+            self._stale = False
+            self._next = self._spawn()
+        if self.in_charge is not None and now >= self._not_before:
+            staying = sum(not worker.leaving for worker in self.in_charge.workers.values())
+            for _ in range(self._options.workers - staying):
+                self._last_number += 1
+                self.in_charge.fork(self._last_number, self._end_sessions)
+                self._end_sessions = ()
+        self._let_go()
+        return ended
+
+    def wind_up(self) -> list[tuple[Crew, Worker]]:
+        """Starts nothing any more, and lets go whoever is idle; gives the workers that have ended."""
+        ended = [pair for crew in self.crews() if crew.connection is None and crew.ended for pair in self._generation_ended(crew)]
+        self._stale = False
+        if self._next is not None:
+            self._next.kill_processes()
+            self._end(self._next)
+            self._next = None
+        if self.in_charge is not None:
+            self._retiring.append(self.in_charge)
+            self.in_charge = None
+        self._let_go()
+        return ended
+
+    def due(self, now: float) -> list[float]:
+        """When there is something to do without anybody having spoken."""
+        unconnected = self._ending or any(crew.connection is None for crew in self.crews())
+        return [*([now + LOOK_SECONDS] if unconnected else []), *([self._not_before] if self._not_before > now else [])]
+
+    def hear(self, crew: Crew) -> list[tuple[Crew, Worker]]:
+        """A generation has spoken; gives the workers that have ended."""
+        if crew.connection is None:
+            return []
+        try:
+            message = messages.receive(crew.connection)
+        except (EOFError, OSError):
+            return self._generation_ended(crew)
+        if isinstance(message, messages.Ready):
+            self._take_over(crew, message.fingerprint)
+        elif isinstance(message, messages.Failed):
+            self._refused(crew, message)
+        elif isinstance(message, messages.WorkerGone):
+            worker = crew.workers.get(message.worker)
+            # One that is connected may have left a report on its connection, whose end tells as well.
+            if worker is not None and worker.connection is None:
+                return [(crew, worker)]
+        return []
+
+    def forget(self, crew: Crew, worker: Worker, *, left_sessions: bool) -> None:
+        """A worker has ended; its successor ends the sessions that it left."""
+        crew.workers.pop(worker.number, None)
+        worker.hang_up()
+        self._end_sessions += worker.end_sessions  # it did not come to that
+        if left_sessions:
+            self._end_sessions += (crew.session_name(worker),)
+
+    def accept(self) -> None:
+        """A generation or a worker connects. Blocks for its greeting, which it sends at once."""
+        accepted, _ = self.listener.accept()
+        connection = Connection(accepted.detach())
+        try:
+            deliver_challenge(connection, self._key)
+            answer_challenge(connection, self._key)
+            hello = messages.receive(connection)
+        except (EOFError, OSError, AuthenticationError):
+            connection.close()
+            return
+        number = getattr(hello, "generation", None)
+        crew = next((crew for crew in self.crews() if crew.number == number), None)
+        if crew is not None and isinstance(hello, messages.GenerationHello):
+            crew.connection = connection
+        elif crew is not None and isinstance(hello, messages.WorkerHello) and hello.worker in crew.workers:
+            worker = crew.workers[hello.worker]
+            worker.connection, worker.end_sessions = connection, ()
+            if hello.note:
+                log.warning("sessions left", target=self._options.target, note=hello.note)
+        else:  # it was let go meanwhile
+            connection.close()
+
+    def kill_processes(self) -> None:
+        """Kills everything; their connections' ends are heard as of any that dies."""
+        for crew in [*self.crews(), *self._ending]:
+            crew.kill_processes()
+
+    # --- how ---
+
+    def _spawn(self) -> Crew | None:
+        self._last_number += 1
+        options = self._options
+        start = messages.Start(
+            socket=str(self.listener.getsockname()),
+            key=self._key.hex(),
+            generation=self._last_number,
+            project=options.project.absolute(),
+            profiles=options.profiles.absolute(),
+            target=options.target,
+            folder=options.work / f"generation-{self._last_number}",
+            session_prefix=f"{options.session_prefix}-g{self._last_number}",
+            stop_grace_seconds=options.stop_grace_seconds,
+        )
+        try:
+            return Crew(start)
+        except OSError as error:  # out of memory or processes
+            self.error = f"dbt's process cannot be started: {error}"
+            self._stale = True
+            self.back_off()
+            return None
+
+    def _take_over(self, crew: Crew, fingerprint: str) -> None:
+        crew.fingerprint = fingerprint
+        if self.in_charge is not None:
+            self._retiring.append(self.in_charge)
+        self.in_charge, self._next = crew, None
+        self.error = self.failed_fingerprint = None
+        self._retries = 0
+        log.info("project in charge", target=self._options.target, fingerprint=fingerprint, generation=crew.number)
+
+    def _refused(self, crew: Crew, message: messages.Failed) -> None:
+        self.error, self.failed_fingerprint = message.message, message.fingerprint
+        log.error("project refused", target=self._options.target, fingerprint=message.fingerprint, reason=message.message)
+        self._next = None
+        self._end(crew)
+
+    def _generation_ended(self, crew: Crew) -> list[tuple[Crew, Worker]]:
+        """It ended of itself, and takes its workers with it; after a while comes a new one."""
+        crew.kill_processes()
+        ended = [(crew, worker) for worker in crew.workers.values()]
+        self._end(crew)
+        if crew in self._retiring:
+            self._retiring.remove(crew)
+            return ended
+        if crew is self._next:
+            self._next = None
+            self.error = "dbt's process ended before it had parsed the project; its last words are in the runner's log"
+        else:
+            self.in_charge = None
+        log.error("generation ended", target=self._options.target, generation=crew.number)
+        self._stale = True
+        self.back_off()
+        return ended
+
+    def _let_go(self) -> None:
+        """Generations that were replaced keep only the workers that still execute."""
+        for crew in list(self._retiring):
+            for worker in crew.workers.values():
+                if worker.idle:
+                    worker.hang_up()
+            if not crew.workers:
+                self._retiring.remove(crew)
+                self._end(crew)
+        self._ending = [crew for crew in self._ending if not crew.gone()]
+
+    def _end(self, crew: Crew) -> None:
+        crew.hang_up()
+        self._ending.append(crew)
+
+
+def _listen(work: Path) -> tuple[socket.socket, tempfile.TemporaryDirectory[str]]:
+    """A Unix socket in a folder that only this user can enter, in the target's own folder where its path is short enough."""
+    inside = len(str(work.absolute())) < _LONGEST_SOCKET_PATH - len("/stringx-xxxxxxxx/s")
+    folder = tempfile.TemporaryDirectory(prefix="stringx-", dir=work.absolute() if inside else None)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(f"{folder.name}/s")
+    listener.listen(64)
+    return listener, folder

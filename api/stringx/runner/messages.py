@@ -1,0 +1,121 @@
+"""What the pool, a generation and its workers say to one another: one JSON document per message on a Unix socket."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from stringx.model import DbtResult, ReportStatus, RunRequest, Value
+
+
+class Start(Value):
+    """pool → generation, on its standard input: all that it is told. The key stays out of the environment and the arguments."""
+
+    socket: str
+    key: str = Field(repr=False)
+    generation: int
+    project: Path
+    profiles: Path
+    target: str
+    #: the generation's own folder; it makes it
+    folder: Path
+    #: starts the application name of every session in the target database
+    session_prefix: str
+    stop_grace_seconds: float
+
+
+class GenerationHello(Value):
+    kind: Literal["generation"] = "generation"
+    generation: int
+
+
+class Ready(Value):
+    """generation → pool: parsed and warm."""
+
+    kind: Literal["ready"] = "ready"
+    fingerprint: str
+
+
+class Failed(Value):
+    """generation → pool, its last word: the project cannot be run."""
+
+    kind: Literal["failed"] = "failed"
+    message: str
+    fingerprint: str | None
+
+
+class Fork(Value):
+    """pool → generation: fork a worker."""
+
+    kind: Literal["fork"] = "fork"
+    worker: int
+    #: prefixes of application names whose sessions the worker ends before it takes a run: of killed predecessors
+    end_sessions: tuple[str, ...]
+
+
+class Signal(Value):
+    """pool → generation: stop a worker. Only its parent can signal it without ever hitting a later process of the same id."""
+
+    kind: Literal["signal"] = "signal"
+    worker: int
+    signal: Literal["interrupt", "kill"]
+
+
+class WorkerHello(Value):
+    """worker → pool: it is there, and takes runs."""
+
+    kind: Literal["worker"] = "worker"
+    generation: int
+    worker: int
+    #: what went wrong when it ended its predecessors' sessions
+    note: str | None = None
+
+
+class WorkerGone(Value):
+    """generation → pool: a worker has ended."""
+
+    kind: Literal["gone"] = "gone"
+    worker: int
+    #: the exit code, or minus the signal
+    status: int
+
+
+class Work(Value):
+    """pool → worker."""
+
+    kind: Literal["work"] = "work"
+    request: RunRequest
+
+
+class Done(Value):
+    """worker → pool: what came of the run. `status` None: it was interrupted."""
+
+    kind: Literal["done"] = "done"
+    run: str
+    attempt: int
+    status: ReportStatus | None
+    message: str | None
+    results: tuple[DbtResult, ...]
+    notes: tuple[str, ...]
+
+
+Message = Annotated[GenerationHello | Ready | Failed | Fork | Signal | WorkerHello | WorkerGone | Work | Done, Field(discriminator="kind")]
+_MESSAGES: TypeAdapter[Message] = TypeAdapter(Message)
+
+
+def session_name(prefix: str, worker: int) -> str:
+    """The application name of a worker's sessions; no worker's name starts another's."""
+    return f"{prefix}:{worker}."
+
+
+def send(connection: Connection, message: Message) -> None:
+    """Blocks until the message is written; OSError where the other side is gone."""
+    connection.send_bytes(message.model_dump_json().encode())
+
+
+def receive(connection: Connection) -> Message:
+    """Blocks until a message is there; EOFError or OSError where the other side is gone."""
+    return _MESSAGES.validate_json(connection.recv_bytes())

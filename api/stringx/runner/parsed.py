@@ -1,0 +1,199 @@
+"""A parsed dbt project: its tables, the tests attached to them, rules as further tests, and the small manifest of one run.
+
+dbt runs a test from any manifest that holds it, its parents and the macros. So the project is parsed once, before the workers
+are forked, and each run gets a manifest cut to what it needs, with nodes of its own: a run changes the nodes it runs.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from dbt.artifacts.resources.base import FileHash
+from dbt.contracts.files import FilePath, ParseFileType, SourceFile
+from dbt.contracts.graph.manifest import Manifest
+from dbt.contracts.graph.nodes import GenericTestNode, SingularTestNode
+from dbt.parser.manifest import _process_functions_for_node, _process_refs, _process_sources_for_node
+from dbt.parser.search import FileBlock
+from dbt.parser.singular_test import SingularTestParser
+
+from stringx.errors import NotFound
+from stringx.gates.tests import literal
+
+#: Parsed rules that a worker keeps; a rule takes some 10 ms to parse.
+KEPT_RULES = 2000
+
+_SOURCE = re.compile(r"source\('((?:[^'\\]|\\.)*)', '((?:[^'\\]|\\.)*)'\)")
+
+
+@dataclass(frozen=True)
+class KnownTable:
+    """A source, model, seed or snapshot of the project."""
+
+    unique_id: str
+    #: as Jinja: "source(…)" or "ref(…)"
+    jinja: str
+    #: as SQL, quoted the way dbt writes it; None for an ephemeral model
+    relation: str | None
+
+
+class ParsedProject:
+    """What a generation's workers share. `config` is dbt's RuntimeConfig of the parse."""
+
+    def __init__(self, manifest: Manifest, config: Any, fingerprint: str) -> None:
+        self.manifest = manifest
+        self.config = config
+        self.fingerprint = fingerprint
+        self._tables = _tables(manifest)
+        self._tests = _tests_by_table(manifest)
+        self._parser = SingularTestParser(config, manifest, config)
+        self._rules: OrderedDict[tuple[str, str], SingularTestNode] = OrderedDict()
+
+    def table(self, name: str) -> KnownTable:
+        """The table of that name; NotFound where the project has none, or several."""
+        found = self._tables.get(name.lower(), [])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise NotFound(f"the dbt project has several tables {name}: {', '.join(table.unique_id for table in found)}")
+        raise NotFound(f"the dbt project has no source, model, seed or snapshot {name}: declare it there")
+
+    def attached_tests(self, table: KnownTable) -> list[Any]:
+        """The project's own tests of a table: generic ones attached to it, singular ones that read it."""
+        return self._tests.get(table.unique_id, [])
+
+    def rule_test(self, name: str, sql: str) -> Any:
+        """A rule's test as a node, parsed by dbt's own parser. Raises dbt's exceptions where it cannot be."""
+        key = (name, sql)
+        if key in self._rules:
+            self._rules.move_to_end(key)
+            return self._rules[key]
+        path = FilePath(
+            searched_path=self.config.test_paths[0] if self.config.test_paths else "tests",
+            relative_path=f"stringx/{name}.sql",
+            modification_time=0.0,
+            project_root=self.config.project_root,
+        )
+        source = SourceFile(
+            path=path,
+            checksum=FileHash.from_contents(sql),
+            project_name=self.config.project_name,
+            parse_file_type=ParseFileType.SingularTest,
+            contents=sql,
+        )
+        try:
+            node = self._parser.parse_node(FileBlock(source))
+        finally:  # the parser adds what it parsed, and would refuse to parse the same name twice
+            for unique_id in source.nodes:
+                self.manifest.nodes.pop(unique_id, None)
+                self.manifest.disabled.pop(unique_id, None)
+        _process_sources_for_node(self.manifest, self.config.project_name, node)
+        _process_refs(self.manifest, self.config.project_name, node, self.config.dependencies)
+        _process_functions_for_node(self.manifest, self.config.project_name, node)
+        if not node.config.enabled:
+            raise NotFound(f"{name} needs something that the dbt project does not have, or has disabled")
+        self._rules[key] = node
+        while len(self._rules) > KEPT_RULES:
+            self._rules.popitem(last=False)
+        return node
+
+    def cut(self, tests: Iterable[Any]) -> Manifest:
+        """A manifest with these tests alone, their parents, and all macros; no hooks. The tests are taken as they are."""
+        full = self.manifest
+        nodes = {test.unique_id: test for test in tests}
+        sources: dict[str, Any] = {}
+        functions: dict[str, Any] = {}
+        waiting = [parent for test in nodes.values() for parent in test.depends_on.nodes]
+        while waiting:
+            unique_id = waiting.pop()
+            if unique_id in nodes or unique_id in sources or unique_id in functions:
+                continue
+            if unique_id in full.sources:
+                sources[unique_id] = full.sources[unique_id]
+            elif unique_id in full.functions:
+                functions[unique_id] = full.functions[unique_id]
+            else:
+                parent = own_copy(full.nodes[unique_id])
+                if parent.is_ephemeral_model:
+                    waiting.extend(parent.depends_on.nodes)
+                else:  # what it was made from does not matter to a test of it
+                    parent.depends_on.nodes = []
+                nodes[unique_id] = parent
+        return Manifest(
+            nodes=nodes,
+            sources=sources,
+            functions=functions,
+            macros=full.macros,
+            metadata=full.metadata,
+            flat_graph=full.flat_graph,
+            selectors=full.selectors,
+            groups=full.groups,
+            disabled=full.disabled,
+        )
+
+
+def own_copy(node: Any) -> Any:
+    """A node that a run may change. Not `deepcopy`: what a run does not write to stays shared."""
+    fresh = copy.copy(node)
+    fresh.config = copy.copy(node.config)
+    fresh.depends_on = copy.deepcopy(node.depends_on)
+    fresh.extra_ctes = []
+    fresh.extra_ctes_injected = False
+    fresh.compiled = False
+    fresh.compiled_code = None
+    fresh._event_status = {}  # noqa: SLF001  # dbt writes to it in every run
+    return fresh
+
+
+def _tables(manifest: Manifest) -> dict[str, list[KnownTable]]:
+    """Tables by `schema.name` and `database.schema.name`, in lower case."""
+    tables: dict[str, list[KnownTable]] = {}
+
+    def add(database: str | None, schema: str, name: str, table: KnownTable) -> None:
+        for key in (f"{schema}.{name}", f"{database}.{schema}.{name}"):
+            tables.setdefault(key.lower(), []).append(table)
+
+    for source in manifest.sources.values():
+        jinja = f"source({literal(source.source_name, 'source')}, {literal(source.name, 'source')})"
+        known = KnownTable(source.unique_id, jinja, source.relation_name)
+        add(source.database, source.schema, source.identifier, known)
+    for node in manifest.nodes.values():
+        if node.resource_type in ("model", "seed", "snapshot"):
+            version = getattr(node, "version", None)
+            given = "" if version is None else f", version={literal(version, 'ref')}"
+            jinja = f"ref({literal(node.package_name, 'ref')}, {literal(node.name, 'ref')}{given})"
+            add(node.database, node.schema, node.alias, KnownTable(node.unique_id, jinja, node.relation_name))
+    return tables
+
+
+def _tests_by_table(manifest: Manifest) -> dict[str, list[Any]]:
+    tests: dict[str, list[Any]] = {}
+    for node in manifest.nodes.values():
+        if isinstance(node, GenericTestNode):
+            attached = node.attached_node or _tested_source(manifest, node)
+            tables = [attached] if attached else []
+        elif isinstance(node, SingularTestNode):
+            tables = list(node.depends_on.nodes)
+        else:
+            continue
+        for table in tables:
+            tests.setdefault(table, []).append(node)
+    return tests
+
+
+def _tested_source(manifest: Manifest, node: GenericTestNode) -> str | None:
+    """The source that a generic test is attached to. dbt records it nowhere but in the test's `model` argument."""
+    model = str(node.test_metadata.kwargs.get("model", "")) if node.test_metadata else ""
+    match = _SOURCE.search(model)
+    if match is None:
+        return None
+    source_name, table_name = match.groups()
+    for unique_id in node.depends_on.nodes:
+        source = manifest.sources.get(unique_id)
+        if source is not None and (source.source_name, source.name) == (source_name, table_name):
+            return str(unique_id)
+    return None

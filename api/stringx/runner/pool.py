@@ -1,0 +1,325 @@
+"""The pool of one target: gives each worker one run at a time, and stops a run that takes too long or is no longer wanted.
+
+One thread supervises; it alone starts, forks and stops. What others call takes the lock, changes what is wanted, and wakes it.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, wait
+from typing import Protocol
+
+from stringx import logs
+from stringx.model import Report, ReportStatus
+from stringx.runner import messages
+from stringx.runner.crew import Crew, Task, Ticket, Worker
+from stringx.runner.generations import GenerationOptions, Generations
+
+log = logs.get(__name__)
+
+
+class Receiver(Protocol):
+    """Whom the pool tells; called by its thread, without its lock."""
+
+    def finished(self, ticket: Ticket, report: Report) -> None: ...
+
+    def lost(self, ticket: Ticket, reason: str) -> None:
+        """There will be no report: the attempt is over."""
+
+
+@dataclass(frozen=True)
+class PoolOptions:
+    """What a pool is told, beside what its generations are."""
+
+    boot: str
+    worker_max_runs: int
+
+
+class Pool:
+    """The workers of one target."""
+
+    def __init__(self, options: PoolOptions, generations: GenerationOptions, receiver: Receiver) -> None:
+        self.workers = generations.workers
+        self._options = options
+        self._target = generations.target
+        self._stop_grace_seconds = generations.stop_grace_seconds
+        self._receiver = receiver
+        self._lock = threading.RLock()
+        self._generations = Generations(generations)
+        self._queue: deque[Ticket] = deque()
+        self._told: list[Callable[[], None]] = []
+        self._closing = False
+        #: when, after `close`, what still executes is stopped
+        self._stop_at: float | None = None
+        self._broken = False
+        self._woken, self._wake = socket.socketpair()
+        self._woken.setblocking(False)
+        self._wake.setblocking(False)
+        self._thread = threading.Thread(target=self._run, name=f"pool {self._target}", daemon=True)
+
+    # --- lifecycle, called from anywhere ---
+
+    def start(self) -> None:
+        """Begins to parse the project; does not wait for it."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Takes nothing more and hands back what is queued; what executes may end within the grace, and is then stopped."""
+        with self._lock:
+            self._closing = True
+            self._stop_at = time.monotonic() + self._stop_grace_seconds
+        self._wake_up()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Waits for the end of all processes; False where they still run after that time."""
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def terminate(self) -> None:
+        """Kills all processes, with what they execute."""
+        with self._lock:
+            self._closing = True
+            self._generations.kill_processes()
+        self._wake_up()
+
+    # --- use, called from anywhere ---
+
+    def submit(self, ticket: Ticket) -> None:
+        with self._lock:
+            self._queue.append(ticket)
+        self._wake_up()
+
+    def stop(self, ticket: Ticket) -> None:
+        """Stops a run, wherever it is; its report says `cancelled`. Nothing where it has ended."""
+        with self._lock:
+            if ticket in self._queue:
+                self._queue.remove(ticket)
+                self._finish(ticket, ticket.report(self._options.boot, ReportStatus.CANCELLED, "cancelled before it began"))
+            for crew, worker, task in self._tasks():
+                if task.ticket is ticket and not task.stopped:
+                    self._stop(crew, worker, task, ReportStatus.CANCELLED)
+        self._wake_up()
+
+    def refresh(self) -> None:
+        """The project has changed on disk: parse it anew, beside the generation in charge."""
+        with self._lock:
+            self._generations.refresh()
+        self._wake_up()
+
+    @property
+    def broken(self) -> bool:
+        """The supervising thread failed: nothing will be executed any more."""
+        return self._broken
+
+    @property
+    def ready(self) -> bool:
+        """A project is in charge."""
+        return self._generations.in_charge is not None
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the project in charge."""
+        with self._lock:
+            crew = self._generations.in_charge
+            return crew.fingerprint if crew else None
+
+    @property
+    def error(self) -> str | None:
+        """Why the newest project is not in charge."""
+        return self._generations.error
+
+    @property
+    def free(self) -> int:
+        """Runs that would begin at once. Without a project that parses, all: each is answered with dbt's message."""
+        with self._lock:
+            if self._closing or self._broken or not (self.ready or self._generations.hopeless):
+                return 0
+            return max(0, self.workers - sum(1 for _ in self._tasks()) - len(self._queue))
+
+    def executing(self, ticket: Ticket) -> bool:
+        with self._lock:
+            return any(task.ticket is ticket for _, _, task in self._tasks())
+
+    # --- the supervising thread ---
+
+    def _run(self) -> None:
+        try:
+            self._supervise()
+            self._generations.close()
+        except BaseException:
+            # Nobody else would end these processes, or tell that their runs are lost.
+            with self._lock:
+                self._broken = True
+                self._generations.kill_processes()
+                lost = [*self._queue, *(task.ticket for _, _, task in self._tasks())]
+            for ticket in lost:
+                self._receiver.lost(ticket, "the runner's pool failed")
+            raise
+
+    def _supervise(self) -> None:
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                self._advance(now)
+                done = self._closing and self._generations.all_ended
+                speakers, timeout = self._speakers(), self._until(now)
+            self._tell()
+            if done:
+                return
+            for speaker in wait(speakers, timeout):
+                with self._lock:
+                    self._hear(speaker)
+
+    def _advance(self, now: float) -> None:
+        """Does all that is due."""
+        if self._closing:
+            while self._queue:
+                self._lose(self._queue.popleft(), "the runner is closing")
+        for crew, worker in self._generations.wind_up() if self._closing else self._generations.advance(now):
+            self._worker_ended(crew, worker)
+        for crew, worker, task in self._tasks():
+            if task.kill_at is not None and now >= task.kill_at:
+                task.kill_at = None
+                crew.kill(worker)
+            elif not task.stopped and now >= task.deadline:
+                self._stop(crew, worker, task, ReportStatus.TIMED_OUT)
+            elif not task.stopped and self._stop_at is not None and now >= self._stop_at:
+                self._stop(crew, worker, task, None)
+        self._assign(now)
+
+    def _assign(self, now: float) -> None:
+        generations = self._generations
+        while self._queue and generations.hopeless:
+            ticket = self._queue.popleft()
+            report = ticket.report(self._options.boot, ReportStatus.ERRORED, generations.error, fingerprint=generations.failed_fingerprint)
+            self._finish(ticket, report)
+        for worker in generations.in_charge.workers.values() if generations.in_charge else ():
+            if self._queue and worker.idle and worker.connection is not None:
+                ticket = self._queue[0]
+                try:
+                    messages.send(worker.connection, messages.Work(request=ticket.request))
+                except OSError:  # it has died: its connection's end is heard next
+                    worker.leaving = True
+                    continue
+                self._queue.popleft()
+                worker.task = Task(ticket, datetime.now(UTC), now + ticket.request.timeout_seconds)
+
+    def _stop(self, crew: Crew, worker: Worker, task: Task, status: ReportStatus | None) -> None:
+        """Interrupts a worker's run. It takes no other: a signal that comes late must not hit one."""
+        task.stopped = worker.leaving = True
+        task.stop_status = status
+        task.kill_at = time.monotonic() + self._stop_grace_seconds
+        crew.interrupt(worker)
+
+    def _hear(self, speaker: object) -> None:
+        if speaker is self._woken:
+            with suppress(BlockingIOError):
+                while self._woken.recv(4096):
+                    pass
+        elif speaker is self._generations.listener:
+            self._generations.accept()
+        for crew in self._generations.crews():
+            if speaker is crew.connection:
+                for _, worker in self._generations.hear(crew):
+                    self._worker_ended(crew, worker)
+                return
+            for worker in crew.workers.values():
+                if speaker is worker.connection:
+                    self._hear_worker(crew, worker, worker.connection)
+                    return
+
+    def _hear_worker(self, crew: Crew, worker: Worker, connection: Connection) -> None:
+        try:
+            message = messages.receive(connection)
+        except (EOFError, OSError):
+            self._worker_ended(crew, worker)
+            return
+        task = worker.task
+        if not isinstance(message, messages.Done) or task is None:
+            raise TypeError(f"a worker said {message.kind} without a run")
+        worker.task = None
+        worker.runs += 1
+        self._generations.worked()
+        status = message.status or task.stop_status
+        if status is None:
+            self._lose(task.ticket, "the runner is closing")
+        else:
+            text = message.message or (_why(status, task) if message.status is None else None)
+            report = task.ticket.report(
+                self._options.boot, status, text, started_at=task.started_at, fingerprint=crew.fingerprint, done=message
+            )
+            self._finish(task.ticket, report)
+        for note in message.notes:
+            log.warning("beside a run", run=message.run, attempt=message.attempt, note=note)
+        if worker.leaving or worker.runs >= self._options.worker_max_runs:
+            worker.hang_up()
+
+    def _worker_ended(self, crew: Crew, worker: Worker) -> None:
+        task, expected = worker.task, worker.leaving
+        self._generations.forget(crew, worker, left_sessions=task is not None)
+        if task is None:
+            if not expected:
+                self._generations.back_off()
+        elif task.stop_status is not None:
+            text = f"{_why(task.stop_status, task)}; it did not end when it was asked to, and was killed"
+            report = task.ticket.report(
+                self._options.boot, task.stop_status, text, started_at=task.started_at, fingerprint=crew.fingerprint
+            )
+            self._finish(task.ticket, report)
+        else:
+            self._lose(task.ticket, "the runner is closing" if task.stopped else "its worker died")
+        if not expected:
+            log.error("worker died", target=self._target, worker=worker.number, run=task.ticket.request.run if task else None)
+
+    # --- small parts ---
+
+    def _tasks(self) -> Iterator[tuple[Crew, Worker, Task]]:
+        for crew in self._generations.crews():
+            for worker in crew.workers.values():
+                if worker.task is not None:
+                    yield crew, worker, worker.task
+
+    def _speakers(self) -> list[Connection | socket.socket]:
+        crews = self._generations.crews()
+        connections = [crew.connection for crew in crews] + [worker.connection for crew in crews for worker in crew.workers.values()]
+        return [self._woken, self._generations.listener, *(connection for connection in connections if connection is not None)]
+
+    def _until(self, now: float) -> float | None:
+        """Seconds until something is due; None: only when somebody speaks."""
+        due = self._generations.due(now)
+        for _, _, task in self._tasks():
+            if task.kill_at is not None:
+                due.append(task.kill_at)
+            elif not task.stopped:
+                due.append(min(task.deadline, self._stop_at or task.deadline))
+        return max(0.0, min(due) - now) if due else None
+
+    def _finish(self, ticket: Ticket, report: Report) -> None:
+        self._told.append(lambda: self._receiver.finished(ticket, report))
+
+    def _lose(self, ticket: Ticket, reason: str) -> None:
+        self._told.append(lambda: self._receiver.lost(ticket, reason))
+
+    def _tell(self) -> None:
+        """Calls the receiver, without the lock: it has one of its own, and calls us under it."""
+        with self._lock:
+            told, self._told = self._told, []
+        for tell in told:
+            tell()
+
+    def _wake_up(self) -> None:
+        with suppress(BlockingIOError):  # it is awake already
+            self._wake.send(b"x")
+
+
+def _why(status: ReportStatus, task: Task) -> str:
+    if status is ReportStatus.TIMED_OUT:
+        return f"stopped at its time limit of {task.ticket.request.timeout_seconds:g} s"
+    return "cancelled"

@@ -1,0 +1,111 @@
+"""Finished reports, on disk until they are acknowledged: one file per installation, run and attempt, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from stringx.errors import Invalid
+from stringx.model import Report, UnreadableReport
+
+#: Names that may be a folder.
+INSTALLATION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+_NAME = re.compile(r"([0-9a-f]{32})\.([0-9]{1,9})\.json")
+_UNFINISHED = ".unfinished"
+
+
+class ReportShelf:
+    """Reports by installation. Safe for threads; one process per folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Finds what an earlier process has left. OSError where the folder cannot be used."""
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._kept: dict[str, dict[tuple[str, int], Path]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        for installation, key, path in _found(folder):
+            self._kept.setdefault(installation, {})[key] = path
+
+    def put(self, installation: str, report: Report) -> None:
+        """Returns when the report is safe on disk. OSError where the disk does not take it."""
+        folder = self._folder / installation
+        if not folder.is_dir():
+            folder.mkdir(exist_ok=True)
+            _sync(self._folder)
+        path = folder / f"{report.run}.{report.attempt}.json"
+        unfinished = path.with_suffix(_UNFINISHED)
+        with unfinished.open("wb") as file:
+            file.write(report.model_dump_json().encode())
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        _sync(folder)
+        with self._lock:
+            self._kept.setdefault(installation, {})[report.run, report.attempt] = path
+
+    def keys(self, installation: str) -> list[tuple[str, int]]:
+        """Run and attempt of each, the oldest first."""
+        with self._lock:
+            return list(self._kept.get(installation, ()))
+
+    def read(self, installation: str, *, reports: int, characters: int) -> list[Report | UnreadableReport]:
+        """The oldest: at most `reports`, and not many more than `characters` of JSON; at least one where there is one."""
+        with self._lock:
+            paths = list(self._kept.get(installation, {}).items())
+        found: list[Report | UnreadableReport] = []
+        size = 0
+        for key, path in paths[:reports]:
+            try:
+                raw = path.read_bytes()
+            except FileNotFoundError:  # acknowledged meanwhile
+                continue
+            size += len(raw)
+            if found and size > characters:
+                break
+            found.append(_parsed(key, raw))
+        return found
+
+    def forget(self, installation: str, run: str, attempt: int) -> None:
+        """Nothing where there is no such report."""
+        with self._lock:
+            path = self._kept.get(installation, {}).pop((run, attempt), None)
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+
+def checked(installation: str) -> str:
+    """`installation`, or Invalid where it could not be a folder's name."""
+    if not INSTALLATION.fullmatch(installation):
+        raise Invalid("must be 1 to 64 letters, digits, '-' and '_'", field="installation")
+    return installation
+
+
+def _found(folder: Path) -> Iterator[tuple[str, tuple[str, int], Path]]:
+    paths = [path for path in folder.glob("*/*") if path.is_file()]
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns):
+        if path.suffix == _UNFINISHED:  # killed while it was written: that attempt is lost
+            path.unlink()
+        elif match := _NAME.fullmatch(path.name):
+            yield path.parent.name, (match[1], int(match[2])), path
+
+
+def _parsed(key: tuple[str, int], raw: bytes) -> Report | UnreadableReport:
+    try:
+        return Report.model_validate_json(raw)
+    except ValidationError as error:  # of another version, or a damaged disk
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
+        return UnreadableReport(run=key[0], attempt=key[1], raw=raw.decode(errors="replace"), error=faults)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,85 @@
+"""The worker's sessions in the target database: they can only read, carry the worker's name, and can be ended by that name.
+
+Every session of a worker, dbt's own included, is opened by `psycopg2.connect`; so that is where this takes hold. PGOPTIONS
+would not do: it is lost where a profile sets `search_path`, and a profile's `application_name` wins over PGAPPNAME.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+import psycopg2.errorcodes
+import psycopg2.extensions
+
+#: Classes of SQLSTATE whose texts tell of statements, privileges and the server, never of a row's values.
+_WITHOUT_VALUES = ("08", "25", "28", "3D", "3F", "42", "53", "55", "57", "58")
+
+_connect = psycopg2.connect
+
+
+class Sessions:
+    """How this process opens sessions. One per process; `install` before the first connection."""
+
+    def __init__(self, application_name: str) -> None:
+        self.application_name = application_name
+        #: whether texts of database errors may quote values; a run whose gate masks columns switches it off
+        self.error_texts = True
+
+    def install(self) -> None:
+        psycopg2.connect = self._open
+
+    def _open(self, *arguments: Any, **keywords: Any) -> Any:
+        own = keywords.get("options") or os.environ.get("PGOPTIONS", "")
+        keywords["options"] = f"{own} -c default_transaction_read_only=on".strip()
+        keywords["application_name"] = self.application_name
+        keywords["cursor_factory"] = self._cursor_class()
+        return _connect(*arguments, **keywords)
+
+    def _cursor_class(self) -> type[Any]:
+        sessions = self
+
+        class Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]  # psycopg2 has no types
+            """Withholds the text of an error that may quote a masked value, before dbt or a log can see it."""
+
+            def execute(self, query: Any, variables: Any = None) -> Any:
+                try:
+                    return super().execute(query, variables)
+                except psycopg2.Error as error:
+                    code = error.pgcode or ""
+                    if sessions.error_texts or not code or code.startswith(_WITHOUT_VALUES):
+                        raise
+                    text = f"{_name(code)} (SQLSTATE {code}); the database's text is withheld, because the gate masks columns"
+                    raise type(error)(text) from None
+
+        return Cursor
+
+
+def _name(code: str) -> str:
+    try:
+        return str(psycopg2.errorcodes.lookup(code)).lower().replace("_", " ")
+    except KeyError:
+        return "database error"
+
+
+@contextmanager
+def cursor(adapter: Any, name: str) -> Iterator[Any]:
+    """A psycopg2 cursor on a session of its own, opened by dbt's adapter (its profile, role and search path), closed at the end."""
+    with adapter.connection_named(name):
+        handle = adapter.connections.get_thread_connection().handle
+        with handle.cursor() as opened:
+            yield opened
+
+
+def end_sessions(adapter: Any, prefixes: list[str]) -> int:
+    """Ends this role's sessions whose application name starts with one of `prefixes`; how many. Blocks until the server answers."""
+    with cursor(adapter, "stringx_end_sessions") as opened:
+        opened.execute(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+            " where usename = session_user and pid <> pg_backend_pid() and application_name ^@ any (%s)",
+            [prefixes],
+        )
+        return int(opened.fetchone()[0])

@@ -1,0 +1,65 @@
+"""A slice as the SQL that dbt's `where` takes: columns quoted, values as quoted text, each region marked by a nonce. Pure."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+from stringx.errors import Invalid
+from stringx.model import Predicate, Scalar, Slice
+
+
+def new_nonce() -> str:
+    """128 random bits: no text of a project or a table can hold it by chance or on purpose."""
+    return secrets.token_hex(16)
+
+
+def mark(nonce: str) -> str:
+    """What every statement of a sliced test must hold."""
+    return f"/*{nonce}:"
+
+
+def slice_sql(slice_: Slice, nonce: str) -> str:
+    """The condition, without a bracket round it; empty for the whole table."""
+    places = _places()
+    return " and ".join(part for predicate in slice_ for part in _parts(predicate, nonce, places))
+
+
+def combined(slice_condition: str, own: str | None) -> str | None:
+    """The slice and the test's own `where`. The line breaks let the latter end in a `--` comment, as dbt alone does not."""
+    if not slice_condition:
+        return own
+    return f"({slice_condition}) and (\n{own}\n)" if own else slice_condition
+
+
+def _places() -> Iterator[int]:
+    place = 0
+    while True:
+        yield place
+        place += 1
+
+
+def _parts(predicate: Predicate, nonce: str, places: Iterator[int]) -> Iterator[str]:
+    column = '"' + predicate.column.replace('"', '""') + '"'
+
+    def value(scalar: Scalar) -> str:
+        return f"{mark(nonce)}{next(places)}*/{quoted(scalar)}/*{nonce}*/"
+
+    if predicate.equals is not None:
+        yield f"{column} = {value(predicate.equals)}"
+    if predicate.one_of is not None:
+        yield f"{column} in ({', '.join(value(scalar) for scalar in predicate.one_of)})"
+    if predicate.start is not None:
+        yield f"{column} >= {value(predicate.start)}"
+    if predicate.stop is not None:
+        yield f"{column} < {value(predicate.stop)}"
+
+
+def quoted(scalar: Scalar) -> str:
+    """Text in quotes, numbers too: Postgres reads it as the type of the column it is compared with."""
+    text = str(scalar)
+    if "\x00" in text:
+        raise Invalid("a value must not contain NUL characters", field="slice")
+    doubled = text.replace("'", "''")
+    # Unlike a plain literal, E'…' means the same whatever `standard_conforming_strings` says.
+    return " E'" + doubled.replace("\\", "\\\\") + "'" if "\\" in text else f"'{doubled}'"

@@ -1,0 +1,128 @@
+"""A worker: a forked process that takes one run at a time and has dbt execute it. And the parsed project that it is forked from.
+
+This module and what it alone imports are the only ones that import dbt.
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import signal
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Connection
+
+import psycopg2
+from dbt_common.exceptions import DbtBaseException
+
+from stringx.model import ReportStatus
+from stringx.runner import invocation, messages, sessions
+from stringx.runner.evaluation import Evaluated, Evaluator
+from stringx.runner.invocation import DbtFolders, StopSignal
+from stringx.runner.parsed import ParsedProject, own_copy
+from stringx.runner.project_copy import copy_project, project_fingerprint
+
+_SECRET_NAMES = ("PASSWORD", "PASSWD", "TOKEN", "SECRET", "PRIVATE_KEY")
+_SHORTEST_SECRET = 4
+
+
+class CannotParse(Exception):
+    """The project cannot be copied or does not parse; the message is dbt's own."""
+
+    def __init__(self, message: str, fingerprint: str | None) -> None:
+        super().__init__(message)
+        self.fingerprint = fingerprint
+
+
+class WarmProject:
+    """A private copy of the project, parsed, with one test run: everything that workers share by being forked from here."""
+
+    def __init__(self, start: messages.Start, environment: Mapping[str, str]) -> None:
+        """Blocks for the time of a full parse. Raises CannotParse."""
+        self._start = start
+        self._secrets = [
+            value
+            for name, value in environment.items()
+            if len(value) >= _SHORTEST_SECRET and any(word in name.upper() for word in _SECRET_NAMES)
+        ]
+        self._sessions = sessions.Sessions(f"{start.session_prefix}:parse")
+        self._sessions.install()
+        fingerprint = None
+        try:
+            copy_project(start.project, start.profiles, start.folder)
+            fingerprint = project_fingerprint(start.folder / "project")
+            self._folders = DbtFolders(start.folder / "project", start.folder / "profiles", start.target, start.folder / "parse")
+            manifest = invocation.parse(self._folders)
+        except (OSError, shutil.Error, invocation.ParseFailed) as error:
+            raise CannotParse(self.scrub(str(error)), fingerprint) from error
+        self.project = ParsedProject(manifest, invocation.adapter().config, fingerprint)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Runs one test, whatever comes of it: the imports and caches that it leaves are shared by all workers."""
+        node = own_copy(self.project.rule_test("stringx_warm_up", "{{ config(enabled=true) }} select 1 where false"))
+        invocation.run_tests(self.project.cut([node]), self._folders, StopSignal())
+        gc.collect()
+        gc.freeze()
+
+    def scrub(self, text: str) -> str:
+        """`text` without the passwords that this process knows from its environment."""
+        for secret in self._secrets:
+            text = text.replace(secret, "*****")
+        return text
+
+    def work(self, fork: messages.Fork) -> None:
+        """Runs a worker in this (forked) process until the pool hangs up."""
+        stop = StopSignal()
+        stop.install()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is the pool that stops a worker
+        self._sessions.application_name = messages.session_name(self._start.session_prefix, fork.worker)
+        folders = replace(self._folders, scratch=self._start.folder / f"worker-{fork.worker}")
+        note = self._end_sessions(fork.end_sessions)
+        hello = messages.WorkerHello(generation=self._start.generation, worker=fork.worker, note=note)
+        evaluator = Evaluator(self.project, folders, self._sessions, stop, self.scrub)
+        try:
+            with Client(self._start.socket, family="AF_UNIX", authkey=bytes.fromhex(self._start.key)) as pool:
+                messages.send(pool, hello)
+                while True:
+                    _one_run(pool, evaluator)
+        except (EOFError, OSError, AuthenticationError):
+            return  # the pool hung up: it has no more work for this worker, or is gone
+
+    def _end_sessions(self, prefixes: tuple[str, ...]) -> str | None:
+        if not prefixes:
+            return None
+        try:
+            sessions.end_sessions(invocation.adapter(), list(prefixes))
+        except (psycopg2.Error, DbtBaseException) as error:  # the target may be down: then the sessions are gone as well
+            return self.scrub(f"sessions of a stopped worker could not be ended: {error}")
+        return None
+
+    def end_own_sessions(self) -> None:
+        """Ends every session of this generation's workers; for when they had to be killed. Blocks until the server answers."""
+        self._sessions.application_name = f"{self._start.session_prefix}/end"
+        self._end_sessions((f"{self._start.session_prefix}:",))
+
+
+def _one_run(pool: Connection, evaluator: Evaluator) -> None:
+    message = messages.receive(pool)
+    if not isinstance(message, messages.Work):
+        raise TypeError(f"a worker was sent {message.kind}")
+    request = message.request
+    try:
+        evaluated = evaluator.evaluate(request)
+    except Exception as error:  # noqa: BLE001  # dbt may raise anything; the run is then errored, and the worker lives on
+        traceback.print_exc()
+        detail = "" if request.gate.samples.mask else f": {error}"
+        evaluated = Evaluated(ReportStatus.ERRORED, message=f"the run could not be evaluated: {type(error).__name__}{detail}")
+    done = messages.Done(
+        run=request.run,
+        attempt=request.attempt,
+        status=evaluated.status,
+        message=evaluated.message,
+        results=tuple(evaluated.results),
+        notes=tuple(evaluated.notes),
+    )
+    messages.send(pool, done)

@@ -1,0 +1,132 @@
+"""Rules as the SQL of dbt singular tests: gate text stays data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jinja2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stringx.errors import Invalid
+from stringx.gates.tests import column_sql, literal
+from stringx.gates.tests import test_name as name_of
+from stringx.gates.tests import test_sql as sql_of
+from stringx.model import Dimension, Kind, Level, Rule, Severity
+
+
+def rule(**fields: Any) -> Rule:
+    values: dict[str, Any] = {
+        "name": "tailnum_known",
+        "check": "relationships",
+        "kind": Kind.ENGINEERING,
+        "dimension": Dimension.CONSISTENCY,
+        "level": Level.COLUMN,
+        "severity": Severity.WARN,
+    }
+    return Rule(**(values | fields))
+
+
+def resolve(table: str) -> str:
+    schema, _, name = table.partition(".")
+    return f"source('{schema}', '{name}')"
+
+
+def render(text: str, **context: object) -> str:
+    return jinja2.Environment(autoescape=False).from_string(text).render(**context)  # noqa: S701  # no HTML here
+
+
+def test_a_rule_becomes_a_call_of_the_dbt_test_with_its_tables_resolved() -> None:
+    sql = sql_of(rule(column="tailnum", arguments={"to": "raw.planes", "field": "tailnum"}), "raw.flights", resolve)
+    assert "test_relationships(model=get_where_subquery(source('raw', 'flights'))" in sql
+    assert 'column_name="tailnum"' in sql
+    assert "to=source('raw', 'planes')" in sql
+    assert 'field="tailnum"' in sql
+
+
+def test_dbt_is_told_to_count_every_failure_whatever_the_threshold() -> None:
+    seen: dict[str, object] = {}
+    sql = sql_of(rule(threshold={"error": 7}, row_condition="dep_time is null"), "raw.flights", resolve)
+    nothing = {"source": str, "get_where_subquery": str, "test_relationships": str}
+    render(
+        sql.replace("source('raw', 'flights')", "'t'"),
+        config=lambda **given: seen.update(given) or "",
+        **nothing | {"test_relationships": lambda **_arguments: ""},
+    )
+    assert seen == {
+        "enabled": True,
+        "severity": "warn",
+        "warn_if": "!= 0",
+        "error_if": "!= 0",
+        "fail_calc": "count(*)",
+        "limit": None,
+        "where": "dep_time is null",
+        "store_failures": False,
+        "store_failures_as": "ephemeral",
+    }
+
+
+def test_the_name_carries_the_gate_version() -> None:
+    assert name_of("a" * 32, rule()) == "stringx_aaaaaaaaaaaa_tailnum_known"
+    assert name_of("a" * 32, rule()) != name_of("b" * 32, rule())
+
+
+@pytest.mark.parametrize("mark", ["{{ 1 }}", "{% raw %}", "{# note #}"])
+@pytest.mark.parametrize("field", ["column", "row_condition", "argument", "list", "key", "table"])
+def test_text_with_jinja_in_it_is_refused(mark: str, field: str) -> None:
+    bad: dict[str, dict[str, Any]] = {
+        "column": {"column": mark},
+        "row_condition": {"row_condition": f"a = '{mark}'"},
+        "argument": {"arguments": {"expression": mark}},
+        "list": {"arguments": {"values": ["x", mark]}},
+        "key": {"arguments": {"options": {mark: 1}}},
+        "table": {"arguments": {"to": mark}},
+    }
+    with pytest.raises(Invalid, match="never rendered as Jinja"):
+        sql_of(rule(**bad[field]), "raw.flights", resolve)
+
+
+def test_an_argument_that_is_no_name_is_refused() -> None:
+    with pytest.raises(Invalid, match=r"arguments\.a=1, b"):
+        sql_of(rule(arguments={"a=1, b": 2}), "raw.flights", resolve)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, object()])
+def test_a_value_without_a_literal_is_refused(value: object) -> None:
+    with pytest.raises(Invalid, match=r"arguments\.x"):
+        literal(value, "arguments.x")
+
+
+def test_nesting_without_end_is_refused() -> None:
+    value: list[object] = []
+    value.append(value)
+    with pytest.raises(Invalid, match="nested"):
+        literal(value, "arguments.x")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(values)
+def test_every_literal_is_read_by_jinja_as_the_very_value(value: object) -> None:
+    try:
+        text = literal(value, "arguments.x")
+    except Invalid as refusal:
+        assert "Jinja" in str(refusal)  # noqa: PT017  # the strategy draws brackets now and then
+        return
+    seen: list[object] = []
+    render("{{ take(" + text + ") }}", take=seen.append)
+    assert seen == [value]
+
+
+@pytest.mark.parametrize(
+    ("column", "sql"),
+    [("tailnum", "tailnum"), ("order", '"order"'), ("TailNum", '"TailNum"'), ("a b", '"a b"'), ('a"; drop', '"a""; drop"')],
+)
+def test_a_columns_name_is_quoted_where_postgres_wants_it(column: str, sql: str) -> None:
+    assert column_sql(column) == sql
