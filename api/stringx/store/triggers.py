@@ -81,7 +81,7 @@ def add(connection: Connection, trigger: Trigger, run: str | None) -> StoredTrig
             event_id=trigger.id,
             content_fingerprint=trigger.content_fingerprint,
             door=trigger.door,
-            table_name=trigger.table,
+            table_name=trigger.table.lower(),
             slice=trigger.slice.as_json(),
             reply_to=trigger.reply_to,
             priority=trigger.priority,
@@ -128,7 +128,7 @@ def queue_run(
         insert(runs).values(
             id=run_id,
             workspace=gate.workspace,
-            table_name=gate.table,
+            table_name=gate.table.lower(),
             version_id=version.id,
             slice=bound.as_json(),
             slice_key=bound.key,
