@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, PlainSerializer
+from pydantic import AwareDatetime, ConfigDict, PlainSerializer
 
 from stringx.model.gates import Decision, Engine, Gate, Mode
 from stringx.model.slices import Slice
@@ -20,7 +20,9 @@ RunState = Literal["queued", "leased", "done"]
 
 
 class Answer(Value):
-    """Base of what is answered: every field is there, the empty ones as null."""
+    """Base of what is answered: every field is there, the empty ones as null. A client reads past fields it does not know."""
+
+    model_config = ConfigDict(extra="ignore")
 
     def as_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json")

@@ -301,14 +301,15 @@ def gate(connection: Connection, workspace: str, table: str) -> GateDetail:
 def gate_status(connection: Connection, workspace: str, table: str) -> GateStatus:
     """The verdict of a table's newest accepted trigger, and the slices that are still closed; NotFound without a gate."""
     version = _current_gate(connection, workspace, table)
-    of_table = and_(triggers.c.workspace == version.gate.workspace, triggers.c.table_name == version.gate.table)
+    table = version.gate.table.lower()
+    of_table = and_(triggers.c.workspace == workspace, triggers.c.table_name == table)
     newest_trigger = _triggers().where(of_table, triggers.c.state == "accepted").order_by(triggers.c.seq.desc()).limit(1)
     row = connection.execute(newest_trigger).one_or_none()
     newest = _trigger_answer(connection, row) if row is not None else None
     newest_of_slices = (
         select(runs.c.id, verdicts.c.decision)
         .join(verdicts, verdicts.c.run_id == runs.c.id)
-        .where(runs.c.workspace == version.gate.workspace, runs.c.table_name == version.gate.table)
+        .where(runs.c.workspace == workspace, runs.c.table_name == table)
         .distinct(runs.c.slice_key)
         .order_by(runs.c.slice_key, runs.c.seq.desc())
         .subquery()

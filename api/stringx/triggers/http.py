@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from pydantic import TypeAdapter, ValidationError
 
-from stringx.errors import Invalid, Malformed, Refusal, WrongContentType
+from stringx.errors import Invalid, Refusal, WrongContentType
 from stringx.model import Door, ShortText, Trigger
 from stringx.settings import Settings
 from stringx.triggers.fields import reason
@@ -39,7 +39,9 @@ def parse_request(headers: Iterable[tuple[str, str]], body: bytes, settings: Set
     try:
         event = read_event([_as_record_header(name, value) for name, value in named.items()], body, settings)
     except Refusal as refusal:
-        raise _in_words_of_http(refusal) from refusal
+        if refusal.field is not None:
+            refusal.field = refusal.field.replace("headers.ce_", "headers.ce-")
+        raise
     trigger = parse_body(event.data, settings=settings)
     door = Door.CLI if named.get(DOOR_HEADER.lower()) == Door.CLI else Door.HTTP
     return Trigger(
@@ -94,13 +96,7 @@ def _as_record_header(name: str, value: str) -> tuple[str, bytes]:
     return name, value.encode("latin-1", "replace")
 
 
-def _in_words_of_http(refusal: Refusal) -> Refusal:
-    if refusal.field is not None:
-        refusal.field = refusal.field.replace("headers.ce_", "headers.ce-")
-    return refusal
-
-
 def _identity(given: str | None, key: str | None) -> str:
     if given is not None and key is not None and given != key:
-        raise Malformed(f"differs from the trigger's own id {given!r}: send one of them", field=f"headers.{IDEMPOTENCY_HEADER}")
+        raise Invalid(f"differs from the trigger's own id {given!r}: send one of them", field=f"headers.{IDEMPOTENCY_HEADER}")
     return given or key or uuid.uuid4().hex

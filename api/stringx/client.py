@@ -1,0 +1,201 @@
+"""A typed client of the API: `Client(url, token)`. It raises the errors of `stringx.errors`, and nothing of HTTP."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar
+from urllib.parse import quote
+
+import httpx2
+from pydantic import ValidationError
+
+from stringx.errors import ApiUnavailable, ConfigurationError, Conflict, Invalid, Malformed, NotFound, Refusal, TooLarge, WrongContentType
+from stringx.model import (
+    Answer,
+    DeadLetter,
+    DeadLetterPage,
+    Door,
+    GateDetail,
+    GateList,
+    GateStatus,
+    RunDetail,
+    RunPage,
+    TriggerAnswer,
+    TriggerBody,
+)
+
+AnswerType = TypeVar("AnswerType", bound=Answer)
+
+#: Seconds for an answer that does not wait for a verdict; what waits gets its wait on top.
+TIMEOUT_SECONDS = 30.0
+
+_REFUSALS: dict[int, type[Refusal]] = {400: Malformed, 409: Conflict, 413: TooLarge, 415: WrongContentType, 422: Invalid}
+
+
+class Client:
+    """Calls block for up to 30 seconds (and what they wait for a verdict).
+
+    Each raises ApiUnavailable where nothing answers, or what does cannot serve now; ConfigurationError where the token is
+    wrong; NotFound; and a Refusal (Malformed, Invalid, Conflict, …) where the API refused what was sent.
+    """
+
+    def __init__(self, url: str, token: str, *, door: Door = Door.HTTP, transport: httpx2.BaseTransport | None = None) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"}
+        if door is not Door.HTTP:
+            headers["StringX-Door"] = door
+        # A proxy of the environment is for other hosts than this one.
+        self._http = httpx2.Client(
+            base_url=self.url, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=not _is_loopback(self.url), transport=transport
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def trigger(
+        self,
+        body: TriggerBody | Mapping[str, Any],
+        *,
+        wait_seconds: float | None = None,
+        idempotency_key: str | None = None,
+        traceparent: str | None = None,
+        correlation_id: str | None = None,
+    ) -> TriggerAnswer:
+        """Sends a trigger; with `wait_seconds` answers with its verdict if that comes in time (the API waits 300 s at most,
+        and not at all where too many wait: see `settled`)."""
+        headers = {"Idempotency-Key": idempotency_key, "traceparent": traceparent, "X-Correlation-Id": correlation_id}
+        document = body.as_json() if isinstance(body, TriggerBody) else dict(body)
+        return self._call(TriggerAnswer, "POST", "/v1/triggers", json=document, headers=headers, wait_seconds=wait_seconds)
+
+    def trigger_state(self, trigger: str, *, wait_seconds: float | None = None) -> TriggerAnswer:
+        """What became of a trigger, by the id that `trigger` answered."""
+        return self._call(TriggerAnswer, "GET", f"/v1/triggers/{_segment(trigger)}", wait_seconds=wait_seconds)
+
+    def runs(
+        self,
+        *,
+        workspace: str | None = None,
+        table: str | None = None,
+        verdict: str | None = None,
+        decision: str | None = None,
+        state: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> RunPage:
+        """Runs, newest first; `cursor` is the page before's `next`."""
+        asked = {
+            "workspace": workspace,
+            "table": table,
+            "verdict": verdict,
+            "decision": decision,
+            "state": state,
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return self._call(RunPage, "GET", "/v1/runs", params=asked)
+
+    def run(self, run: str) -> RunDetail:
+        """One run, by its id or the first 8 or more characters of it."""
+        return self._call(RunDetail, "GET", f"/v1/runs/{_segment(run)}")
+
+    def rerun(self, run: str, *, wait_seconds: float | None = None) -> TriggerAnswer:
+        """Judges a run's slice again, by the gate as it is now."""
+        return self._call(TriggerAnswer, "POST", f"/v1/runs/{_segment(run)}/rerun", wait_seconds=wait_seconds)
+
+    def cancel(self, run: str) -> RunDetail:
+        """Asks for a run to be stopped; Conflict where it has its verdict already."""
+        return self._call(RunDetail, "POST", f"/v1/runs/{_segment(run)}/cancel")
+
+    def gates(self, workspace: str | None = None) -> GateList:
+        return self._call(GateList, "GET", "/v1/gates", params={"workspace": workspace})
+
+    def gate(self, table: str, workspace: str | None = None) -> GateDetail:
+        return self._call(GateDetail, "GET", f"/v1/gates/{_segment(table)}", params={"workspace": workspace})
+
+    def gate_status(self, table: str, workspace: str | None = None) -> GateStatus:
+        """Whether a table's data may be used."""
+        return self._call(GateStatus, "GET", f"/v1/gates/{_segment(table)}/status", params={"workspace": workspace})
+
+    def dead_letters(self, *, limit: int = 50, cursor: str | None = None) -> DeadLetterPage:
+        return self._call(DeadLetterPage, "GET", "/v1/dead-letters", params={"limit": limit, "cursor": cursor})
+
+    def dead_letter(self, letter: int) -> DeadLetter:
+        return self._call(DeadLetter, "GET", f"/v1/dead-letters/{letter}")
+
+    def _call(
+        self,
+        answer: type[AnswerType],
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        params: Mapping[str, str | int | None] | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        wait_seconds: float | None = None,
+    ) -> AnswerType:
+        sent = {name: value for name, value in (headers or {}).items() if value is not None}
+        if wait_seconds is not None:
+            sent["Prefer"] = f"wait={max(0, round(wait_seconds))}"
+        try:
+            response = self._http.request(
+                method,
+                path,
+                json=json,
+                params={name: value for name, value in (params or {}).items() if value is not None},
+                headers=sent,
+                timeout=TIMEOUT_SECONDS + (wait_seconds or 0),
+            )
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise ApiUnavailable(f"the API at {self.url} does not answer: {error or type(error).__name__}") from error
+        if not response.is_success:
+            self._refuse(response)
+        try:
+            return answer.model_validate_json(response.content)
+        except ValidationError as error:
+            raise ApiUnavailable(f"{self.url} answers, but not as this version of StringX does: is it another service?") from error
+
+    def _refuse(self, response: httpx2.Response) -> NoReturn:
+        problem = _problem(response)
+        detail = str(problem.get("detail") or response.reason_phrase or response.status_code)
+        if response.status_code in (401, 403):
+            raise ConfigurationError(f"the API at {self.url} refused the token: set STRINGX_API_TOKEN to its token")
+        if response.status_code == 404 and problem:
+            raise NotFound(detail)
+        refusal = _REFUSALS.get(response.status_code)
+        if refusal is None or not problem:
+            raise ApiUnavailable(f"the API at {self.url} answered {response.status_code}: {detail}")
+        if problem.get("code") == Conflict.code:
+            refusal = Conflict
+        raise refusal(detail, field=problem.get("field"), code=problem.get("code"))
+
+
+def _problem(response: httpx2.Response) -> dict[str, Any]:
+    """The problem document of an error; empty where it is not one, as from something else at this address."""
+    if not response.headers.get("Content-Type", "").startswith("application/problem+json"):
+        return {}
+    try:
+        document = response.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _segment(text: str) -> str:
+    """A piece of a path: whatever a person typed stays one."""
+    return quote(text, safe="", errors="replace")
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        host = httpx2.URL(url).host
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except (httpx2.InvalidURL, ValueError):
+        return False
