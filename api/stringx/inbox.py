@@ -134,6 +134,8 @@ class _Plan:
 def _plan(connection: Connection, trigger: Trigger, versions: dict[tuple[str, str], GateVersion | None]) -> _Plan:
     """Finds the gate (`versions` remembers them within one batch) and binds the slice; a refusal waits for its turn, since a
     repeated delivery is answered as the first one was, whatever the gate says by now."""
+    # Tables are compared in lower case, and stored so.
+    trigger = trigger.model_copy(update={"table": trigger.table.lower()})
     key = (trigger.workspace, trigger.table)
     if key not in versions:
         versions[key] = gates.current(connection, *key)
