@@ -90,9 +90,9 @@ def test_published_ports_are_on_loopback_and_are_the_ones_that_the_settings_know
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     api, docs = DEFAULTS["api_port"].default, DEFAULTS["docs_port"].default
     assert published == {
-        "kafka": ["127.0.0.1:9092:9092"],
-        "serve": [f"127.0.0.1:{api}:{api}"],
-        "docs": [f"127.0.0.1:{docs}:{docs}"],
+        "kafka": ["127.0.0.1:${KAFKA_PORT:-9092}:9092"],
+        "serve": [f"127.0.0.1:${{API_PORT:-{api}}}:{api}"],
+        "docs": [f"127.0.0.1:${{DOCS_PORT:-{docs}}}:{docs}"],
     }
     assert DEFAULTS["kafka_bootstrap"].default == "127.0.0.1:9092"
 
@@ -110,9 +110,9 @@ def test_addresses_name_services_and_the_ports_they_listen_on() -> None:
     kafka = SERVICES["kafka"]["environment"]
     advertised = dict(listener.split("://") for listener in kafka["KAFKA_ADVERTISED_LISTENERS"].split(","))
     listening = dict(listener.split("://") for listener in kafka["KAFKA_LISTENERS"].split(","))
-    assert advertised["HOST"] == "127.0.0.1:9092"
-    for name, address in advertised.items():
-        assert address.rpartition(":")[2] == listening[name].rpartition(":")[2]
+    assert advertised["HOST"] == "127.0.0.1:${KAFKA_PORT:-9092}"
+    assert listening["HOST"] == ":9092"
+    assert advertised["INTERNAL"].rpartition(":")[2] == listening["INTERNAL"].rpartition(":")[2]
     for name, service in OURS.items():
         environment = service.get("environment", {})
         assert environment.get("STRINGX_KAFKA_BOOTSTRAP", advertised["INTERNAL"]) == advertised["INTERNAL"], name
