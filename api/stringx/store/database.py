@@ -39,6 +39,8 @@ INSTALLATION_LOCK = 1_937_009_002
 IDENTITY_LOCK = 1_937_009_003
 SLICE_LOCK = 1_937_009_004
 OUTBOX_LOCK = 1_937_009_005
+#: Two `gates apply` go one after the other, so that versions are numbered without gaps.
+GATES_LOCK = 1_937_009_006
 
 #: SQLSTATE classes of values that no second try would store: wrong data, limits of the server's formats.
 _UNSTORABLE_CLASSES = ("22", "54")

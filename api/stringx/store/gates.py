@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, func, select, text
+from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from stringx.errors import NotFound
 from stringx.gates.files import GateFile
 from stringx.model import Gate, GateVersion
+from stringx.store.database import GATES_LOCK
 from stringx.store.tables import gate_versions, gates
-
-#: Two `apply` at one time go one after the other, so that versions are numbered without gaps and none waits for the other's rows.
-_APPLY_LOCK = 7_305_918_247
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def apply(connection: Connection, files: Sequence[GateFile]) -> list[Change]:
 
     Blocks while another `apply` is under way. The caller's transaction makes it all or nothing.
     """
-    connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _APPLY_LOCK})
+    connection.execute(func.pg_advisory_xact_lock(GATES_LOCK, 0).select())
     changes = plan(connection, files)
     for file, change in zip(files, changes, strict=True):
         if change.action != "unchanged":

@@ -1,0 +1,206 @@
+"""`stringx gates`: gate files → versions in the database (`apply`, `validate`); what is in force, over HTTP (`list`, `show`, `status`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stringx import settings as settings_module
+from stringx.cli import connection
+from stringx.cli.output import output_option, print_json, print_table
+from stringx.errors import GateFileErrors
+from stringx.gates import files
+from stringx.model import Mode, Rule, Selection, canonical_json
+
+if TYPE_CHECKING:
+    from stringx.store.gates import Change
+
+dir_option = click.option(
+    "--dir", "folder", type=click.Path(path_type=Path), help="Folder of <workspace>/<table>.yaml; default: STRINGX_GATES_DIR."
+)
+
+
+@click.group(invoke_without_command=True)
+@output_option
+@click.pass_context
+def gates(context: click.Context, output: str) -> None:
+    """Gates: list those in force, show one, validate and apply gate files."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_gates, output=output, workspace=None)
+
+
+@gates.command()
+@dir_option
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@output_option
+def apply(folder: Path | None, dry_run: bool, output: str) -> None:
+    """Put the gates of a folder in force: a new version of each that is new or changed.
+
+    All or nothing: with one error in any file, nothing changes, and every error is shown. Gates of tables that the folder does
+    not have stay as they are.
+    """
+    from stringx.store import database
+    from stringx.store import gates as store
+
+    settings = settings_module.load()
+    found = _read(folder or settings.gates_dir, output, inline_targets=settings.inline_targets)
+    engine = database.connect(settings)
+    try:
+        with database.transaction(engine) as opened:
+            changes = store.plan(opened, found) if dry_run else store.apply(opened, found)
+    finally:
+        engine.dispose()
+    _print_changes(changes, dry_run, output)
+
+
+@gates.command()
+@dir_option
+@output_option
+def validate(folder: Path | None, output: str) -> None:
+    """Check the gate files of a folder, and change nothing. Exit code 2 where one is wrong."""
+    found = _read(folder or settings_module.load().gates_dir, output)
+    if output == "json":
+        print_json(
+            {"gates": [{"workspace": file.gate.workspace, "table": file.gate.table, "file": file.file} for file in found], "problems": []}
+        )
+    else:
+        click.echo(f"{_count(len(found), 'gate')}, no problem")
+
+
+@gates.command("list")
+@click.option("--workspace", help="Those of one workspace; default: of all.")
+@output_option
+def list_gates(workspace: str | None, output: str) -> None:
+    """The gates in force."""
+    with connection.api(settings_module.load()) as client:
+        answer = client.gates(workspace)
+    if output == "json":
+        print_json(answer.as_json())
+        return
+    print_table(
+        ["workspace", "table", "version", "mode", "target", "rules", "selected", "file"],
+        (
+            (gate.workspace, gate.table, gate.version, gate.mode.value, gate.target, gate.rules, gate.selections, gate.file)
+            for gate in answer.gates
+        ),
+    )
+
+
+@gates.command()
+@click.argument("table")
+@click.option("--workspace", help="Default: `default`.")
+@output_option
+def show(table: str, workspace: str | None, output: str) -> None:
+    """The gate of TABLE that is in force, with its rules."""
+    with connection.api(settings_module.load()) as client:
+        answer = client.gate(table, workspace)
+    if output == "json":
+        print_json(answer.as_json())
+        return
+    gate = answer.gate
+    slices = ", ".join(f"{column} ({kind})" for column, kind in gate.slice_columns.items()) or "none: the whole table"
+    print_table(
+        [f"{answer.table}, version {answer.version}", ""],
+        (
+            ("description", answer.description),
+            ("owners", ", ".join(answer.owners)),
+            ("workspace", answer.workspace),
+            ("mode", f"{gate.mode} on {gate.target}" + (f", runner {gate.runner}" if gate.mode is Mode.ASYNC else "")),
+            ("timeout", f"{gate.timeout_seconds} s"),
+            ("slices by", slices),
+            ("could not be judged", f"{gate.on_error}; nothing to check: {gate.on_no_checks}"),
+            ("from", f"{answer.file or 'the API'}, applied {answer.applied_at:%Y-%m-%d %H:%M:%S %Z}"),
+        ),
+    )
+    print_table(
+        ["rule", "check", "column", "kind", "dimension", "level", "severity", "scope", "arguments"],
+        [_rule_row(rule) for rule in gate.rules] + [_selection_row(selection) for selection in gate.select],
+    )
+
+
+@gates.command()
+@click.argument("table")
+@click.option("--workspace", help="Default: `default`.")
+@output_option
+def status(table: str, workspace: str | None, output: str) -> None:
+    """Whether the data of TABLE may be used: its newest trigger's verdict, and the slices that are still closed."""
+    with connection.api(settings_module.load()) as client:
+        answer = client.gate_status(table, workspace)
+    if output == "json":
+        print_json(answer.as_json())
+        return
+    newest = answer.trigger
+    print_table(
+        ["table", "version", "decision", "verdict", "newest slice", "run"],
+        [
+            (
+                answer.table,
+                answer.gate_version,
+                answer.decision.value if answer.decision else "not judged yet",
+                answer.verdict.value if answer.verdict else None,
+                newest.slice if newest else "no trigger yet",
+                newest.run if newest else None,
+            )
+        ],
+    )
+    if answer.closed:
+        click.echo("Slices that are still closed:")
+        print_table(["slice", "verdict", "run"], ((run.slice, run.verdict, run.run) for run in answer.closed))
+
+
+def _rule_row(rule: Rule) -> tuple[object, ...]:
+    arguments = ", ".join(f"{name}: {canonical_json(value)}" for name, value in rule.arguments.items())
+    condition = f"where {rule.row_condition}" if rule.row_condition else ""
+    detail = "; ".join(part for part in (arguments, condition) if part)
+    return (
+        rule.name,
+        rule.check,
+        rule.column,
+        rule.kind.value,
+        rule.dimension.value,
+        rule.level.value,
+        rule.severity.value,
+        rule.scope.value,
+        detail,
+    )
+
+
+def _selection_row(one: Selection) -> tuple[object, ...]:
+    words = (one.dimension.value if one.dimension else None, one.level.value if one.level else None)
+    return (
+        "the project's own",
+        one.select,
+        None,
+        one.kind.value,
+        *words,
+        one.severity.value if one.severity else "the test's",
+        one.scope.value,
+        None,
+    )
+
+
+def _read(folder: Path, output: str, *, inline_targets: tuple[str, ...] | None = None) -> list[files.GateFile]:
+    """The gates of a folder; its errors are raised, with `--output json` printed as well."""
+    try:
+        return files.read(folder, inline_targets=inline_targets)
+    except GateFileErrors as error:
+        if output == "json":
+            problems = [{"file": one.file, "line": one.line, "column": one.column, "message": one.message} for one in error.problems]
+            print_json({"gates": [], "problems": problems})
+        raise
+
+
+def _print_changes(changes: list[Change], dry_run: bool, output: str) -> None:
+    if output == "json":
+        rows = [{"workspace": one.workspace, "table": one.table, "action": one.action, "version": one.number} for one in changes]
+        print_json({"dry_run": dry_run, "changes": rows})
+        return
+    print_table(["workspace", "table", "action", "version"], ((one.workspace, one.table, one.action, one.number) for one in changes))
+    changed = sum(one.action != "unchanged" for one in changes)
+    click.echo(f"{_count(changed, 'gate')} of {len(changes)} {'would change' if dry_run else 'changed'}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
