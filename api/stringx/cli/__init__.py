@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 
 import click
 
-from stringx.errors import StringXError
+from stringx.errors import StringXError, Unavailable
 
 #: verb → module of `stringx.cli` and the click command in it; first one per process, then the user's
 COMMANDS = {
@@ -31,6 +32,7 @@ EXIT_CLOSED = 1
 EXIT_USAGE = 2
 EXIT_NOT_JUDGED = 3
 EXIT_WAITED_TOO_LONG = 4
+EXIT_INTERRUPTED = 130
 
 
 class _Verbs(click.Group):
@@ -52,9 +54,15 @@ def stringx() -> None:
 
 
 def main() -> None:
-    """Runs the command line; an error of ours is one line on stderr and exit code 2, or its own `exit_code`."""
+    """Runs the command line; an error of ours is one line on stderr.
+
+    Its exit code is the error's own `exit_code`, else 3 where something does not answer, else 2.
+    """
     try:
         stringx.main(standalone_mode=True)
     except StringXError as error:
         click.echo(f"stringx: {error}", err=True)
-        sys.exit(getattr(error, "exit_code", EXIT_USAGE))
+        sys.exit(getattr(error, "exit_code", EXIT_NOT_JUDGED if isinstance(error, Unavailable) else EXIT_USAGE))
+    except Exception:  # noqa: BLE001  # Python's own exit code would be 1, which tells a CI job "closed by rules"
+        traceback.print_exc()
+        sys.exit(EXIT_NOT_JUDGED)

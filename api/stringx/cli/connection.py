@@ -1,0 +1,36 @@
+"""How the user's verbs find StringX: what the settings name, else what `stringx up` wrote down on this machine."""
+
+from __future__ import annotations
+
+from stringx.client import Client
+from stringx.embedded import addresses
+from stringx.errors import ConfigurationError
+from stringx.model import Door
+from stringx.settings import Settings
+
+
+def api(settings: Settings) -> Client:
+    """A client of the API. ConfigurationError where no token is known for it.
+
+    The token of `stringx up` is for the address of `stringx up` alone: it is never sent to another one.
+    """
+    started = addresses.read(settings.home)
+    ours = f"http://127.0.0.1:{settings.api_port}"
+    url = settings.api_url or (started.api if started is not None else ours)
+    if settings.api_token is not None:
+        token: str | None = settings.api_token.get_secret_value()
+    elif started is not None and url.rstrip("/") == started.api.rstrip("/"):
+        token = addresses.read_token(settings.home, "api")
+    else:
+        token = None
+    if not token:
+        raise ConfigurationError(f"no token is known for {url}: start `stringx up`, or set STRINGX_API_URL and STRINGX_API_TOKEN")
+    return Client(url, token, door=Door.CLI)
+
+
+def with_broker(settings: Settings) -> Settings:
+    """The settings, with the broker of `stringx up` where they name none."""
+    if "kafka_bootstrap" in settings.model_fields_set:
+        return settings
+    started = addresses.read(settings.home)
+    return settings if started is None else settings.model_copy(update={"kafka_bootstrap": started.kafka})

@@ -1,0 +1,58 @@
+"""`stringx dead-letters [ID]`: Kafka records that were refused, and why."""
+
+from __future__ import annotations
+
+import click
+
+from stringx import settings
+from stringx.cli import connection
+from stringx.cli.output import cell, console, output_option, print_json, print_table
+from stringx.model import Bytes, DeadLetter, DeadLetterPage, DeadLetterSummary
+
+
+@click.command()
+@click.argument("letter", metavar="[ID]", type=click.IntRange(min=1), required=False)
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
+@click.option("--cursor", help="The page after the one whose `next` this is.")
+@output_option
+def dead_letters(letter: int | None, limit: int, cursor: str | None, output: str) -> None:
+    """List refused records, the newest first; with an ID show one with its bytes."""
+    with connection.api(settings.load()) as api:
+        found = api.dead_letters(limit=limit, cursor=cursor) if letter is None else api.dead_letter(letter)
+    if output == "json":
+        print_json(found.as_json())
+    elif isinstance(found, DeadLetterPage):
+        columns = ("id", "received", "topic", "partition", "offset", "code", "field", "reason", "event id")
+        print_table(columns, [_row(one) for one in found.dead_letters])
+        if found.next is not None:
+            click.echo(f"older ones: --cursor {found.next}", err=True)
+    else:
+        _print_letter(found)
+
+
+def _row(one: DeadLetterSummary) -> tuple[object, ...]:
+    received = f"{one.received_at:%Y-%m-%d %H:%M:%S}"
+    return one.id, received, one.topic, one.partition, one.offset, one.code, one.field, one.reason, one.event_id
+
+
+def _print_letter(letter: DeadLetter) -> None:
+    out = console()
+    field = f" ({letter.field})" if letter.field else ""
+    out.print(cell(f"{letter.code}{field}: {letter.reason}"))
+    place = f"{letter.topic}, partition {letter.partition}, offset {letter.offset}"
+    out.print(cell(f"{place}, received {letter.received_at:%Y-%m-%d %H:%M:%S}"))
+    if letter.event_id:
+        out.print(cell(f"event {letter.event_id} from {letter.event_source}"))
+    out.print(cell(f"key: {_shown(letter.key)}"))
+    print_table(("header", "value"), letter.headers)
+    if letter.value is None:
+        out.print("no value")
+        return
+    out.print(f"value, of {letter.value_bytes} bytes:")
+    out.print(cell(_shown(letter.value)), soft_wrap=True)
+
+
+def _shown(content: Bytes | None) -> str:
+    if content is None:
+        return "none"
+    return content.text if content.text is not None else f"base64 {content.base64}"

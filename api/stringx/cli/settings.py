@@ -1,0 +1,33 @@
+"""`stringx settings`: every setting, and whether this environment sets it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+
+import click
+
+from stringx.cli.output import output_option, print_json, print_table
+from stringx.settings import Described, reference
+
+
+@click.command()
+@output_option
+def settings(output: str) -> None:
+    """List the settings with their defaults, and what this environment says; secrets do not show."""
+    described = [(setting, _seen(setting)) for setting in reference()]
+    if output == "json":
+        print_json([{**asdict(setting), "set": seen} for setting, seen in described])
+        return
+    print_table(
+        ("variable", "default", "set to", "what it says"),
+        [(setting.variable, setting.default, seen, setting.description) for setting, seen in described],
+    )
+
+
+def _seen(setting: Described) -> str | None:
+    """What the environment says of a setting; of a secret only how it is given. None where it says nothing."""
+    file = os.environ.get(f"{setting.variable}_FILE") if setting.secret else None
+    if setting.secret:
+        return "(secret)" if os.environ.get(setting.variable) else f"(file {file})" if file else None
+    return os.environ.get(setting.variable)
