@@ -9,7 +9,6 @@ import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
-from pydantic.json_schema import SkipJsonSchema
 
 from stringx.gates.checks import LIBRARY
 from stringx.model import (
@@ -81,11 +80,9 @@ class SelectionShape(Value):
 
     select: Selector = Field(description="`tag:NAME`, `path:FOLDER` or the name of one test.")
     kind: Kind = Field(Kind.ENGINEERING, description="Whose rule it is.")
-    dimension: Dimension | SkipJsonSchema[None] = Field(None, description="What quality it measures.")
-    level: Level | SkipJsonSchema[None] = Field(None, description="What it looks at.")
-    severity: Severity | SkipJsonSchema[None] = Field(
-        None, description="What a failure means; left out, the test's own severity and thresholds hold."
-    )
+    dimension: Dimension | None = Field(None, description="What quality it measures.")
+    level: Level | None = Field(None, description="What it looks at.")
+    severity: Severity | None = Field(None, description="What a failure means; left out, the test's own severity and thresholds hold.")
     scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
 
 
@@ -94,14 +91,14 @@ class RuleShape(Value):
 
     name: Name = Field(description="Unique within the gate.")
     check: CheckName = Field(description="A check of the library, or a generic test of the dbt project.")
-    column: ColumnName | SkipJsonSchema[None] = Field(None, description="The column, for a check of one column.")
+    column: ColumnName | None = Field(None, description="The column, for a check of one column.")
     arguments: dict[Text, Any] = Field(default_factory=dict, description="The check's arguments.")
-    kind: Kind | SkipJsonSchema[None] = Field(None, description="Whose rule it is; default: by the check.")
-    dimension: Dimension | SkipJsonSchema[None] = Field(None, description="What quality it measures; default: by the check.")
-    level: Level | SkipJsonSchema[None] = Field(None, description="What it looks at; default: by the check.")
+    kind: Kind | None = Field(None, description="Whose rule it is; default: by the check.")
+    dimension: Dimension | None = Field(None, description="What quality it measures; default: by the check.")
+    level: Level | None = Field(None, description="What it looks at; default: by the check.")
     severity: Severity = Field(Severity.ERROR, description="`error` closes the gate, `warn` says so and leaves it open.")
-    threshold: Threshold | SkipJsonSchema[None] = Field(None, description="How many failures are accepted.")
-    row_condition: Text | SkipJsonSchema[None] = Field(None, description="SQL; only rows for which it is true are checked.", min_length=1)
+    threshold: Threshold | None = Field(None, description="How many failures are accepted.")
+    row_condition: Text | None = Field(None, description="SQL; only rows for which it is true are checked.", min_length=1)
     scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
     description: Text = ""
     owner: Text = ""
@@ -138,9 +135,7 @@ class GateShape(Value):
     engine: Engine = Field(Engine.DBT, description="How the rules are executed.")
     timeout: Timeout = Field(300, description="How long a run may take: 60s, 5m, 1h, or seconds.")
     priority: Annotated[StrictInt, Field(ge=-100, le=100)] = Field(0, description="Higher goes first.")
-    slice: SliceShape | SkipJsonSchema[None] = Field(
-        None, description="What a trigger's slice may name; left out, triggers are about the whole table."
-    )
+    slice: SliceShape | None = Field(None, description="What a trigger's slice may name; left out, triggers are about the whole table.")
     on_error: Decision = Field(Decision.CLOSED, description="The decision when the table could not be judged.")
     on_no_checks: Decision = Field(Decision.CLOSED, description="The decision when there is nothing to check.")
     samples: Samples = Field(Samples(), description="How many failing rows are shown, and which of their columns are masked.")
@@ -173,12 +168,20 @@ class GateShape(Value):
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a gate file; `schemas/gate.v1.json` is its text."""
-    schema = _without_null_defaults(GateShape.model_json_schema())
+    schema = _without_nulls(GateShape.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema, "title": "Gate of StringX"}
 
 
-def _without_null_defaults(schema: Any) -> Any:
-    """A field that may be left out has no default that could be written."""
-    if isinstance(schema, dict):
-        return {name: _without_null_defaults(item) for name, item in schema.items() if not (name == "default" and item is None)}
-    return [_without_null_defaults(item) for item in schema] if isinstance(schema, list) else schema
+def _without_nulls(schema: Any) -> Any:
+    """A field that may be left out is left out: null is not a way to write it."""
+    if isinstance(schema, list):
+        return [_without_nulls(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    fields = {name: _without_nulls(item) for name, item in schema.items() if not (name == "default" and item is None)}
+    choices = fields.get("anyOf")
+    if isinstance(choices, list) and {"type": "null"} in choices:
+        (only,) = [choice for choice in choices if choice != {"type": "null"}]
+        del fields["anyOf"]
+        return {**only, **fields}
+    return fields
