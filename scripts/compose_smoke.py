@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -15,13 +17,26 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 PROJECT = "stringx-smoke"
-BROKER = "127.0.0.1:9092"
-API = "http://127.0.0.1:5001"
-DOCS = "http://127.0.0.1:8001"
 TRIGGERS = "stringx.triggers"
 VERDICTS = "stringx.verdicts"
 LASTING = ("postgres", "kafka", "consume", "dispatch", "runner", "serve", "docs")
 STARTED = time.monotonic()
+
+
+def free_port(wanted: int) -> int:
+    """`wanted`, or the next one on which nothing listens: this may be a machine on which StringX runs."""
+    for port in range(wanted, wanted + 100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise SystemExit(f"compose-smoke: no free port from {wanted} on")
+
+
+PORTS = {"API_PORT": free_port(5001), "DOCS_PORT": free_port(8001), "KAFKA_PORT": free_port(9092)}
+API = f"http://127.0.0.1:{PORTS['API_PORT']}"
+DOCS = f"http://127.0.0.1:{PORTS['DOCS_PORT']}"
+BROKER = f"127.0.0.1:{PORTS['KAFKA_PORT']}"
+ENVIRONMENT = {**os.environ, **{name: str(port) for name, port in PORTS.items()}}
 
 
 def say(text: str) -> None:
@@ -30,7 +45,7 @@ def say(text: str) -> None:
 
 def docker(*words: str) -> str:
     """Runs `docker`; its output. CalledProcessError where it fails; its messages go to stderr."""
-    return subprocess.run(["docker", *words], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return subprocess.run(["docker", *words], check=True, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT).stdout.strip()
 
 
 def compose(*words: str, demo: bool = False) -> str:
@@ -140,7 +155,7 @@ def run() -> None:
         raise SystemExit("compose-smoke: the API must be ready and want a token, and the docs portal must answer")
     inside = ["docker", "compose", "--project-name", PROJECT, "exec", "--no-TTY", "serve"]
     gate = ["stringx", "trigger", "raw.flights", "--slice", "flight_date=2013-02-08", "--wait"]
-    asked = subprocess.run([*inside, *gate], check=False, capture_output=True, text=True)
+    asked = subprocess.run([*inside, *gate], check=False, capture_output=True, text=True, env=ENVIRONMENT)
     if asked.returncode != 1:
         raise SystemExit(f"compose-smoke: the blizzard's day must be closed, exit code 1: {asked.returncode}\n{asked.stdout}{asked.stderr}")
     say("API, docs portal and command line answer")
