@@ -55,6 +55,7 @@ class Dispatcher:
 
     `connect` makes the port of a runner's replica of its URL, `publisher` a producer, `find` the replicas behind a runner's
     URL. `inline` has not been started: `start` does it first, before there are threads and Kafka clients, since it forks.
+    `engine` is the dispatcher's from now on: `join` closes its connections.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Dispatcher:
         """Lets inline runs end within `stop_grace_seconds` and hands back the others, then stops; False when time was up first.
 
         Runs at runners outside stay leased: whichever dispatcher is there when they finish settles them. Raises the error
-        that ended a loop, if one did.
+        that ended a loop, if one did. Call it once.
         """
         deadline = time.monotonic() + timeout_seconds
         self._finish_inline(min(deadline, time.monotonic() + self._settings.stop_grace_seconds))
@@ -117,6 +118,9 @@ class Dispatcher:
         if self._inline is not None:
             self._inline.close()
             ended = self._inline.join(max(0.0, deadline - time.monotonic())) and ended
+        if ended:
+            self._listener.close()
+            self._engine.dispose()
         self._threads.raise_failure()
         return ended
 
@@ -207,7 +211,6 @@ class Dispatcher:
                     served.replica.roused.set()
             if not told or any(channel == OUTBOX_CHANNEL for channel, _ in told):
                 self._drain.more.set()
-        self._listener.close()
 
     # --- how it ends --------------------------------------------------------------------------------------------------
 

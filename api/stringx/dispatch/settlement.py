@@ -6,6 +6,7 @@ locked, only a leased run in the reported attempt is settled, and the verdict's 
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Literal
 
@@ -48,7 +49,7 @@ def settle(connection: Connection, settings: Settings, report: Report) -> Settle
     """
     run = _leased_in(connection, report.run, report.attempt)
     if not isinstance(run, Run):
-        return _put_aside(connection, run, report.run, report.attempt, report.model_dump_json().encode())
+        return _put_aside(connection, run, report.run, report.attempt, _bytes(report))
     verdict = judge(run.gate, report)
     runs.end_attempt(connection, run, "settled", None)
     _conclude(connection, settings, run, verdict, attempt=report.attempt, report=report)
@@ -57,8 +58,9 @@ def settle(connection: Connection, settings: Settings, report: Report) -> Settle
 
 def settle_unstorable(connection: Connection, settings: Settings, report: Report, error: str) -> Settlement:
     """Keeps the bytes of a report that could not be stored, and makes its run `errored`, saying why."""
-    raw = report.model_dump_json().encode(errors="surrogatepass")
-    return _settle_by_its_fault(connection, settings, report.run, report.attempt, f"the report could not be stored: {error}", raw)
+    return _settle_by_its_fault(
+        connection, settings, report.run, report.attempt, f"the report could not be stored: {error}", _bytes(report)
+    )
 
 
 def settle_unreadable(connection: Connection, settings: Settings, report: UnreadableReport) -> Settlement:
@@ -159,6 +161,11 @@ def _settle_by_its_fault(connection: Connection, settings: Settings, run_id: str
     runs.end_attempt(connection, run, "settled", message)
     _conclude(connection, settings, run, judge_without_report(run.gate, VerdictName.ERRORED, message), attempt=attempt, report=None)
     return Settlement.UNSTORABLE
+
+
+def _bytes(report: Report) -> bytes:
+    """Whatever stands in it: JSON's escapes hold what UTF-8 does not."""
+    return json.dumps(report.model_dump(mode="json"), ensure_ascii=True).encode()
 
 
 def storable_message(message: str) -> str:

@@ -202,7 +202,7 @@ def cancels_asked(connection: Connection, address: str) -> list[str]:
 def ask_cancel(connection: Connection, run: Run) -> None:
     """Has the dispatchers tell the runner that holds a leased run to stop it."""
     connection.execute(text("update runs set cancel_requested_at = now() where id = :run and cancel_requested_at is null"), {"run": run.id})
-    notify(connection, RUNS_CHANNEL)
+    notify(connection, RUNS_CHANNEL, CANCEL)
 
 
 def requeue(connection: Connection, run: Run, *, lost: bool, message: str, after_seconds: float) -> None:

@@ -58,9 +58,11 @@ class FakeRunner:
         self.refusals: list[RunnerUnavailable] = []
         #: taken, but the answer to the submission is lost
         self.loses_answers = 0
-        #: runs refused by `code`, once each
+        #: by table: with which code its runs are refused, `busy` once, `unknown_target` always
         self.refuses: dict[str, str] = {}
         self.down = False
+        #: how often it was asked for its status
+        self.asked = 0
         self.submitted: list[RunRequest] = []
         self.acknowledged: list[tuple[str, int]] = []
         self.cancelled: list[str] = []
@@ -80,7 +82,9 @@ class FakeRunner:
                 raise RunnerUnreachable(f"{self.address}: connection refused")
             accepted, refused = [], []
             for request in runs:
-                code = self.refuses.pop(request.gate.table, None)
+                code = self.refuses.get(request.gate.table)
+                if code == "busy":
+                    del self.refuses[request.gate.table]
                 if code is None and request.gate.target not in self.targets:
                     code = "unknown_target"
                 if code is not None:
@@ -132,6 +136,7 @@ class FakeRunner:
         del installation
         with self._changed:
             self._must_answer()
+            self.asked += 1
             return RunnerStatus(
                 boot=self.boot,
                 version="0",

@@ -1,0 +1,401 @@
+"""The dispatcher with a real Postgres, and with a runner and a Kafka that break as the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fake_publisher import FakeKafka
+from fake_runner import FakeRunner, report_of
+from queued import Store, eventually
+
+from stringx.dispatch import request_cancel
+from stringx.dispatch.dispatcher import Dispatcher
+from stringx.errors import RunnerBusy, RunnerUnavailable, RunnerUnreachable
+from stringx.model import RunRequest, UnreadableReport
+from stringx.settings import Settings
+from stringx.store.database import connect, transaction
+
+Start = Callable[..., Dispatcher]
+
+
+def stop(dispatcher: Dispatcher) -> None:
+    """Stops it, unless the test has done so."""
+    if not dispatcher.wait(0):
+        dispatcher.close()
+        assert dispatcher.join(30)
+
+
+@pytest.fixture
+def start(make_settings: Callable[..., Settings]) -> Iterator[Start]:
+    """Starts a dispatcher for some runners; all of them are stopped after the test."""
+    running: list[Dispatcher] = []
+
+    def begin(*runners: FakeRunner, inline: FakeRunner | None = None, kafka: FakeKafka | None = None, **changes: Any) -> Dispatcher:
+        defaults: dict[str, Any] = {
+            "lease_seconds": 60.0,
+            "runner_discovery_seconds": 0.1,
+            "stop_grace_seconds": 0.5,
+            "inline_targets": ("demo",) if inline else (),
+        }
+        settings = make_settings(**(defaults | changes))
+        ports = {runner.address: runner for runner in runners}
+        dispatcher = Dispatcher(
+            settings,
+            connect(settings),
+            inline,
+            connect=lambda address: ports[address],
+            publisher=(kafka or FakeKafka()).publisher,
+            find=lambda _url: tuple(ports),
+        )
+        dispatcher.start()
+        running.append(dispatcher)
+        return dispatcher
+
+    yield begin
+    for dispatcher in running:
+        stop(dispatcher)
+
+
+def test_queued_runs_get_their_verdicts_and_are_acknowledged(store: Store, start: Start) -> None:
+    before = store.queue(day="2013-02-01")
+    runner, kafka = FakeRunner(), FakeKafka()
+    start(runner, kafka=kafka)
+    after = store.queue(day="2013-02-02")
+
+    eventually(lambda: store.judged(before, after))
+    assert store.verdict(before) == store.verdict(after) == "passed"
+    # Only after the commit the runner may forget the reports; then the events go out, once.
+    eventually(lambda: {run for run, _ in runner.acknowledged} == {before, after})
+    eventually(lambda: len(kafka.records) == 2)
+    eventually(lambda: not store.rows("select 1 from outbox where published_at is null"))
+    assert len(kafka.records) == 2
+
+
+def test_a_runner_is_given_as_much_as_it_has_workers(store: Store, start: Start) -> None:
+    runner = FakeRunner(workers=2, finishes=False)
+    start(runner)
+    runs = [store.queue(day=f"2013-02-{day:02}") for day in range(1, 6)]
+
+    eventually(lambda: runner.executing() == runs[:2])
+    assert [store.run(run)["state"] for run in runs] == ["leased", "leased", "queued", "queued", "queued"]
+    runner.finish()
+    eventually(lambda: runner.executing() == runs[2:4])
+
+
+def test_what_was_queued_with_the_run_travels_to_the_runner(store: Store, start: Start) -> None:
+    runner = FakeRunner()
+    start(runner)
+    run = store.queue(day="2013-02-01", timeout_seconds=17)
+
+    eventually(lambda: store.judged(run))
+    (request,) = runner.submitted
+    (version,) = store.versions.values()
+    assert (request.run, request.attempt, request.gate, request.gate_version) == (run, 1, version.gate, 1)
+    assert request.gate_fingerprint == version.fingerprint
+    assert request.slice.as_json() == [{"column": "day", "equals": "2013-02-01"}]
+    assert (request.timeout_seconds, request.correlation_id) == (17, "c-1")
+
+
+@pytest.mark.parametrize("refusal", [RunnerBusy("no worker free", 0.1), RunnerUnreachable("connection refused")])
+def test_a_run_that_was_not_taken_is_handed_back_and_comes_again(store: Store, start: Start, refusal: RunnerUnavailable) -> None:
+    runner = FakeRunner()
+    runner.refusals.append(refusal)
+    start(runner, lease_seconds=3.0)
+    run = store.queue()
+
+    eventually(lambda: store.judged(run))
+    assert store.verdict(run) == "passed"
+    assert store.attempts(run) == [(1, "handed_back"), (2, "settled")]
+    assert store.run(run)["lost_attempts"] == 0
+
+
+def test_one_busy_refusal_does_not_hold_up_what_was_taken_with_it(store: Store, start: Start) -> None:
+    runner = FakeRunner()
+    runner.refuses["raw.b"] = "busy"
+    taken, refused = store.queue(table="raw.a"), store.queue(table="raw.b")
+    start(runner)
+
+    eventually(lambda: store.judged(taken, refused))
+    assert store.attempts(taken) == [(1, "settled")]
+    assert store.attempts(refused) == [(1, "handed_back"), (2, "settled")]
+
+
+def test_the_replica_that_has_the_target_gets_the_run(store: Store, start: Start) -> None:
+    """Also where another one names the target, and then refuses it."""
+    poor, liar, rich = FakeRunner("fake:1", targets=()), FakeRunner("fake:2"), FakeRunner("fake:3")
+    liar.targets = ("demo",)
+    liar.refuses["raw.a"] = "unknown_target"
+    run = store.queue(table="raw.a")
+    start(poor, liar)
+    eventually(lambda: store.attempts(run) == [(1, "handed_back")])
+    start(poor, liar, rich)
+
+    eventually(lambda: store.judged(run))
+    assert [request.run for request in rich.submitted] == [run]
+    assert poor.submitted == liar.submitted == []
+
+
+def test_a_target_that_no_replica_has_is_errored(store: Store, start: Start) -> None:
+    run = store.queue(target="warehouse")
+    start(FakeRunner("fake:1"), FakeRunner("fake:2", targets=("demo", "other")), lease_seconds=0.3)
+
+    eventually(lambda: store.judged(run))
+    verdict = store.one("select * from verdicts")
+    assert verdict["verdict"] == "errored"
+    assert verdict["message"] == "no replica of runner 'default' has target 'warehouse' (targets: demo, other)"
+
+
+def test_a_runner_that_is_down_is_waited_for(store: Store, start: Start) -> None:
+    runner = FakeRunner()
+    runner.go_down()
+    run = store.queue()
+    start(runner, lease_seconds=0.3)
+    eventually(lambda: store.rows("select 1 from dispatchers where seen_at - started_at > interval '1 second'"))
+    assert store.run(run)["state"] == "queued"
+
+    runner.come_up()
+    eventually(lambda: store.judged(run))
+    assert store.attempts(run) == [(1, "settled")]
+
+
+@pytest.mark.parametrize("mode", ["inline", "async"])
+def test_what_no_dispatcher_can_serve_is_errored(store: Store, start: Start, mode: str) -> None:
+    run = store.queue(mode=mode, runner="elsewhere")
+    start(FakeRunner(), lease_seconds=0.3)
+
+    eventually(lambda: store.judged(run))
+    assert "no dispatcher can have it run" in store.one("select message from verdicts")["message"]
+
+
+def test_a_submission_without_an_answer_that_arrived_is_settled_in_the_same_attempt(store: Store, start: Start) -> None:
+    runner = FakeRunner(finishes=False)
+    runner.loses_answers = 1
+    start(runner, lease_seconds=1.0)
+    run = store.queue()
+    eventually(lambda: runner.executing() == [run])
+    # The heartbeat says that the runner has it: the lease is renewed although nobody heard that it was taken.
+    first = store.run(run)["lease_until"]
+    eventually(lambda: store.run(run)["lease_until"] > first)
+    runner.finish()
+
+    eventually(lambda: store.judged(run))
+    assert store.attempts(run) == [(1, "settled")]
+
+
+def test_a_submission_without_an_answer_that_did_not_arrive_is_lost_and_comes_again(store: Store, start: Start) -> None:
+    runner = FakeRunner()
+    runner.refusals.append(RunnerUnavailable("timed out"))
+    start(runner, lease_seconds=0.6)
+    run = store.queue()
+
+    eventually(lambda: store.judged(run))
+    assert store.attempts(run) == [(1, "lost"), (2, "settled")]
+
+
+def test_what_a_restarted_runner_no_longer_has_is_queued_again_at_once(store: Store, start: Start) -> None:
+    """Long before the lease would run out."""
+    runner = FakeRunner(finishes=False)
+    start(runner, lease_seconds=9.0)
+    run = store.queue()
+    eventually(lambda: runner.executing() == [run])
+    runner.finishes = True
+    runner.restart()
+    # Its answer to the next submission tells the new boot; so would the next heartbeat.
+    eventually(lambda: store.judged(run))
+
+    assert store.attempts(run) == [(1, "lost"), (2, "settled")]
+    message = store.one("select message from attempts where number = 1")["message"]
+    assert message.startswith("the runner was started anew")
+
+
+def test_a_report_that_outlives_its_runners_restart_is_settled(store: Store, start: Start) -> None:
+    runner = FakeRunner(finishes=False)
+    dispatcher = start(runner)
+    run = store.queue()
+    eventually(lambda: runner.executing() == [run])
+    stop(dispatcher)
+    runner.finish()
+    runner.restart(keeps_reports=True)
+    start(runner)
+
+    eventually(lambda: store.judged(run))
+    assert store.attempts(run) == [(1, "settled")]
+
+
+def test_attempts_that_nobody_reports_end_as_errored(store: Store, start: Start) -> None:
+    runner = FakeRunner(finishes=False)
+    start(runner, lease_seconds=0.5, max_attempts=2)
+    run = store.queue()
+    eventually(lambda: runner.executing() == [run])
+    runner.forget()
+    eventually(lambda: store.run(run)["attempt"] == 2 and runner.executing() == [run])
+    runner.forget()
+
+    eventually(lambda: store.judged(run))
+    assert store.verdict(run) == "errored"
+    assert store.attempts(run) == [(1, "lost"), (2, "lost")]
+
+
+def test_a_long_run_keeps_its_lease_as_long_as_its_runner_holds_it(store: Store, start: Start) -> None:
+    runner = FakeRunner(finishes=False)
+    start(runner, lease_seconds=0.6)
+    run = store.queue()
+    eventually(lambda: runner.executing() == [run])
+    leased_at = store.one("select leased_at from attempts")["leased_at"]
+    eventually(lambda: (store.run(run)["lease_until"] - leased_at).total_seconds() > 2)
+    runner.finish()
+
+    eventually(lambda: store.judged(run))
+    assert store.attempts(run) == [(1, "settled")]
+
+
+def test_reports_that_cannot_be_taken_do_not_block_their_neighbours(store: Store, start: Start) -> None:
+    def answer(request: RunRequest, boot: str) -> Any:
+        report = report_of(request, boot, failures=1)
+        match request.gate.table:
+            case "raw.nul":
+                return report.model_copy(update={"results": (report.results[0].model_copy(update={"message": "a\x00b"}),)})
+            case "raw.unreadable":
+                return UnreadableReport(run=request.run, attempt=request.attempt, raw="{", error="not JSON")
+            case "raw.other_gate":
+                return report.model_copy(update={"gate_fingerprint": "0" * 32})
+            case _:
+                return report
+
+    runner = FakeRunner(workers=4)
+    runner.answer = answer
+    runs = {table: store.queue(table=table) for table in ("raw.nul", "raw.unreadable", "raw.other_gate", "raw.good")}
+    start(runner)
+
+    eventually(lambda: store.judged(*runs.values()))
+    assert {table: store.verdict(run) for table, run in runs.items()} == {
+        "raw.nul": "errored",
+        "raw.unreadable": "errored",
+        "raw.other_gate": "errored",
+        "raw.good": "failed",
+    }
+    eventually(lambda: len(runner.acknowledged) == 4)
+    assert {row["reason"] for row in store.rows("select reason from set_apart_reports")} == {"unstorable"}
+
+
+def test_a_run_at_a_runner_is_cancelled_there(store: Store, start: Start) -> None:
+    runner = FakeRunner(finishes=False)
+    start(runner, lease_seconds=60.0)
+    run = store.queue()
+    eventually(lambda: runner.executing() == [run])
+    with transaction(store.engine) as connection:
+        request_cancel(connection, store.settings, run)
+
+    eventually(lambda: store.judged(run))
+    assert store.verdict(run) == "cancelled"
+
+
+def test_an_inline_run_goes_the_same_way_in_the_dispatchers_own_workers(store: Store, start: Start) -> None:
+    inline, outside = FakeRunner("inline:1"), FakeRunner("fake:1")
+    start(outside, inline=inline)
+    run, other = store.queue(table="raw.small", mode="inline"), store.queue(table="raw.large")
+
+    eventually(lambda: store.judged(run, other))
+    assert [request.run for request in inline.submitted] == [run]
+    assert [request.run for request in outside.submitted] == [other]
+    assert store.attempts(run) == [(1, "settled")]
+
+
+def test_a_dispatcher_that_stops_lets_its_inline_runs_finish(store: Store, start: Start) -> None:
+    inline = FakeRunner("inline:1", finishes=False)
+    dispatcher = start(inline=inline, stop_grace_seconds=30.0)
+    run = store.queue(mode="inline")
+    eventually(lambda: inline.executing() == [run])
+    dispatcher.close()
+    inline.finish()
+
+    assert dispatcher.join(30)
+    assert store.verdict(run) == "passed"
+    assert inline.calls == ["start", "close", "join"]
+
+
+def test_a_dispatcher_that_stops_hands_back_the_inline_runs_that_take_longer(store: Store, start: Start) -> None:
+    slow, other = FakeRunner("inline:1", finishes=False), FakeRunner("inline:2")
+    dispatcher = start(inline=slow, stop_grace_seconds=0.1)
+    run = store.queue(mode="inline")
+    eventually(lambda: slow.executing() == [run])
+    stop(dispatcher)
+    assert store.attempts(run) == [(1, "handed_back")]
+
+    start(inline=other)
+    eventually(lambda: store.judged(run))
+    assert store.run(run)["lost_attempts"] == 0
+
+
+def test_a_run_at_a_runner_stays_there_when_the_dispatcher_stops(store: Store, start: Start) -> None:
+    runner = FakeRunner(finishes=False)
+    first = start(runner)
+    run = store.queue()
+    eventually(lambda: runner.executing() == [run])
+    stop(first)
+    assert store.run(run)["state"] == "leased"
+
+    start(runner)
+    runner.finish()
+    eventually(lambda: store.judged(run))
+    assert store.attempts(run) == [(1, "settled")]
+
+
+def test_several_dispatchers_make_one_verdict_of_each_run(store: Store, start: Start) -> None:
+    runners = [FakeRunner("fake:1", workers=3), FakeRunner("fake:2", workers=3)]
+    kafka = FakeKafka()
+    for _ in range(3):
+        start(*runners, kafka=kafka)
+    runs = [store.queue(day=f"2013-{month:02}-{day:02}") for month in (1, 2) for day in range(1, 21)]
+
+    eventually(lambda: store.judged(*runs))
+    assert sorted(request.run for runner in runners for request in runner.submitted) == sorted(runs)
+    assert all(store.attempts(run) == [(1, "settled")] for run in runs)
+    eventually(lambda: not store.rows("select 1 from outbox where published_at is null"))
+    assert sorted(kafka.ids()) == sorted(row["id"] for row in store.rows("select id from outbox"))
+
+
+def test_a_replica_that_its_name_no_longer_leads_to_gets_nothing_new_and_can_still_report(
+    store: Store, make_settings: Callable[..., Settings]
+) -> None:
+    leaving, staying = FakeRunner("fake:1", finishes=False), FakeRunner("fake:2")
+    found = ["fake:1"]
+    settings = make_settings(runner_discovery_seconds=0.05, lease_seconds=60.0)
+    dispatcher = Dispatcher(
+        settings,
+        connect(settings),
+        None,
+        connect={"fake:1": leaving, "fake:2": staying}.__getitem__,
+        publisher=FakeKafka().publisher,
+        find=lambda _url: tuple(found),
+    )
+    dispatcher.start()
+    first = store.queue(day="2013-02-01")
+    eventually(lambda: leaving.executing() == [first])
+    found[:] = ["fake:2"]
+    eventually(lambda: staying.asked)
+    second = store.queue(day="2013-02-02")
+    eventually(lambda: store.judged(second))
+    leaving.finish()
+    eventually(lambda: store.judged(first))
+
+    assert store.attempts(first) == [(1, "settled")]
+    stop(dispatcher)
+
+
+def test_an_error_in_one_loop_ends_the_dispatcher_and_is_raised(store: Store, make_settings: Callable[..., Settings]) -> None:
+    class Broken(FakeRunner):
+        def status(self, installation: str) -> Any:
+            raise ZeroDivisionError(installation)
+
+    settings = make_settings()
+    dispatcher = Dispatcher(
+        settings, store.engine, None, connect=lambda _url: Broken(), publisher=FakeKafka().publisher, find=lambda _url: ("fake:1",)
+    )
+    dispatcher.start()
+
+    assert dispatcher.wait(30)
+    with pytest.raises(ZeroDivisionError):
+        dispatcher.join(30)
