@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from stringx.cli import COMMANDS, stringx
+from stringx.cli import EXIT_CLOSED, EXIT_NOT_JUDGED, EXIT_USAGE, EXIT_WAITED_TOO_LONG, stringx
 from stringx.gates.checks import LIBRARY
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape
 from stringx.model import Acknowledgement, TriggerBody
@@ -92,9 +92,28 @@ def test_examples_in_json_are_json(page: Path) -> None:
             json.loads(block)
 
 
-@pytest.mark.parametrize("verb", COMMANDS)
-def test_every_verb_is_in_the_reference(verb: str) -> None:
-    assert f"`stringx {verb}" in (REPOSITORY / "docs" / "reference" / "cli.md").read_text()
+def every_command(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for verb in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), verb)
+            assert found is not None
+            yield from every_command(found, f"{name} {verb}")
+    else:
+        yield name, command
+
+
+def test_every_command_and_every_option_is_in_the_reference() -> None:
+    page = (REPOSITORY / "docs" / "reference" / "cli.md").read_text()
+    for name, command in every_command(stringx, "stringx"):
+        assert f"`{name}" in page, name
+        for option in [option for parameter in command.params for option in parameter.opts if option.startswith("--")]:
+            assert f"`{option}`" in page, f"{name} {option}"
+
+
+def test_every_exit_code_is_in_the_reference() -> None:
+    page = (REPOSITORY / "docs" / "reference" / "cli.md").read_text()
+    for code in (0, EXIT_CLOSED, EXIT_USAGE, EXIT_NOT_JUDGED, EXIT_WAITED_TOO_LONG):
+        assert f"\n| {code} |" in page
 
 
 def test_the_page_of_settings_is_what_the_settings_are() -> None:
