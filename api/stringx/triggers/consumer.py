@@ -21,8 +21,6 @@ from stringx.triggers.record import KafkaRecord
 
 Protocol = Literal["consumer", "classic"]
 
-#: librdkafka's `close` may hang; what it has not committed by then is read again, and known.
-CLOSE_SECONDS = 10.0
 REQUEST_SECONDS = 5.0
 #: The id of a topic on a broker that has no topic ids.
 _NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -46,6 +44,9 @@ class ConsumerLost(Exception):
 
 class TriggerConsumer:
     """A member of the group. `assigned` and `revoked` are called within `poll`, with the partitions' numbers."""
+
+    #: librdkafka's `close` may hang; what it has not committed by then is read again, and known.
+    close_seconds = 10.0
 
     def __init__(
         self,
@@ -128,11 +129,14 @@ class TriggerConsumer:
         return behind
 
     def close(self) -> bool:
-        """Commits what was stored and leaves the group, within CLOSE_SECONDS; False when it hung and was abandoned."""
-        closing = threading.Thread(target=self._consumer.close, name="kafka consumer close", daemon=True)
+        """Commits what was stored and leaves the group, within `close_seconds`; False when it hung and was abandoned."""
+        closing = threading.Thread(target=self._close, name="kafka consumer close", daemon=True)
         closing.start()
-        closing.join(CLOSE_SECONDS)
+        closing.join(self.close_seconds)
         return not closing.is_alive()
+
+    def _close(self) -> None:
+        self._consumer.close()
 
     def _properties(self, settings: Settings, protocol: Protocol) -> dict[str, object]:
         given = settings.kafka_properties

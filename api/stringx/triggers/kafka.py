@@ -46,8 +46,16 @@ log = logs.get(__name__)
 class KafkaDoor:
     """Reads in a thread of its own; any number of doors share the work, as members of one group."""
 
-    def __init__(self, settings: Settings, engine: Engine, *, stall_seconds: float = STALL_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        *,
+        stall_seconds: float = STALL_SECONDS,
+        make_consumer: type[TriggerConsumer] = TriggerConsumer,
+    ) -> None:
         self._settings = settings
+        self._make_consumer = make_consumer
         self._engine = engine
         self._stall_seconds = stall_seconds
         self._closing = threading.Event()
@@ -107,7 +115,9 @@ class KafkaDoor:
                         self._settings.kafka_dead_letters_topic,
                     },
                 )
-                reading = _Reading(self._settings, self._engine, candidates[0], self._closing, self._stall_seconds, stalled)
+                reading = _Reading(
+                    self._settings, self._engine, candidates[0], self._closing, self._stall_seconds, stalled, self._make_consumer
+                )
                 reading.run()
             except KafkaUnavailable as error:
                 log.warning("kafka is away", error=str(error))
@@ -134,6 +144,7 @@ class _Reading:
         closing: threading.Event,
         stall_seconds: float,
         stalled: dict[int, tuple[int, int]],
+        make_consumer: type[TriggerConsumer],
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -150,7 +161,7 @@ class _Reading:
         self._fresh: set[int] = set()
         self._assigned: set[int] = set()
         self._last_read = self._last_watch = time.monotonic()
-        self._consumer = TriggerConsumer(settings, protocol, assigned=self._on_assigned, revoked=self._on_revoked)
+        self._consumer = make_consumer(settings, protocol, assigned=self._on_assigned, revoked=self._on_revoked)
 
     @property
     def joined(self) -> bool:
