@@ -32,8 +32,8 @@ def create_app(settings: Settings, engine: Engine) -> APIFlask:
         static_folder=None,  # type: ignore[arg-type]  # Flask's own way to say that there is none
     )
     app.config.update(openapi.CONFIG)
-    # The largest body of any request: reading more raises 413, also where no Content-Length announced it.
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_trigger_bytes
+    # One byte more than a trigger may have: of a body whose length was not announced, werkzeug reads so much and stops in silence.
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_trigger_bytes + 1
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.extensions["stringx"] = Backend(settings=settings, engine=engine, waiters=VerdictWaiters(settings, engine))
     app.before_request(_start_request)

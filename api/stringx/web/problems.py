@@ -9,10 +9,10 @@ from http import HTTPStatus
 from apiflask import APIFlask, HTTPError
 from flask import Response, request
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from stringx import logs
-from stringx.errors import Conflict, DatabaseUnavailable, NotFound, Refusal, StringXError, Unavailable
+from stringx.errors import Conflict, DatabaseUnavailable, NotFound, Refusal, StringXError, TooLarge, Unavailable
 from stringx.web import triggers
 
 log = logs.get(__name__)
@@ -53,6 +53,8 @@ def problem_of(error: Exception) -> Problem:
             fault = cause.errors(include_url=False, include_input=False)[0]
             detail = "no such parameter" if fault["type"] == "extra_forbidden" else fault["msg"]
             return Problem(error.status_code, "invalid", detail, ".".join(str(part) for part in fault["loc"]))
+        case RequestEntityTooLarge():
+            return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TooLarge.code, "the body is too large: name the data, do not send it")
         case HTTPException(code=int(code)):
             return Problem(code, error.name.lower().replace(" ", "_"), error.description or error.name)
         case _:

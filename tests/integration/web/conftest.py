@@ -1,0 +1,38 @@
+"""A served API with one gate, on a fresh database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from served import Served, flights_gate
+from werkzeug.serving import make_server
+
+from stringx.client import Client
+from stringx.gates.files import GateFile
+from stringx.settings import Settings
+from stringx.store import gates
+from stringx.store.database import connect, transaction
+from stringx.web.app import create_app
+
+
+@pytest.fixture
+def served(make_settings: Callable[..., Settings]) -> Iterator[Served]:
+    settings = make_settings(api_waiters=2)
+    engine = connect(settings)
+    with transaction(engine) as connection:
+        gates.apply(connection, [GateFile(flights_gate(), "default/raw.flights.yaml")])
+    app = create_app(settings, engine)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    with Client(url, settings.required("api_token")) as client:
+        yield Served(settings, engine, url, client)
+    app.extensions["stringx"].waiters.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    assert app.extensions["stringx"].waiters.join(30)
+    engine.dispose()
