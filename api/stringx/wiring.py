@@ -6,12 +6,8 @@ calling the constructors with others.
 
 from __future__ import annotations
 
-import fcntl
-import itertools
-import os
 import uuid
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stringx.settings import Settings
@@ -20,7 +16,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from stringx.dispatch.dispatcher import Dispatcher
-    from stringx.runner.artifacts import DocsPortal
+    from stringx.runner.portal import DocsPortal
     from stringx.runner.service import Runner
     from stringx.triggers.kafka import KafkaDoor
 
@@ -78,11 +74,18 @@ def runner_app(settings: Settings, runner: Runner) -> Flask:
     return create_app(runner, settings)
 
 
-def docs(settings: Settings) -> DocsPortal:
-    """What `stringx docs` runs."""
-    from stringx.runner.artifacts import DocsPortal
+def docs_portal(settings: Settings) -> DocsPortal:
+    """What `stringx docs` runs behind `docs_app`."""
+    from stringx.runner.portal import DocsPortal
 
     return DocsPortal(settings)
+
+
+def docs_app(portal: DocsPortal) -> Flask:
+    """The pages in front of a portal that was started."""
+    from stringx.runner.portal import create_app
+
+    return create_app(portal)
 
 
 def _inline_runner(settings: Settings) -> Runner:
@@ -92,23 +95,7 @@ def _inline_runner(settings: Settings) -> Runner:
         settings,
         targets=settings.inline_targets,
         workers=settings.inline_workers,
-        state_dir=_folder_of_our_own(settings.home / "inline"),
+        state_dir=settings.home / "inline",
         # Of this process alone: after a restart nobody renews what the old one had leased.
         address=f"inline:{uuid.uuid4().hex}",
     )
-
-
-def _folder_of_our_own(parent: Path) -> Path:
-    """The first numbered folder that no other process has, ours until this process ends: reports in it outlive a kill."""
-    for number in itertools.count():
-        folder = parent / str(number)
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-        else:
-            # Stays open, and so locked, as long as this process lives.
-            return folder
-    raise AssertionError("there is always a next number")

@@ -18,6 +18,7 @@ from stringx.settings import Settings
 CLOSING_SECONDS = 5.0
 #: Threads of the runner's API: each dispatcher holds one or two for its long poll.
 RUNNER_THREADS = 16
+DOCS_THREADS = 4
 
 
 class Process(Protocol):
@@ -100,9 +101,29 @@ def runner() -> None:
 @click.command()
 def docs() -> None:
     """Serve the dbt docs portal."""
+    from stringx.cli import gunicorn_server
+    from stringx.cli.gunicorn_server import Built
+
     settings = _settings("docs")
     settings_module.read_target_files()
-    _run(wiring.docs(settings), settings)
+
+    def build() -> Built:
+        portal = wiring.docs_portal(settings)
+        portal.start()
+
+        def finish(grace_seconds: float) -> None:
+            if not portal.join(grace_seconds):
+                portal.terminate()
+
+        return Built(wiring.docs_app(portal), close=portal.close, finish=finish)
+
+    gunicorn_server.serve(
+        build,
+        host=settings.docs_host,
+        port=settings.docs_port,
+        threads=DOCS_THREADS,
+        grace_seconds=settings.stop_grace_seconds,
+    )
 
 
 @click.command()

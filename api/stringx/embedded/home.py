@@ -13,7 +13,7 @@ from stringx.embedded.child import clean_up
 from stringx.embedded.postgres import EmbeddedPostgres
 
 #: What `up` makes below its home, and so what `--fresh` may delete: nothing else in that folder is ours.
-_OURS = ("addresses.json", "tokens", "postgres", "broker", "runner", "inline", "processes")
+_OURS = ("addresses.json", "tokens", "postgres", "broker", "runner", "inline", "docs", "processes")
 
 
 class Home:

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 
 from stringx.model import Report, ReportStatus, RunRequest
 from stringx.runner import messages
-from stringx.settings import PREFIX
+from stringx.runner.environment import environment_for_dbt
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Crew:
             [sys.executable, "-P", "-m", "stringx.runner.generation"],
             stdin=subprocess.PIPE,
             stdout=2,  # what a project's macros print must not get between the lines of our own stdout
-            env=_environment(),
+            env=environment_for_dbt(),
             start_new_session=True,  # Ctrl-C on the terminal is for us, who stop the workers in order; and one group to kill
         )
         assert self._process.stdin is not None  # noqa: S101  # it was asked for
@@ -174,9 +174,3 @@ class Crew:
         if self.connection is not None:
             with suppress(OSError):  # it has died: its connection's end tells the pool
                 messages.send(self.connection, message)
-
-
-def _environment() -> dict[str, str]:
-    """This process's environment without StringX's own secrets: a project's Jinja can read whatever its process can."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name.startswith(f"{PREFIX}TARGET_")}
-    return {**kept, "DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}

@@ -19,13 +19,11 @@ from dbt_common.exceptions import DbtBaseException
 
 from stringx.model import ReportStatus
 from stringx.runner import invocation, messages, sessions
+from stringx.runner.environment import secrets_in
 from stringx.runner.evaluation import Evaluated, Evaluator
 from stringx.runner.invocation import DbtFolders, StopSignal
 from stringx.runner.parsed import ParsedProject, own_copy
 from stringx.runner.project_copy import copy_project, project_fingerprint
-
-_SECRET_NAMES = ("PASSWORD", "PASSWD", "TOKEN", "SECRET", "PRIVATE_KEY")
-_SHORTEST_SECRET = 4
 
 
 class CannotParse(Exception):
@@ -42,11 +40,7 @@ class WarmProject:
     def __init__(self, start: messages.Start, environment: Mapping[str, str]) -> None:
         """Blocks for the time of a full parse. Raises CannotParse."""
         self._start = start
-        self._secrets = [
-            value
-            for name, value in environment.items()
-            if len(value) >= _SHORTEST_SECRET and any(word in name.upper() for word in _SECRET_NAMES)
-        ]
+        self._secrets = secrets_in(environment)
         self._sessions = sessions.Sessions(f"{start.session_prefix}:parse")
         self._sessions.install()
         fingerprint = None

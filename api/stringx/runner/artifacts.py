@@ -1,0 +1,178 @@
+"""dbt docs of the project with the gates' rules in it: a private copy of the project, the rules as singular tests, dbt's own command.
+
+dbt runs as a command, not in this process: the portal that serves the result needs none of dbt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stringx.errors import NotFound, Refusal, StringXError
+from stringx.gates import files
+from stringx.gates.tests import literal, test_name, test_sql
+from stringx.model import Gate, Rule
+from stringx.runner.environment import environment_for_dbt, without_secrets
+from stringx.runner.project_copy import copy_project
+from stringx.settings import Settings
+
+#: What is served of what dbt writes.
+SERVED = ("index.html", "manifest.json", "catalog.json")
+
+TIMEOUT_SECONDS = 900.0
+#: How much of dbt's words is kept, from their end.
+MESSAGE_CHARACTERS = 8_000
+_LOOK_SECONDS = 0.2
+
+_DBT = (sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()")
+
+
+class DocsFailed(StringXError):
+    """dbt, or a gate file, did not let docs be made; the message is theirs."""
+
+
+class Closed(StringXError):
+    """The portal was closed while dbt ran; dbt was stopped."""
+
+
+@dataclass(frozen=True)
+class Docs:
+    """What was made: a folder with the files of `SERVED`."""
+
+    folder: Path
+    #: rules that are not in it, by the names of their gates, and why
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def generate(settings: Settings, folder: Path, closed: threading.Event) -> Docs:
+    """Makes the docs of the project as it stands now in `folder`, which must be empty. Blocks for as long as dbt takes.
+
+    Of the targets the first is documented. Raises DocsFailed; Closed once `closed` is set; OSError where it cannot write.
+    """
+    try:
+        gates = [file.gate for file in files.read(settings.gates_dir)]
+        copy_project(settings.dbt_project_dir, settings.profiles_dir, folder)
+    except (StringXError, OSError) as error:
+        raise DocsFailed(str(error)) from error
+    dbt = _Dbt(folder, settings.targets[0], closed)
+    dbt.run("parse")
+    left_out = _write_tests(gates, folder / "project", _tables(folder / "target" / "manifest.json"))
+    dbt.run("docs", "generate")
+    return Docs(folder / "target", left_out)
+
+
+class _Dbt:
+    """dbt's command in the private copy."""
+
+    def __init__(self, folder: Path, target: str, closed: threading.Event) -> None:
+        self._folder = folder
+        self._closed = closed
+        options = {"project-dir": "project", "profiles-dir": "profiles", "target-path": "target", "log-path": "logs"}
+        self._options = ["--target", target, *(f"--{name}={folder / place}" for name, place in options.items())]
+
+    def run(self, *command: str) -> None:
+        """DocsFailed with dbt's words where it fails; Closed."""
+        words = self._folder / "words.txt"
+        with words.open("wb") as output:
+            process = subprocess.Popen(
+                [*_DBT, "--quiet", "--no-use-colors", "--no-version-check", *command, *self._options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment_for_dbt(),
+                start_new_session=True,  # Ctrl-C on the terminal is for us; and one group to kill
+            )
+            try:
+                code = self._wait(process)
+            finally:
+                with suppress(ProcessLookupError, PermissionError):  # it has ended; macOS says the latter of a zombie
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if code != 0:
+            said = words.read_text(errors="replace").strip().replace(f"{self._folder}/", "")
+            raise DocsFailed(f"dbt {' '.join(command)}: {without_secrets(said)[-MESSAGE_CHARACTERS:] or f'exit code {code}'}")
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        waited = 0.0
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(_LOOK_SECONDS)
+            waited += _LOOK_SECONDS
+            if self._closed.is_set():
+                raise Closed("the portal was closed")
+            if waited > TIMEOUT_SECONDS:
+                raise DocsFailed(f"dbt was stopped: it took more than {TIMEOUT_SECONDS:g} s")
+
+
+def _tables(manifest: Path) -> dict[str, str]:
+    """Sources, models, seeds and snapshots as Jinja, by `schema.name` and `database.schema.name` in lower case."""
+    document: dict[str, Any] = json.loads(manifest.read_text())
+    tables: dict[str, str] = {}
+    for source in document["sources"].values():
+        jinja = f"source({literal(source['source_name'], 'source')}, {literal(source['name'], 'source')})"
+        _add(tables, source, source["identifier"], jinja)
+    for node in document["nodes"].values():
+        if node["resource_type"] in ("model", "seed", "snapshot"):
+            _add(tables, node, node["alias"], f"ref({literal(node['package_name'], 'ref')}, {literal(node['name'], 'ref')})")
+    return tables
+
+
+def _add(tables: dict[str, str], node: dict[str, Any], name: str, jinja: str) -> None:
+    tables[f"{node['schema']}.{name}".lower()] = jinja
+    tables[f"{node['database']}.{node['schema']}.{name}".lower()] = jinja
+
+
+def _write_tests(gates: list[Gate], project: Path, tables: Mapping[str, str]) -> dict[str, str]:
+    """Writes the rules as tests into the project; what cannot be one is answered, by the rule's full name."""
+
+    def resolve(table: str) -> str:
+        if table.lower() not in tables:
+            raise NotFound(f"the dbt project has no {table}")
+        return tables[table.lower()]
+
+    folder = project / _test_path(project) / "stringx"
+    folder.mkdir(parents=True, exist_ok=True)
+    described: list[dict[str, Any]] = []
+    left_out: dict[str, str] = {}
+    for gate in gates:
+        for rule in gate.rules:
+            name = test_name(gate.fingerprint, rule)
+            try:
+                (folder / f"{name}.sql").write_text(test_sql(rule, gate.table, resolve))
+            except (NotFound, Refusal) as error:
+                left_out[f"{gate.workspace}/{gate.table}: {rule.name}"] = str(error)
+                continue
+            described.append({"name": name, "description": _description(gate, rule)})
+    if described:
+        # JSON is YAML, without its traps.
+        (folder / "stringx_rules.yml").write_text(json.dumps({"version": 2, "data_tests": described}))
+    return left_out
+
+
+def _test_path(project: Path) -> str:
+    """The project's first folder of tests. What cannot be read here, `dbt parse` has read before."""
+    document = yaml.safe_load((project / "dbt_project.yml").read_text())
+    paths = document.get("test-paths") or ["tests"]
+    return str(paths[0])
+
+
+def _description(gate: Gate, rule: Rule) -> str:
+    """As markdown."""
+    facts = [
+        f"Rule `{rule.name}` of the gate of `{gate.table}` in the workspace `{gate.workspace}`: `{rule.check}`",
+        f"{rule.kind}, {rule.dimension}, {rule.level}, severity {rule.severity}",
+    ]
+    if rule.owner:
+        facts.append(f"owned by {rule.owner}")
+    return f"{rule.description}\n\n{'; '.join(facts)}." if rule.description else f"{'; '.join(facts)}."
