@@ -81,7 +81,7 @@ def _serve(stack: Stack, once: bool, form: str) -> int:
     acknowledgements = replay.Acknowledgements(settings, waiting=check)
     board = VerdictBoard(replay.demo_triggers() if stack.demo else [])
     if stack.demo:
-        _say(f"publishing {len(board.triggers)} triggers to {settings.kafka_triggers_topic}")
+        _say(f"publishing {len(board.triggers)} triggers to {settings.kafka_triggers_topic}; the runner parses its dbt project first")
         replay.publish(settings, board.triggers)
         _collect(stack, acknowledgements, board, shown=form == "table")
     if once:

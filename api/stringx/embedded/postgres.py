@@ -131,10 +131,15 @@ class EmbeddedPostgres:
             statement = sql.SQL(verb + " role {} login password {}").format(sql.Identifier(user), sql.Literal(self._passwords[user]))
             connection.execute(statement)
 
+    def has_database(self, database: str) -> bool:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            return connection.execute("select from pg_database where datname = %s", [database]).fetchone() is not None
+
     def ensure_database(self, database: str, owner: str) -> None:
         """Makes a database of `owner`, which no other role may enter unasked, where there is none."""
+        missing = not self.has_database(database)
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            if connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone() is None:
+            if missing:
                 name, role = sql.Identifier(database), sql.Identifier(owner)
                 connection.execute(sql.SQL("create database {} owner {}").format(name, role))
             connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(database)))

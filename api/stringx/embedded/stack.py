@@ -32,8 +32,8 @@ DATABASE = "stringx"
 TARGET_DATABASE = "demo"
 POSTGRES_PORT = 54310
 KAFKA_PORT = 9092
-#: How long the first parse of the dbt project and all else may take.
-READY_SECONDS = 300.0
+#: How long a process may take until it answers.
+READY_SECONDS = 120.0
 #: How often in a row a process may end by itself before the start is given up.
 FAILURES_AT_START = 3
 
@@ -93,8 +93,8 @@ class Stack:
         for name in ("serve", "dispatch", "consume"):
             self._start_process(name, Stage.BACKEND)
         self._wait_until_ready("serve", f"{self.addresses.api}/readyz")
-        self.say("waiting until the runner has parsed the dbt project")
-        self._wait_until_ready("runner", f"{self.addresses.runner}/readyz")
+        # Not until it has parsed the dbt project: runs wait for that, and where it cannot be parsed they say why.
+        self._wait_until_ready("runner", f"{self.addresses.runner}/livez")
         self._start_process("docs", Stage.BACKEND)  # last: nothing waits for it, and it keeps a core busy at first
         addresses.write(self.home.folder, self.addresses)
 
@@ -121,11 +121,11 @@ class Stack:
         return port
 
     def _start_postgres(self) -> None:
-        """The internal database where none was named, and the demo's target."""
+        """The internal database where none was named, and the demo's target: also that of an earlier start."""
         if self.settings.database_url is not None:
             self._variables["DATABASE_URL"] = self.settings.database_url.get_secret_value()
             self.say("the internal database is the one that was named")
-            if not self.demo:
+            if not self.demo and not self.home.postgres.exists():
                 return
         port = next_free(POSTGRES_PORT)
         server = EmbeddedPostgres(self.home.postgres, port=port)
@@ -135,11 +135,11 @@ class Stack:
             server.ensure_login(DATABASE)
             server.ensure_database(DATABASE, DATABASE)
             self._variables["DATABASE_URL"] = server.url(DATABASE, DATABASE)
-        if self.demo:
+        if self.demo or (server.has_database(TARGET_DATABASE) and f"{PREFIX}TARGET_HOST" not in os.environ):
             self._prepare_target(server)
 
     def _prepare_target(self, server: EmbeddedPostgres) -> None:
-        self.say("loading the demo's data")
+        self.say("loading the demo's data where it is not there")
         server.ensure_database(TARGET_DATABASE, SUPERUSER)
         demo.load(server.url(TARGET_DATABASE))
         server.ensure_login(demo.READER)

@@ -1,0 +1,222 @@
+"""`stringx up`: one command, real verdicts about real data; and nothing of it left when it ends, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from confluent_kafka import Consumer
+
+from stringx.embedded import addresses
+from stringx.embedded.addresses import Addresses
+from stringx.embedded.child import identity
+from stringx.embedded.ports import HOST, is_free
+
+REPOSITORY = Path(__file__).parents[2]
+PROCESSES = {"runner", "consume", "dispatch", "serve", "docs"}
+#: A whole start on two cores that others use too.
+START_SECONDS = 150.0
+CLOSED_DAYS = {"2013-02-08", "2013-02-09"}
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def wait_for(condition: Callable[[], object], timeout_seconds: float = START_SECONDS) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.05)
+
+
+@dataclass
+class Up:
+    """A `stringx up` that stays."""
+
+    process: subprocess.Popen[bytes]
+    home: Path
+    log: Path
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    @property
+    def addresses(self) -> Addresses:
+        found = addresses.read(self.home)
+        assert found is not None
+        return found
+
+    def pids(self) -> dict[str, int]:
+        """Of everything that it started and recorded."""
+        records = (record for record in self.home.rglob("*.pid") if record.name != "postmaster.pid")
+        return {record.stem: json.loads(record.read_text())["pid"] for record in records}
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What a process was told."""
+        pairs = Path(f"/proc/{self.pids()[name]}/environ").read_bytes().decode().split("\0")
+        return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+
+    def api(self, path: str) -> httpx2.Response:
+        token = addresses.read_token(self.home, "api")
+        return httpx2.get(f"{self.addresses.api}{path}", headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30)
+
+
+def start(home: Path, *arguments: str) -> Up:
+    log = home.with_suffix(".log")
+    with log.open("wb") as file:
+        process = subprocess.Popen(command(home, *arguments), stdout=file, stderr=file, cwd=REPOSITORY)
+    return Up(process, home, log)
+
+
+def command(home: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "stringx", "up", "--home", str(home), *arguments]
+
+
+def run_once(home: Path, *arguments: str) -> list[dict[str, Any]]:
+    """The runs of `up --demo --once --output json`, which prints one JSON document and nothing else."""
+    done = subprocess.run(
+        command(home, "--demo", "--once", "--output", "json", *arguments), capture_output=True, text=True, check=False, cwd=REPOSITORY
+    )
+    assert done.returncode == 0, done.stderr
+    document: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
+    assert list(document) == ["runs"]
+    return document["runs"]
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="stringx-up-"))
+    folder.chmod(0o755)
+    yield folder / "home"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def taken() -> Iterator[socket.socket]:
+    """The API's own port, taken by somebody else: by us, or by whoever has it already."""
+    with socket.socket() as other:
+        if is_free(5001):
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind((HOST, 5001))
+            other.listen()
+        yield other
+
+
+@pytest.fixture(scope="module")
+def up(home: Path, taken: socket.socket) -> Iterator[Up]:  # noqa: ARG001  # the port is to be taken
+    """One that shows the demo's verdicts and stays."""
+    up = start(home, "--demo")
+    wait_for(lambda: "Ctrl-C stops" in up.said or up.process.poll() is not None)
+    assert up.process.poll() is None, up.said
+    yield up
+    if up.process.poll() is None:
+        up.process.terminate()
+        up.process.wait()
+
+
+def test_it_shows_a_verdict_for_each_trigger_and_where_to_look(up: Up) -> None:
+    assert "no acknowledgement came" not in up.said
+    rows = [line.split() for line in up.said.splitlines() if line.strip().startswith("raw.flights")]
+    decisions = {row[3]: decision for row in rows for decision in ("open", "closed") if decision in row}
+    assert {day for day, decision in decisions.items() if decision == "closed"} == CLOSED_DAYS
+    assert len(decisions) == 10
+    for address in (up.addresses.api, up.addresses.docs, up.addresses.kafka):
+        assert address in up.said
+
+
+def test_it_says_which_broker_it_took(up: Up) -> None:
+    kind = "Apache Kafka" if up.addresses.kafka_kind == "apache" else "librdkafka's in-memory cluster"
+    assert f"broker: {kind}" in up.said
+
+
+def test_a_port_that_is_taken_is_passed_over_and_it_says_so(up: Up) -> None:
+    assert "port 5001 is taken" in up.said
+    assert up.addresses.api != f"http://{HOST}:5001"
+
+
+def test_the_api_wants_the_token_that_was_made(up: Up) -> None:
+    assert up.api("/v1/runs").status_code == 200
+    assert httpx2.get(f"{up.addresses.api}/v1/runs", trust_env=False).status_code == 401
+    for token in ("api", "runner"):
+        assert (up.home / "tokens" / token).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_broker_can_be_used_by_other_programs(up: Up) -> None:
+    topics = Consumer({"bootstrap.servers": up.addresses.kafka, "group.id": "others"}).list_topics(timeout=30).topics
+    assert {"stringx.triggers", "stringx.verdicts"} <= set(topics)
+
+
+def test_each_process_is_told_what_it_needs_and_no_more(up: Up) -> None:
+    assert set(up.pids()) >= PROCESSES | {"postgres", "kafka"}
+    told = {name: up.environment(name) for name in PROCESSES}
+    assert {name for name in told if "STRINGX_TARGET_PASSWORD" in told[name]} == {"runner", "docs", "dispatch"}
+    assert {name for name in told if "STRINGX_DATABASE_URL" in told[name]} == {"consume", "dispatch", "serve"}
+    assert {name for name in told if "STRINGX_RUNNER_TOKEN_FILE" in told[name]} == {"runner", "dispatch"}
+
+
+def test_a_second_one_prints_where_the_first_one_serves(up: Up) -> None:
+    second = subprocess.run(command(up.home), capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert second.returncode == 0
+    assert up.addresses.api in second.stderr
+    once = subprocess.run(command(up.home, "--demo", "--once"), capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert once.returncode == 2
+    assert up.process.poll() is None
+
+
+@pytest.mark.parametrize("name", ["consume", "runner", "postgres"])
+def test_what_dies_is_started_again_and_it_is_said(up: Up, name: str) -> None:
+    before = up.pids()[name]
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: f"{name} is started again" in up.said)
+    assert up.pids()[name] != before
+    wait_for(lambda: up.api("/readyz").status_code == 200)
+
+
+def test_after_a_kill_nothing_is_left_and_the_next_start_finds_the_data(up: Up) -> None:
+    children = {pid: identity(pid) for pid in up.pids().values()}
+    earlier = {run["run"] for run in up.api("/v1/runs?limit=100").json()["runs"]}
+    assert len(earlier) >= 13
+    up.process.kill()
+    up.process.wait()
+    wait_for(lambda: all(identity(pid) != was for pid, was in children.items()))
+    runs = run_once(up.home)
+    assert len(runs) == 13
+    assert not earlier & {run["run"] for run in runs}
+    again = start(up.home)
+    wait_for(lambda: "Ctrl-C stops" in again.said or again.process.poll() is not None)
+    assert earlier < {run["run"] for run in again.api("/v1/runs?limit=100").json()["runs"]}
+    children = {pid: identity(pid) for pid in again.pids().values()}
+    again.process.send_signal(signal.SIGTERM)
+    assert again.process.wait(60) == 0
+    assert all(identity(pid) != was for pid, was in children.items())
+    assert addresses.read(up.home) is None
+
+
+def test_the_document_says_each_run_with_its_checks_and_fresh_begins_anew(up: Up) -> None:
+    assert up.process.poll() is not None, "the test above has ended it"
+    (up.home / "of-the-user.txt").write_text("mine")
+    runs = run_once(up.home, "--fresh")
+    names = ["run", "table", "slice", "mode", "engine", "verdict", "decision", "gate_version", "acknowledged", "checks"]
+    assert all(list(run) == names for run in runs)
+    assert all(run["acknowledged"] is True and run["gate_version"] == 1 for run in runs)
+    checks = [check for run in runs for check in run["checks"]]
+    assert checks
+    assert all(list(check) == ["name", "kind", "dimension", "level", "severity", "outcome", "failures"] for check in checks)
+    assert {run["mode"] for run in runs} == {"inline", "async"}
+    days = {run["slice"][0]["equals"]: run["decision"] for run in runs if run["table"] == "raw.flights"}
+    assert len(days) == 10
+    assert {day for day, decision in days.items() if decision == "closed"} == CLOSED_DAYS
+    assert (up.home / "of-the-user.txt").read_text() == "mine"
