@@ -15,7 +15,7 @@ from stringx.errors import Invalid
 from stringx.model import Rule
 
 #: Arguments that name another table, as people write it; they reach the test as dbt's `source(…)` or `ref(…)`.
-RELATION_ARGUMENTS = frozenset({"to", "compare_model", "compare_to"})
+RELATION_ARGUMENTS = frozenset({"to", "compare_model"})
 
 _JINJA = ("{{", "{%", "{#")
 _HARMLESS = re.compile(r"[A-Za-z0-9 _.,:;=<>()+*/@!?|&~^$-]")
@@ -61,7 +61,7 @@ def test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
     arguments = [f"model=get_where_subquery({resolve(relation)})"]
     if rule.column is not None:
         arguments.append(f"column_name={literal(column_sql(rule.column), 'column')}")
-    for name, value in rule.arguments.items():
+    for name, value in _for_dbt(rule).items():
         field = f"arguments.{name}"
         if not _ARGUMENT.fullmatch(name):
             raise Invalid("is not the name of an argument", field=field)
@@ -72,6 +72,15 @@ def test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
             arguments.append(f"{name}={literal(value, field)}")
     options = ", ".join(f"{name}={literal(value, 'row_condition')}" for name, value in config.items())
     return f"{{{{ config({options}) }}}}\n{{{{ test_{rule.check}({', '.join(arguments)}) }}}}\n"
+
+
+def _for_dbt(rule: Rule) -> dict[str, object]:
+    """The arguments as dbt's macro wants them: `accepted_values` puts values between quotes without doubling those within."""
+    arguments: dict[str, object] = dict(rule.arguments)
+    values = arguments.get("values")
+    if rule.check == "accepted_values" and isinstance(values, list) and arguments.get("quote", True):
+        arguments["values"] = [value.replace("'", "''") if isinstance(value, str) else value for value in values]
+    return arguments
 
 
 def column_sql(column: str) -> str:

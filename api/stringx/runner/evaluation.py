@@ -13,7 +13,7 @@ from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
 from stringx.gates.tests import test_name, test_sql
-from stringx.model import DbtResult, DbtStatus, Gate, ReportStatus, RunRequest, Scope, Selection
+from stringx.model import DbtResult, DbtStatus, Gate, ReportStatus, RunRequest, Samples, Scope, Selection
 from stringx.runner import samples, sessions
 from stringx.runner.invocation import DbtFolders, Invocation, Ran, StopSignal, adapter, run_tests
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
@@ -21,6 +21,8 @@ from stringx.runner.slice_sql import combined, mark, new_nonce, slice_sql
 
 MAX_MESSAGE = 10_000
 MAX_SQL = 100_000
+
+_WITH_ROWS = (DbtStatus.FAIL, DbtStatus.WARN)
 
 #: dbt's pointer to a file of the worker's own, which nobody can look at
 _COMPILED_AT = re.compile(r"\n\s*compiled code at [^\n]*")
@@ -85,13 +87,11 @@ class Evaluator:
             return Evaluated(ReportStatus.ERRORED, message=self._text(invocation.error), results=results)
         evaluated = Evaluated(None if invocation.interrupted else ReportStatus.COMPLETED, results=results)
         for test in planned:
-            result = self._result(test, invocation, request, table, nonce if condition else None)
+            result = self._result(test, invocation, request.gate, table, nonce if condition else None)
             if result is not None:
                 evaluated.results.append(result)
         if not invocation.interrupted:
-            evaluated.results = [
-                self._with_sample(result, invocation, planned, request.gate, deadline, evaluated.notes) for result in evaluated.results
-            ]
+            self._add_samples(evaluated, invocation, planned, request.gate.samples, deadline)
         return evaluated
 
     # --- which tests ---
@@ -135,7 +135,7 @@ class Evaluator:
 
     # --- what came of them ---
 
-    def _result(self, test: Planned, invocation: Invocation, request: RunRequest, table: KnownTable, nonce: str | None) -> DbtResult | None:
+    def _result(self, test: Planned, invocation: Invocation, gate: Gate, table: KnownTable, nonce: str | None) -> DbtResult | None:
         ran = invocation.results.get(test.node.unique_id)
         if ran is None:
             return None if invocation.interrupted else test.result(DbtStatus.ERROR, message="dbt gave no result for this test")
@@ -148,7 +148,7 @@ class Evaluator:
                     return test.result(DbtStatus.ERROR, message=fault, sql=sql, duration_seconds=ran.duration_seconds)
             message = None if ran.message is None else self._text(ran.message)
         else:
-            message = self._error_text(ran.message or "dbt gave no reason", request.gate)
+            message = self._error_text(ran.message or "dbt gave no reason", gate)
         return test.result(status, failures=ran.failures, message=message, sql=sql, duration_seconds=ran.duration_seconds)
 
     def _error_text(self, text: str, gate: Gate) -> str:
@@ -160,30 +160,30 @@ class Evaluator:
     def _text(self, text: str) -> str:
         return samples.clean(self._scrub(_COMPILED_AT.sub("", text)), MAX_MESSAGE)
 
-    def _with_sample(
-        self, result: DbtResult, invocation: Invocation, planned: list[Planned], gate: Gate, deadline: float, notes: list[str]
-    ) -> DbtResult:
-        """The result with its first failing rows, if it has some and there is time; a sample never decides anything."""
-        if result.status not in (DbtStatus.FAIL, DbtStatus.WARN) or not result.failures or not gate.samples.rows:
-            return result
-        remaining = deadline - time.monotonic()
-        if self._stop.asked or remaining <= 0:
-            notes.append(f"{result.test}: no time was left for a sample")
-            return result
-        node = next(test.node for test in planned if (test.rule, test.select, test.node.name) == (result.rule, result.select, result.test))
+    def _add_samples(self, evaluated: Evaluated, invocation: Invocation, planned: list[Planned], wanted: Samples, deadline: float) -> None:
+        """Gives the results their first failing rows, as far as there is time. A sample decides nothing: what fails is noted."""
+        places = [place for place, result in enumerate(evaluated.results) if result.failures and result.status in _WITH_ROWS]
+        if not places or not wanted.rows:
+            return
+        sql = {(test.rule, test.select, test.node.name): invocation.results[test.node.unique_id].sql for test in planned}
         try:
             with sessions.cursor(adapter(), "stringx_sample") as cursor:
-                sample = samples.fetch(
-                    cursor,
-                    invocation.results[node.unique_id].sql or "",
-                    limit=gate.samples.rows,
-                    mask=gate.samples.mask,
-                    timeout_seconds=remaining,
-                )
+                for place in places:
+                    result = evaluated.results[place]
+                    remaining = deadline - time.monotonic()
+                    if self._stop.asked or remaining <= 0:
+                        evaluated.notes.append(f"{result.test}: no time was left for a sample")
+                        continue
+                    statement = sql[result.rule, result.select, result.test] or ""
+                    try:
+                        sample = samples.fetch(cursor, statement, limit=wanted.rows, mask=wanted.mask, timeout_seconds=remaining)
+                    except psycopg2.Error as error:
+                        evaluated.notes.append(f"{result.test}: no sample: {self._text(str(error))}")
+                    else:
+                        evaluated.results[place] = result.model_copy(update={"columns": sample.columns, "sample": sample.rows})
+                    cursor.connection.rollback()
         except (psycopg2.Error, DbtBaseException) as error:
-            notes.append(f"{result.test}: no sample: {self._text(str(error))}")
-            return result
-        return result.model_copy(update={"columns": sample.columns, "sample": sample.rows})
+            evaluated.notes.append(f"no samples: {self._text(str(error))}")
 
 
 def _chosen(select: str, node: Any) -> bool:

@@ -71,10 +71,13 @@ class Pool:
         self._thread.start()
 
     def close(self) -> None:
-        """Takes nothing more and hands back what is queued; what executes may end within the grace, and is then stopped."""
+        """Takes nothing more and hands back what is queued; all has ended after the grace.
+
+        What executes may end within the first half of it, is then stopped, and at last killed.
+        """
         with self._lock:
             self._closing = True
-            self._stop_at = time.monotonic() + self._stop_grace_seconds
+            self._stop_at = time.monotonic() + self._stop_grace_seconds / 2
         self._wake_up()
 
     def join(self, timeout_seconds: float) -> bool:
@@ -153,6 +156,9 @@ class Pool:
         try:
             self._supervise()
             self._generations.close()
+            with self._lock:
+                self._woken.close()
+                self._wake.close()
         except BaseException:
             # Nobody else would end these processes, or tell that their runs are lost.
             with self._lock:
@@ -215,7 +221,7 @@ class Pool:
         """Interrupts a worker's run. It takes no other: a signal that comes late must not hit one."""
         task.stopped = worker.leaving = True
         task.stop_status = status
-        task.kill_at = time.monotonic() + self._stop_grace_seconds
+        task.kill_at = time.monotonic() + self._stop_grace_seconds / (2 if status is None else 1)
         crew.interrupt(worker)
 
     def _hear(self, speaker: object) -> None:
@@ -315,7 +321,7 @@ class Pool:
             tell()
 
     def _wake_up(self) -> None:
-        with suppress(BlockingIOError):  # it is awake already
+        with suppress(OSError):  # full: it is awake already; closed: it has ended
             self._wake.send(b"x")
 
 

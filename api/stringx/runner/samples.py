@@ -32,7 +32,7 @@ def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_s
 
     A column is masked where it comes from a column with a masked name, under whatever alias; where Postgres cannot name its
     origin (an expression), it is shown only if it is a number or boolean and the SQL mentions no masked name.
-    Raises psycopg2.Error.
+    `cursor` is at the start of a transaction, which is left open. Raises psycopg2.Error.
     """
     cursor.execute("set transaction read only")
     cursor.execute("select set_config('statement_timeout', %s, true)", [str(max(1, int(timeout_seconds * 1000)))])

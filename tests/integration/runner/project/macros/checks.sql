@@ -23,10 +23,24 @@ select raw.leave_a_trace() from {{ model }}
 
 {% test row_as_text(model) %}
 select cast(t as text) as whole_row, lower(email) as mail, email as contact, id as number, count(*) over () as n
-from {{ model }} as t
+from (select * from {{ model }}) as t
 {% endtest %}
 
-{% test largest(model, column_name) %}
-{{ config(fail_calc="max(" ~ column_name ~ ")") }}
-select * from {{ model }}
+{% test numbers(model) %}
+select 7 as whole, 0.25 as exact, 12345678901234567890123 as long, 0.1234567890123456789 as fine,
+       9223372036854775807 as big, 1 as twice, 2 as twice, repeat('x', 600) as text
+where exists (select 1 from {{ model }})
+{% endtest %}
+
+{% test any_row(model, column_name) %}
+select {{ column_name }} from {{ model }}
+{% endtest %}
+
+{% test peeks(model, variable) %}
+select 1 as seen where '{{ env_var(variable, "nothing") }}' <> 'nothing'
+{# so that a slice would be seen #} and exists (select 1 from {{ model }})
+{% endtest %}
+
+{% test tells(model, variable) %}
+{{ exceptions.raise_compiler_error("the password is " ~ env_var(variable)) }}
 {% endtest %}

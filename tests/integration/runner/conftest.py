@@ -1,0 +1,190 @@
+"""A small database with faults that are counted by plain SQL, a dbt project about it, and runners on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from stringx.embedded.postgres import EmbeddedPostgres
+from stringx.model import Gate, Report, RunRequest, Slice
+from stringx.runner.service import Runner
+from stringx.settings import PREFIX, Settings
+
+PROJECT = Path(__file__).parent / "project"
+DATABASE = "runner_lab"
+#: It owns the tables and is no superuser: what the runner may not do is up to the runner, and what it can, any role can.
+ROLE = "runner_lab"
+INSTALLATION = "installation-of-the-tests"
+TOKEN = "runner-token-of-the-tests"
+
+TABLES = r"""
+create schema raw;
+create table raw.customers (id integer, name text);
+create table raw.orders (id integer, day date, status text, amount numeric, email text, customer integer, note text,
+                         payload bytea, score float8, seen date, doc json);
+insert into raw.customers select i, 'c' || i from generate_series(1, 50) as i;
+insert into raw.orders
+  select i, date '2013-02-01' + (i % 10), case when i % 3 = 0 then 'paid' else 'open' end,
+         case when i % 97 = 0 then null else i * 1.5 end, 'person' || i || '@example.org', i % 52, 'n', null, 1, null, null
+  from generate_series(1, 1000) as i;
+insert into raw.orders values
+  (1, '2013-02-01', 'odd', 'NaN', 'odd@example.org', 1, E'tab\tquote"', '\x00ff', 'Infinity', '0044-03-15 BC', '{"a": "\u0000"}');
+create function raw.leave_a_trace() returns integer language sql
+  as $$ insert into raw.customers values (999, 'trace') returning 1 $$;
+"""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The database; `url` is its owner's."""
+
+    url: str
+
+    def ask(self, query: str) -> Any:
+        """The only value of the only row."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            row = connection.execute(query).fetchone()
+        assert row is not None
+        return row[0]
+
+    def busy_sessions(self) -> int:
+        """Sessions of the runners that execute something."""
+        return int(self.ask("select count(*) from pg_stat_activity where application_name ^@ 'stringx-' and state = 'active'"))
+
+
+@pytest.fixture(scope="session")
+def lab(postgres: EmbeddedPostgres) -> Lab:
+    postgres.ensure_login(ROLE)
+    postgres.ensure_database(DATABASE, ROLE)
+    lab = Lab(postgres.url(DATABASE, ROLE))
+    with psycopg.connect(lab.url, autocommit=True) as connection:
+        connection.execute(TABLES)
+    return lab
+
+
+@pytest.fixture(scope="session")
+def _lab_variables(lab: Lab) -> dict[str, str]:
+    info = psycopg.conninfo.conninfo_to_dict(lab.url)
+    return {f"{PREFIX}TARGET_{name.upper()}": str(info[name]) for name in ("host", "port", "user", "password", "dbname")}
+
+
+@pytest.fixture(scope="session")
+def in_the_lab(_lab_variables: dict[str, str]) -> Callable[[], pytest.MonkeyPatch]:
+    """Has the dbt profile of what is started from now on point at the lab, until the patch is undone."""
+
+    def enter() -> pytest.MonkeyPatch:
+        patch = pytest.MonkeyPatch()
+        for name in [name for name in os.environ if name.startswith(f"{PREFIX}TARGET_")]:
+            patch.delenv(name)
+        for name, value in _lab_variables.items():
+            patch.setenv(name, value)
+        # None of these may get into a dbt process.
+        patch.setenv(f"{PREFIX}RUNNER_TOKEN", TOKEN)
+        return patch
+
+    return enter
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A runner, and what a test asks of it."""
+
+    runner: Runner
+
+    def gate(self, *rules: dict[str, Any], **fields: Any) -> Gate:
+        return Gate.model_validate({"workspace": "default", "table": "raw.orders", "target": "demo", "rules": list(rules), **fields})
+
+    def request(self, gate: Gate, slice_: object = (), **fields: Any) -> RunRequest:
+        values: dict[str, Any] = {
+            "run": uuid.uuid4().hex,
+            "attempt": 1,
+            "gate": gate,
+            "gate_version": 1,
+            "gate_fingerprint": gate.fingerprint,
+            "slice": Slice.model_validate(slice_),
+            "timeout_seconds": 60,
+        }
+        return RunRequest(**(values | fields))
+
+    def report(self, run: str, *, seconds: float = 90, installation: str = INSTALLATION) -> Report:
+        """Waits for the report of a run, and acknowledges it."""
+        for _ in range(int(seconds)):
+            batch = self.runner.reports(installation, 1)
+            for report in batch.reports:
+                if report.run == run:
+                    self.runner.acknowledge(installation, [(report.run, report.attempt)])
+                    assert isinstance(report, Report)
+                    return report
+            held = {held for held, _ in self.runner.status(installation).held}
+            assert run in held, "the runner no longer holds the run"
+        raise AssertionError("no report came")
+
+    def evaluate(self, gate: Gate, slice_: object = (), **fields: Any) -> Report:
+        request = self.request(gate, slice_, **fields)
+        self.runner.submit(INSTALLATION, [request])
+        return self.report(request.run)
+
+
+def rule(name: str, check: str, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "check": check, "kind": "engineering", "dimension": "validity", "level": "column", "severity": "error", **fields}
+
+
+@pytest.fixture(scope="session")
+def make_rule() -> Callable[..., dict[str, Any]]:
+    return rule
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project that a test may change."""
+    return Path(shutil.copytree(PROJECT, tmp_path / "project"))
+
+
+@pytest.fixture
+def make_runner(in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    """Starts runners of this test's own; they are ended with it."""
+    patch = in_the_lab()
+    started: list[Runner] = []
+
+    def make(*, targets: Sequence[str] = ("demo",), workers: int = 1, state_dir: Path | None = None, **settings: Any) -> Bench:
+        values: dict[str, Any] = {"home": tmp_path / "home", "dbt_project_dir": PROJECT, "stop_grace_seconds": 4}
+        runner = Runner(
+            Settings(**(values | settings)), targets=targets, workers=workers, state_dir=state_dir or tmp_path / "state", address="here"
+        )
+        runner.start()
+        started.append(runner)
+        return Bench(runner)
+
+    yield make
+    end(*started)
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def bench(in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """One runner with two workers, for the tests that do not hurt it."""
+    folder = tmp_path_factory.mktemp("runner")
+    patch = in_the_lab()
+    settings = Settings(home=folder / "home", dbt_project_dir=PROJECT, stop_grace_seconds=4)
+    runner = Runner(settings, targets=["demo"], workers=2, state_dir=folder / "state", address="here")
+    runner.start()
+    patch.undo()
+    yield Bench(runner)
+    end(runner)
+
+
+def end(*runners: Runner) -> None:
+    for runner in runners:
+        runner.close()
+    for runner in runners:
+        if not runner.join(20):
+            runner.terminate()
+            assert runner.join(20)
