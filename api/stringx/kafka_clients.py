@@ -16,7 +16,7 @@ from stringx.settings import Settings
 
 #: One line of librdkafka's in so many seconds.
 LOG_SECONDS = 10.0
-ADMIN_SECONDS = 10.0
+ADMIN_SECONDS = 5.0
 
 log = logs.get(__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from sqlalchemy.exc import DBAPIError
 
@@ -16,6 +17,8 @@ from stringx.store.runs import Held
 
 #: How long one request waits for a report to come.
 POLL_SECONDS = 20.0
+#: A runner that stops answers at once and has nothing: it is not asked again and again.
+EARLY_SECONDS = 0.1
 
 log = logs.get(__name__)
 
@@ -34,6 +37,7 @@ class Collector:
 
     def run(self) -> None:
         while not self._ended():
+            asked_at = time.monotonic()
             try:
                 batch = self._replica.port.reports(self._context.installation, POLL_SECONDS)
                 with self.settling:
@@ -48,7 +52,10 @@ class Collector:
                 # The heartbeat says once that it does not answer.
                 self._pause.wait()
             else:
-                self._pause.reset()
+                if batch.reports or time.monotonic() - asked_at > EARLY_SECONDS:
+                    self._pause.reset()
+                else:
+                    self._pause.wait()
 
     def _ended(self) -> bool:
         return self._context.stopped.is_set() or self._replica.gone.is_set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -77,9 +78,13 @@ class Threads:
             self._threads.append(thread)
             thread.start()
 
-    def alive(self) -> list[threading.Thread]:
+    def join(self, prefix: str, deadline: float) -> bool:
+        """Waits for the threads whose names begin so, until `deadline` by the monotonic clock; False where some still run."""
         with self._lock:
-            return [thread for thread in self._threads if thread.is_alive()]
+            wanted = [thread for thread in self._threads if thread.name.startswith(prefix)]
+        for thread in wanted:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in wanted)
 
     def raise_failure(self) -> None:
         """Raises the error that ended a thread, if one did."""

@@ -33,6 +33,12 @@ INLINE = "inline"
 log = logs.get(__name__)
 
 
+class RunnerClient(RunnerPort, Protocol):
+    """The port of a replica that is elsewhere; `close` ends the calls that wait for it."""
+
+    def close(self) -> None: ...
+
+
 class InlineRunner(RunnerPort, Protocol):
     """A runner within this process, with the verbs of whatever runs."""
 
@@ -44,10 +50,15 @@ class InlineRunner(RunnerPort, Protocol):
 
 @dataclass(frozen=True)
 class _Served:
-    """A replica and the loop that collects from it."""
+    """A replica, the loop that collects from it, and its client where it is elsewhere."""
 
     replica: Replica
     collector: Collector
+    client: RunnerClient | None
+
+    def close(self) -> None:
+        if self.client is not None:
+            self.client.close()
 
 
 class Dispatcher:
@@ -64,7 +75,7 @@ class Dispatcher:
         engine: Engine,
         inline: InlineRunner | None,
         *,
-        connect: Callable[[str], RunnerPort],
+        connect: Callable[[str], RunnerClient],
         publisher: PublisherFactory,
         find: Callable[[str], tuple[str, ...]] = resolve,
     ) -> None:
@@ -108,13 +119,12 @@ class Dispatcher:
         deadline = time.monotonic() + timeout_seconds
         self._finish_inline(min(deadline, time.monotonic() + self._settings.stop_grace_seconds))
         self._stop()
+        # A submission under way is waited for, a poll is not: what it still brings stays with the runner.
+        self._threads.join("feed ", time.monotonic() + (deadline - time.monotonic()) / 2)
         ended = all(self._quiet(served, deadline) for served in self._all())
-        polling = {f"collect {served.replica.address}" for served in self._all()}
-        for thread in self._threads.alive():
-            # A collector may be within its long poll: what that still brings is left with the runner.
-            if thread.name not in polling:
-                thread.join(max(0.0, deadline - time.monotonic()))
-                ended = ended and not thread.is_alive()
+        for served in self._all():
+            served.close()
+        ended = self._threads.join("", deadline) and ended
         if self._inline is not None:
             self._inline.close()
             ended = self._inline.join(max(0.0, deadline - time.monotonic())) and ended
@@ -145,7 +155,7 @@ class Dispatcher:
         self._threads.start("outbox", self._drain.run)
         self._threads.start("reap", Reaper(context, self._replicas_by_runner, inline_targets).run)
         if self._inline is not None:
-            self._serve(context, INLINE, self._inline)
+            self._serve(context, INLINE, self._inline, None)
         while not self._closing.is_set():
             for runner, url in self._settings.runners.items():
                 self._discover(context, runner, url)
@@ -172,6 +182,7 @@ class Dispatcher:
         for served in self._all():
             replica = served.replica
             if replica.gone.is_set():
+                served.close()
                 with self._lock:
                     del self._served[replica.address]
             elif replica.runner == runner:
@@ -180,13 +191,14 @@ class Dispatcher:
                 else:
                     replica.leaving.set()
         for address in sorted(found - {served.replica.address for served in self._all()}):
-            self._serve(context, runner, self._connect(address))
+            client = self._connect(address)
+            self._serve(context, runner, client, client)
 
-    def _serve(self, context: Context, runner: str, port: RunnerPort) -> None:
+    def _serve(self, context: Context, runner: str, port: RunnerPort, client: RunnerClient | None) -> None:
         replica = Replica(runner, port)
         collector = Collector(context, replica)
         with self._lock:
-            self._served[replica.address] = _Served(replica, collector)
+            self._served[replica.address] = _Served(replica, collector, client)
         self._threads.start(f"heartbeat {replica.address}", Heartbeat(context, replica).run)
         self._threads.start(f"collect {replica.address}", collector.run)
         self._threads.start(f"feed {replica.address}", Feeder(context, replica).run)
@@ -217,7 +229,7 @@ class Dispatcher:
     def _finish_inline(self, deadline: float) -> None:
         """Waits until the own workers hold nothing that is not settled; queues again at once what they do not finish."""
         context = self._context
-        if self._inline is None or context is None:
+        if self._inline is None or context is None or self._inline.address not in self._served:
             return
         served = self._served[self._inline.address]
         try:
@@ -228,6 +240,8 @@ class Dispatcher:
                 left = runs.locked_at(connection, self._inline.address)
                 for run in left:
                     hand_back(connection, self._settings, run, "the dispatcher stopped", 0)
+            for run in left:
+                self._inline.cancel(context.installation, run.id)
         except Unavailable as error:
             log.warning("inline runs left to their leases", error=str(error))
         else:
