@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, RootModel, model_validator
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, RootModel, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from stringx.model.values import ColumnName, Scalar, Value, fingerprint
 
@@ -23,6 +25,15 @@ class ColumnType(StrEnum):
 class Predicate(Value):
     """One column with a value, a list of values, or a half-open range `[from, to)` (either end may be left open)."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["equals"]},
+                {"required": ["in"]},
+                {"anyOf": [{"required": ["from"]}, {"required": ["to"]}]},
+            ]
+        }
+    )
     column: ColumnName
     equals: Scalar | None = None
     one_of: Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=1000)] | None = Field(default=None, alias="in")
@@ -58,6 +69,17 @@ class Slice(RootModel[tuple[Predicate, ...]]):
     @classmethod
     def _one_is_a_list_of_one(cls, data: Any) -> Any:
         return [data] if isinstance(data, dict) else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A list of predicates, or a predicate for a list of one."""
+        listed = handler.resolve_ref_schema(handler(core_schema))
+        described = {name: listed.pop(name) for name in ("title", "description", "default") if name in listed}
+        one = listed["items"]
+        alternatives = [one, dict(listed)]
+        listed.clear()
+        listed.update({**described, "anyOf": alternatives})
+        return listed
 
     def __iter__(self) -> Iterator[Predicate]:  # type: ignore[override]  # a slice is its predicates, not its fields
         return iter(self.root)

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr, WithJsonSchema
 
 #: The workspace of a trigger that names none.
 DEFAULT_WORKSPACE = "default"
@@ -51,13 +51,26 @@ def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _pattern(pattern: re.Pattern[str]) -> WithJsonSchema:
+    """The same in JSON Schema, whose patterns are not anchored by themselves."""
+    return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern.pattern})$"})
+
+
 Text = Annotated[StrictStr, AfterValidator(storable)]
 ShortText = Annotated[Text, Field(min_length=1, max_length=200)]
-TableName = Annotated[StrictStr, _matching(TABLE_NAME, "must be schema.table or database.schema.table, made of plain identifiers")]
-WorkspaceName = Annotated[StrictStr, _matching(WORKSPACE_NAME, "must be lower-case letters, digits, '-' and '_', at most 63 of them")]
-RuleName = Annotated[StrictStr, _matching(RULE_NAME, "must be lower-case letters, digits and '_', starting with a letter")]
-TopicName = Annotated[StrictStr, _matching(TOPIC_NAME, "must be a Kafka topic name: letters, digits, '.', '_' and '-'")]
-RunId = Annotated[StrictStr, _matching(RUN_ID, "must be a run's id: 32 hexadecimal characters")]
+TableName = Annotated[
+    StrictStr, _matching(TABLE_NAME, "must be schema.table or database.schema.table, made of plain identifiers"), _pattern(TABLE_NAME)
+]
+WorkspaceName = Annotated[
+    StrictStr, _matching(WORKSPACE_NAME, "must be lower-case letters, digits, '-' and '_', at most 63 of them"), _pattern(WORKSPACE_NAME)
+]
+RuleName = Annotated[
+    StrictStr, _matching(RULE_NAME, "must be lower-case letters, digits and '_', starting with a letter"), _pattern(RULE_NAME)
+]
+TopicName = Annotated[
+    StrictStr, _matching(TOPIC_NAME, "must be a Kafka topic name: letters, digits, '.', '_' and '-'"), _pattern(TOPIC_NAME)
+]
+RunId = Annotated[StrictStr, _matching(RUN_ID, "must be a run's id: 32 hexadecimal characters"), _pattern(RUN_ID)]
 ColumnName = Annotated[Text, Field(min_length=1, max_length=63)]
 #: What a slice compares a column with. Numbers are integers: a slice on a float is never exact.
 Scalar = Annotated[Text, Field(max_length=1000)] | StrictInt

@@ -95,8 +95,8 @@ class Acknowledgement(Value):
 
     #: `judged`: there is a verdict. `unmatched`: the table has no gate. `refused`: the trigger could not be accepted.
     state: Literal["judged", "unmatched", "refused"]
-    trigger_id: str | None
-    trigger_source: str | None
+    trigger_id: str | None = None
+    trigger_source: str | None = None
     workspace: str | None = None
     table: str | None = None
     slice: Slice | None = None

@@ -1,0 +1,3 @@
+from stringx.schemas import write
+
+write()
