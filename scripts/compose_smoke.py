@@ -49,7 +49,7 @@ def docker(*words: str) -> str:
 
 
 def compose(*words: str, demo: bool = False) -> str:
-    return docker("compose", "--project-name", PROJECT, *(["--profile", "demo"] if demo else []), *words)
+    return docker("compose", "--progress", "quiet", "--project-name", PROJECT, *(["--profile", "demo"] if demo else []), *words)
 
 
 def until(what: str, holds: Callable[[], bool], seconds: float = 120) -> None:
