@@ -12,6 +12,7 @@ from typing import Any
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, and_, exists, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from stringx.errors import Conflict, NotFound
 from stringx.model import (
@@ -310,7 +311,7 @@ def gate_status(connection: Connection, workspace: str, table: str) -> GateStatu
         select(runs.c.id, verdicts.c.decision)
         .join(verdicts, verdicts.c.run_id == runs.c.id)
         .where(runs.c.workspace == workspace, runs.c.table_name == table)
-        .distinct(runs.c.slice_key)
+        .ext(distinct_on(runs.c.slice_key))
         .order_by(runs.c.slice_key, runs.c.seq.desc())
         .subquery()
     )

@@ -29,7 +29,7 @@ def served(make_settings: Callable[..., Settings]) -> Iterator[Served]:
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
     with Client(url, settings.required("api_token")) as client:
-        yield Served(settings, engine, url, client)
+        yield Served(settings, engine, app, url, client)
     app.extensions["stringx"].waiters.close()
     server.shutdown()
     thread.join()

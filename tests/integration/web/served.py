@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from apiflask import APIFlask
 from sqlalchemy import Engine, text
 
 from stringx import dispatch
@@ -41,6 +42,7 @@ class Served:
 
     settings: Settings
     engine: Engine
+    app: APIFlask
     url: str
     client: Client
 

@@ -1,0 +1,175 @@
+"""Every error is problem+json with its status; nobody gets in without the token; the document says what is served."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import openapi_spec_validator
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from served import Served
+from sqlalchemy import Engine, text
+
+from stringx.errors import ConfigurationError
+from stringx.settings import Settings
+from stringx.store.database import connect, transaction
+from stringx.web.app import create_app
+
+TOKEN = "token-of-the-tests"
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def nowhere() -> Settings:
+    """Settings whose database does not answer."""
+    return Settings(database_url=SecretStr("postgresql://who:secret-of-the-tests@127.0.0.1:1/none"), api_token=SecretStr(TOKEN))
+
+
+def app_of(settings: Settings) -> Any:
+    return create_app(settings, connect(settings)).test_client()
+
+
+@pytest.mark.parametrize("path", ["/v1/runs", "/v1/triggers/x", "/openapi.json", "/nothing", "/"])
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "", "Bearer", "Bearer wrong", "Basic eDp5", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer ☃".encode().decode("latin-1")],
+)
+def test_without_the_token_everything_but_the_probes_is_401(nowhere: Settings, path: str, authorization: str | None) -> None:
+    response = app_of(nowhere).get(path, headers={} if authorization is None else {"Authorization": authorization})
+    assert (response.status_code, response.content_type) == (401, PROBLEM)
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    assert TOKEN not in response.text
+
+
+def test_an_api_without_a_token_does_not_start() -> None:
+    settings = Settings(database_url=SecretStr("postgresql://a:b@127.0.0.1:1/none"))
+    with pytest.raises(ConfigurationError, match="STRINGX_API_TOKEN"):
+        create_app(settings, connect(settings))
+
+
+def test_the_frameworks_own_errors_are_problems(nowhere: Settings) -> None:
+    app = app_of(nowhere)
+    missing, wrong = app.get("/v1/nothing", headers=AUTHORIZED), app.put("/v1/runs", headers=AUTHORIZED)
+    assert (missing.status_code, missing.content_type, missing.json["status"]) == (404, PROBLEM, 404)
+    assert (wrong.status_code, wrong.content_type) == (405, PROBLEM)
+    assert set(wrong.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+def test_a_database_that_does_not_answer_is_503_and_tells_nothing_of_itself(nowhere: Settings) -> None:
+    app = app_of(nowhere)
+    for response in (app.get("/readyz"), app.get("/v1/runs", headers=AUTHORIZED)):
+        assert (response.status_code, response.content_type) == (503, PROBLEM)
+        assert int(response.headers["Retry-After"]) > 0
+        assert "secret-of-the-tests" not in response.text
+        assert "127.0.0.1" not in response.text
+    assert app.get("/livez").status_code == 200
+
+
+def test_an_unforeseen_error_is_500_and_tells_nothing_of_itself(nowhere: Settings) -> None:
+    app = create_app(nowhere, connect(nowhere))
+
+    @app.get("/v1/broken")  # type: ignore[untyped-decorator]
+    def broken() -> str:
+        raise RuntimeError("secret-of-the-tests")
+
+    response = app.test_client().get("/v1/broken", headers=AUTHORIZED)
+    assert (response.status_code, response.content_type, response.json["code"]) == (500, PROBLEM, "internal")
+    assert "secret-of-the-tests" not in response.text
+
+
+def test_readiness_wants_a_migrated_database(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings()
+    engine = connect(settings)
+    app = create_app(settings, engine).test_client()
+    assert app.get("/readyz").status_code == 200
+    _forget_migrations(engine)
+    response = app.get("/readyz")
+    assert (response.status_code, response.content_type) == (503, PROBLEM)
+    assert "stringx migrate" in response.json["detail"]
+    engine.dispose()
+
+
+def _forget_migrations(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        connection.execute(text("delete from alembic_version"))
+
+
+def test_the_document_is_valid_openapi_3_1_0_and_names_every_view(nowhere: Settings) -> None:
+    app = create_app(nowhere, connect(nowhere))
+    document = app.test_client().get("/openapi.json", headers=AUTHORIZED).json
+    assert document["openapi"] == "3.1.0"
+    openapi_spec_validator.validate(document)
+    paths = {rule.rule.replace("<", "{").replace(">", "}") for rule in app.url_map.iter_rules()} - {"/openapi.json"}
+    assert document["paths"].keys() == paths
+    body = document["paths"]["/v1/triggers"]["post"]["requestBody"]["content"]
+    assert body.keys() == {"application/json", "application/cloudevents+json"}
+    for path, operations in document["paths"].items():
+        for operation in (operations[method] for method in ("get", "post") if method in operations):
+            assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
+            assert operation.get("security", document["security"]) == ([{"token": []}] if path.startswith("/v1/") else [])
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=10), children, max_size=4),
+    max_leaves=12,
+)
+FIELDS = ["table", "slice", "id", "source", "workspace", "reply_to", "priority", "metadata", "data", "specversion", "other"]
+SLICES = st.dictionaries(st.sampled_from(["column", "equals", "in", "from", "to"]), JSON_VALUES | st.just("flight_date"), max_size=3)
+TRIGGERS = st.fixed_dictionaries(
+    {"table": st.just("raw.flights") | JSON_VALUES},
+    optional={"slice": SLICES | st.lists(SLICES, max_size=3), **dict.fromkeys(FIELDS[2:], JSON_VALUES)},
+)
+OUR_HEADERS = ["Prefer", "Idempotency-Key", "traceparent", "X-Correlation-Id", "ce-id", "ce-source", "ce-specversion", "ce-type"]
+HEADER_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30)
+
+
+@profile(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=60) | JSON_VALUES | TRIGGERS,
+    content_type=st.sampled_from(["application/json", "application/cloudevents+json"]) | HEADER_TEXT,
+    headers=st.dictionaries(
+        st.sampled_from(
+            ["Prefer", "Idempotency-Key", "traceparent", "X-Correlation-Id", "ce-id", "ce-source", "ce-specversion", "ce-type"]
+        ),
+        st.sampled_from(["wait=0", "1.0", "%ff", "%00"]) | HEADER_TEXT,
+        max_size=4,
+    ),
+)
+def test_no_request_whatever_is_answered_with_a_fault_of_ours(
+    served: Served, body: Any, content_type: str, headers: dict[str, str]
+) -> None:
+    """Bytes, JSON of any shape, triggers with anything in their fields, headers of any text: taken, or refused with a reason."""
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = [("Content-Type", content_type), *headers.items(), *served.authorized.items()]
+    response = served.app.test_client().post("/v1/triggers", data=sent, headers=named)
+    assert response.status_code in (200, 202, 400, 413, 415, 422), response.text
+    assert response.content_type == ("application/json" if response.status_code in (200, 202) else PROBLEM)
+
+
+@profile(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(segment=st.text(max_size=40), query=st.dictionaries(st.text(max_size=10), st.text(max_size=20), max_size=2))
+def test_no_path_whatever_is_answered_with_a_fault_of_ours(served: Served, segment: str, query: dict[str, str]) -> None:
+    app = served.app.test_client()
+    name = quote(segment, safe="", errors="replace")
+    for path in (f"runs/{name}", f"triggers/{name}", f"gates/{name}", f"gates/{name}/status", f"dead-letters/{name}"):
+        response = app.get(f"/v1/{path}", query_string=query, headers=served.authorized)
+        assert response.status_code < 500, response.text
+    for path in ("runs", "gates", "dead-letters"):
+        assert app.get(f"/v1/{path}", query_string=query, headers=served.authorized).status_code in (200, 422)
+
+
+def test_a_served_app_speaks_http_as_the_test_client_says(served: Served) -> None:
+    """Once over a real connection: the status, the media type and the challenge of a refusal."""
+    response = httpx2.get(f"{served.url}/v1/runs", trust_env=False)
+    assert (response.status_code, response.headers["Content-Type"]) == (401, PROBLEM)
+    assert httpx2.get(f"{served.url}/livez", trust_env=False).json() == {"status": "alive"}
+    assert httpx2.get(f"{served.url}/readyz", trust_env=False).json() == {"status": "ready"}
