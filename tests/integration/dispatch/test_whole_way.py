@@ -1,0 +1,118 @@
+"""The way of a trigger through all real parts in one process: Kafka, inbox, dispatch, dbt, settle, outbox, Kafka."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, Producer
+from queued import eventually
+
+from stringx.acks.kafka import kafka_publisher
+from stringx.dispatch.dispatcher import Dispatcher
+from stringx.embedded.postgres import EmbeddedPostgres
+from stringx.gates import files
+from stringx.kafka_clients import ensure_topics
+from stringx.runner.service import Runner
+from stringx.settings import Settings
+from stringx.store import gates
+from stringx.store.database import connect, transaction
+from stringx.triggers.kafka import KafkaDoor
+
+
+@dataclass
+class Way:
+    settings: Settings
+
+    def publish(self, **trigger: Any) -> str:
+        """Sends a trigger as a pipeline would; returns its id."""
+        name = uuid.uuid4().hex
+        producer = Producer({"bootstrap.servers": self.settings.kafka_bootstrap})
+        body = json.dumps({"id": name, "source": "a-pipeline", **trigger}).encode()
+        producer.produce(self.settings.kafka_triggers_topic, value=body, headers=[("correlationid", b"load-7")])
+        assert producer.flush(30) == 0
+        return name
+
+    def acknowledgements(self, count: int) -> dict[str, dict[str, Any]]:
+        """The first `count` events on the topic of verdicts, by trigger."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.settings.kafka_bootstrap, "group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest"}
+        )
+        found: dict[str, dict[str, Any]] = {}
+        with closing(consumer):
+            consumer.subscribe([self.settings.kafka_verdicts_topic])
+
+            def read() -> bool:
+                message = consumer.poll(0.2)
+                if message is not None and message.error() is None:
+                    value = json.loads(message.value() or b"")
+                    headers = dict(message.headers() or [])
+                    found[value["trigger_id"]] = value | {name: headers.get(name, b"").decode() for name in ("ce_type", "ce_correlationid")}
+                return len(found) == count
+
+            eventually(read, seconds=120)
+        return found
+
+
+@pytest.fixture
+def way(make_settings: Callable[..., Settings], topics: dict[str, str], target: dict[str, str]) -> Iterator[Way]:
+    """A door, a dispatcher with an inline runner, and a runner for what is asynchronous."""
+    del topics, target
+    settings = make_settings(inline_targets=("demo",), runner_workers=1, stop_grace_seconds=20.0)
+    engine = connect(settings)
+    with transaction(engine) as connection:
+        gates.apply(connection, files.read(settings.gates_dir))
+    outside = Runner(settings, targets=("demo",), workers=1, state_dir=settings.runner_state, address="runner")
+    inline = Runner(settings, targets=("demo",), workers=1, state_dir=settings.home / "inline", address="inline")
+    dispatcher = Dispatcher(
+        settings,
+        connect(settings),
+        inline,
+        connect=lambda _url: outside,
+        publisher=partial(kafka_publisher, settings),
+        find=lambda _url: ("runner",),
+    )
+    outside.start()
+    dispatcher.start()
+    ensure_topics(settings, {settings.kafka_triggers_topic})
+    door = KafkaDoor(settings, engine)
+    door.start()
+    yield Way(settings)
+    for process in (door, dispatcher, outside):
+        process.close()
+        assert process.join(60)
+    engine.dispose()
+
+
+def test_triggers_on_kafka_are_judged_by_dbt_and_acknowledged_on_kafka(way: Way, postgres: EmbeddedPostgres) -> None:
+    blizzard = way.publish(table="raw.flights", slice={"column": "flight_date", "equals": "2013-02-08"})
+    quiet = way.publish(table="raw.flights", slice={"column": "flight_date", "equals": "2013-02-05"}, metadata={"load": 7})
+    inline = way.publish(table="raw.airlines")
+    unknown = way.publish(table="raw.nobody_knows")
+
+    acknowledged = way.acknowledgements(4)
+
+    assert {name: acknowledged[name].get("decision") for name in (blizzard, quiet, inline, unknown)} == {
+        blizzard: "closed",
+        quiet: "open",
+        inline: "open",
+        unknown: None,
+    }
+    assert acknowledged[inline]["mode"] == "inline"
+    assert acknowledged[unknown]["ce_type"] == "stringx.trigger.unmatched.v1"
+    closed = acknowledged[blizzard]
+    assert (closed["ce_type"], closed["verdict"], closed["mode"]) == ("stringx.verdict.v1", "failed", "async")
+    assert (closed["correlation_id"], closed["ce_correlationid"]) == ("load-7", "load-7")
+    assert acknowledged[quiet]["metadata"] == {"load": 7}
+    counts = {rule["name"]: rule.get("failures") for rule in closed["failing"]}
+    with psycopg.connect(postgres.url("demo")) as connection:
+        cancelled = connection.execute("select count(*) from raw.flights where flight_date = '2013-02-08' and dep_time is null").fetchone()
+    assert cancelled is not None
+    assert counts["few_flights_are_cancelled"] == cancelled[0]
