@@ -146,7 +146,7 @@ class _Reader:
     def _scalar(self, node: Any, path: Path) -> Any:
         text: str = node.value
         kind = node.tag.removeprefix(_TAG)
-        plain = node.style is None
+        plain = not node.style  # None, or the empty text where libyaml read it
         match kind:
             case "null":
                 return None

@@ -28,7 +28,7 @@ from stringx.model import (
     Threshold,
 )
 from stringx.model.slices import ColumnType
-from stringx.model.values import RULE_NAME, TABLE_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
+from stringx.model.values import RULE_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
 
 #: What a JSON Schema is told from others by; it is no address.
 SCHEMA_ID = "urn:stringx:schema:gate.v1"
@@ -60,8 +60,6 @@ Timeout = Annotated[
         {"anyOf": [{"type": "integer", "minimum": 1, "maximum": _LONGEST_SECONDS}, {"type": "string", "pattern": f"^{_TIMEOUT.pattern}$"}]}
     ),
 ]
-Table = Annotated[TableName, WithJsonSchema({"type": "string", "pattern": f"^{TABLE_NAME.pattern}$"})]
-Name = Annotated[RuleName, WithJsonSchema({"type": "string", "pattern": f"^{RULE_NAME.pattern}$"})]
 #: The library's names are listed, so that an editor offers them; any other is a test of the user's own dbt project.
 CheckName = Annotated[
     RuleName, WithJsonSchema({"anyOf": [{"enum": sorted(LIBRARY)}, {"type": "string", "pattern": f"^{RULE_NAME.pattern}$"}]})
@@ -89,7 +87,7 @@ class SelectionShape(Value):
 class RuleShape(Value):
     """A rule of this gate; it becomes a dbt test."""
 
-    name: Name = Field(description="Unique within the gate.")
+    name: RuleName = Field(description="Unique within the gate.")
     check: CheckName = Field(description="A check of the library, or a generic test of the dbt project.")
     column: ColumnName | None = Field(None, description="The column, for a check of one column.")
     arguments: dict[Text, Any] = Field(default_factory=dict, description="The check's arguments.")
@@ -126,7 +124,7 @@ class RuleShape(Value):
 class GateShape(Value):
     """The gate of one table: what is checked, where, and what the outcome means."""
 
-    table: Table = Field(description="The table, in lower case; the file is called after it.")
+    table: TableName = Field(description="The table, in lower case; the file is called after it.")
     description: Text = ""
     owners: tuple[Text, ...] = Field((), description="Who answers for the table.")
     target: ShortText = Field(description="The output of the dbt profile that the table is reached by.")
@@ -174,7 +172,7 @@ def json_schema() -> dict[str, Any]:
 
 def _without_nulls(schema: Any) -> Any:
     """A field that may be left out is left out: null is not a way to write it."""
-    if isinstance(schema, list):
+    if isinstance(schema, (list, tuple)):
         return [_without_nulls(item) for item in schema]
     if not isinstance(schema, dict):
         return schema

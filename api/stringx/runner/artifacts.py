@@ -141,11 +141,12 @@ def _write_tests(gates: list[Gate], project: Path, tables: Mapping[str, str]) ->
             raise NotFound(f"the dbt project has no {table}")
         return tables[table.lower()]
 
-    folder = project / _test_path(project) / "stringx"
-    folder.mkdir(parents=True, exist_ok=True)
+    root = project / _test_path(project) / "stringx"
     described: list[dict[str, Any]] = []
     left_out: dict[str, str] = {}
     for gate in gates:
+        folder = root / gate.workspace / gate.table
+        folder.mkdir(parents=True, exist_ok=True)
         for rule in gate.rules:
             name = test_name(gate.fingerprint, rule)
             try:
@@ -156,7 +157,7 @@ def _write_tests(gates: list[Gate], project: Path, tables: Mapping[str, str]) ->
             described.append({"name": name, "description": _description(gate, rule)})
     if described:
         # JSON is YAML, without its traps.
-        (folder / "stringx_rules.yml").write_text(json.dumps({"version": 2, "data_tests": described}))
+        (root / "stringx_rules.yml").write_text(json.dumps({"version": 2, "data_tests": described}))
     return left_out
 
 
