@@ -36,6 +36,8 @@ PORTS = {"API_PORT": free_port(5001), "DOCS_PORT": free_port(8001), "KAFKA_PORT"
 API = f"http://127.0.0.1:{PORTS['API_PORT']}"
 DOCS = f"http://127.0.0.1:{PORTS['DOCS_PORT']}"
 BROKER = f"127.0.0.1:{PORTS['KAFKA_PORT']}"
+#: librdkafka says several times a second that a broker which is being restarted does not answer.
+CLIENT = {"bootstrap.servers": BROKER, "log_level": 0}
 ENVIRONMENT = {**os.environ, **{name: str(port) for name, port in PORTS.items()}}
 
 
@@ -64,7 +66,7 @@ class Acknowledgements:
     """Reads the verdicts' topic from its beginning, in no group, as any pipeline could."""
 
     def __init__(self) -> None:
-        self._consumer = Consumer({"bootstrap.servers": BROKER, "group.id": PROJECT, "enable.auto.commit": False})
+        self._consumer = Consumer({**CLIENT, "group.id": PROJECT, "enable.auto.commit": False})
         known = self._consumer.list_topics(VERDICTS, timeout=30).topics[VERDICTS].partitions
         self._consumer.assign([TopicPartition(VERDICTS, partition, 0) for partition in known])
         self.by_trigger: dict[str, dict[str, Any]] = {}
@@ -93,7 +95,7 @@ def publish(day: str) -> str:
     trigger = f"smoke-{uuid.uuid4().hex}"
     failures: list[str] = []
     body = {"id": trigger, "table": "raw.flights", "slice": {"column": "flight_date", "equals": day}}
-    producer = Producer({"bootstrap.servers": BROKER})
+    producer = Producer(CLIENT)
     producer.produce(
         TRIGGERS, key="raw.flights", value=json.dumps(body), on_delivery=lambda error, _: failures.append(str(error)) if error else None
     )
@@ -104,7 +106,7 @@ def publish(day: str) -> str:
 
 def published() -> int:
     """How many records the triggers' topic has."""
-    consumer = Consumer({"bootstrap.servers": BROKER, "group.id": PROJECT})
+    consumer = Consumer({**CLIENT, "group.id": PROJECT})
     partitions = consumer.list_topics(TRIGGERS, timeout=30).topics[TRIGGERS].partitions
     count = sum(consumer.get_watermark_offsets(TopicPartition(TRIGGERS, partition), timeout=30)[1] for partition in partitions)
     consumer.close()
