@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -13,11 +14,11 @@ from typing import Any
 
 import click
 from rich.live import Live
-from stringx.client import Client
 
 from stringx import settings as settings_module
 from stringx.cli import EXIT_NOT_JUDGED, EXIT_WAITED_TOO_LONG, output
 from stringx.cli.verdict_board import VerdictBoard
+from stringx.client import Client
 from stringx.embedded import addresses, replay
 from stringx.embedded.addresses import Addresses
 from stringx.embedded.home import Home
@@ -124,9 +125,9 @@ def _collect(stack: Stack, acknowledgements: replay.Acknowledgements, board: Ver
 
 def _finish(stack: Stack, board: VerdictBoard, form: str) -> int:
     if form == "json":
-        client = Client(stack.addresses.api, _api_token(stack))
-        runs = list(dict.fromkeys(answer.run for answer in board.answers.values() if answer.run is not None))
-        output.print_json({"runs": [_run_json(client.run(run).as_json()) for run in runs]})
+        runs = dict.fromkeys(answer.run for answer in board.answers.values() if answer.run is not None)
+        with Client(stack.addresses.api, _api_token(stack)) as client:
+            output.print_json({"runs": [_run_json(client.run(run).as_json()) for run in runs]})
     if board.missing:
         return EXIT_WAITED_TOO_LONG
     return EXIT_NOT_JUDGED if any(answer.run is None for answer in board.answers.values()) else 0
@@ -151,8 +152,7 @@ def _say(line: str) -> None:
 
 
 def _say_where_to_look(stack: Stack, board: VerdictBoard) -> None:
-    command = Path(sys.argv[0])
-    stringx = str(command.relative_to(Path.cwd())) if command.is_relative_to(Path.cwd()) else command.name
+    stringx = _this_command()
     if stack.settings.home != Settings.model_fields["home"].default:
         stringx = f"STRINGX_HOME={stack.home.folder} {stringx}"
     run = next((answer.run for answer in board.closed()), None)
@@ -164,6 +164,16 @@ def _say_where_to_look(stack: Stack, board: VerdictBoard) -> None:
     _say(f"  {stringx} run {run}" if run else f"  {stringx} gates")
     _say(f"  {stringx} trigger raw.flights --slice flight_date=2013-02-09 --wait")
     _say("\nCtrl-C stops everything that was started here.")
+
+
+def _this_command() -> str:
+    """How this command was called, as briefly as it can be called again from here."""
+    command = Path(sys.argv[0]).absolute()
+    if command.name == "__main__.py":
+        return "python -m stringx"
+    if shutil.which(command.name) == str(command):
+        return command.name
+    return str(command.relative_to(Path.cwd())) if command.is_relative_to(Path.cwd()) else str(command)
 
 
 def _say_addresses(found: Addresses) -> None:

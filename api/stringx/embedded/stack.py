@@ -106,19 +106,16 @@ class Stack:
 
     def _settle_ports(self) -> None:
         taken: set[int] = set()
-        for name, wanted in (
-            ("API", self.settings.api_port),
-            ("RUNNER", self.settings.runner_port),
-            ("DOCS", self.settings.docs_port),
+        for name, what, wanted in (
+            ("API_PORT", "the API", self.settings.api_port),
+            ("RUNNER_PORT", "the runner", self.settings.runner_port),
+            ("DOCS_PORT", "the docs portal", self.settings.docs_port),
         ):
-            taken.add(self._settle_port(name, wanted, taken))
-
-    def _settle_port(self, name: str, wanted: int, taken: set[int]) -> int:
-        port = next_free(wanted, but=frozenset(taken))
-        if port != wanted:
-            self.say(f"port {wanted} is taken: {name} is on {port}")
-        self._variables[f"{name}_PORT"] = str(port)
-        return port
+            port = next_free(wanted, but=frozenset(taken))
+            if port != wanted:
+                self.say(f"port {wanted} is taken: {what} is on {port}")
+            taken.add(port)
+            self._variables[name] = str(port)
 
     def _start_postgres(self) -> None:
         """The internal database where none was named, and the demo's target: also that of an earlier start."""
