@@ -23,8 +23,9 @@ LASTING = ("postgres", "kafka", "consume", "dispatch", "runner", "serve", "docs"
 STARTED = time.monotonic()
 
 
-def free_port(wanted: int) -> int:
-    """`wanted`, or the next one on which nothing listens: this may be a machine on which StringX runs."""
+def free_port(variable: str, wanted: int) -> int:
+    """The port that the variable names, or `wanted`, or the next one on which nothing listens: StringX may run on this machine."""
+    wanted = int(os.environ.get(variable, wanted))
     for port in range(wanted, wanted + 100):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
@@ -32,7 +33,7 @@ def free_port(wanted: int) -> int:
     raise SystemExit(f"compose-smoke: no free port from {wanted} on")
 
 
-PORTS = {"API_PORT": free_port(5001), "DOCS_PORT": free_port(8001), "KAFKA_PORT": free_port(9092)}
+PORTS = {variable: free_port(variable, wanted) for variable, wanted in (("API_PORT", 5001), ("DOCS_PORT", 8001), ("KAFKA_PORT", 9092))}
 API = f"http://127.0.0.1:{PORTS['API_PORT']}"
 DOCS = f"http://127.0.0.1:{PORTS['DOCS_PORT']}"
 BROKER = f"127.0.0.1:{PORTS['KAFKA_PORT']}"
