@@ -124,9 +124,10 @@ class Dispatcher:
         ended = all(self._quiet(served, deadline) for served in self._all())
         for served in self._all():
             served.close()
-        ended = self._threads.join("", deadline) and ended
         if self._inline is not None:
             self._inline.close()
+        ended = self._threads.join("", deadline) and ended
+        if self._inline is not None:
             ended = self._inline.join(max(0.0, deadline - time.monotonic())) and ended
         if ended:
             self._listener.close()
