@@ -13,8 +13,7 @@ import threading
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING
 
 from stringx import inbox, logs
 from stringx.errors import KafkaUnavailable, Refusal, Unavailable
@@ -27,6 +26,9 @@ from stringx.triggers.consumer import ConsumerLost, Protocol, TopicIds, TriggerC
 from stringx.triggers.pace import Pace
 from stringx.triggers.parse import legible, parse_record
 from stringx.triggers.record import KafkaRecord, Legible
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 POLL_SECONDS = 0.5
 #: A batch ends with what is there, or at one of these.
