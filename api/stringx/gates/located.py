@@ -155,8 +155,7 @@ class _Reader:
             case "int" if _INTEGER.fullmatch(text):
                 return self._integer(node, path)
             case "float" if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
-                # The database gives large floats back as integers; made so here, the gate's fingerprint stays the same.
-                return int(float(text)) if abs(float(text)) >= 1e15 else float(text)
+                return _float(text)
             case "bool":
                 self._fault(
                     path, node, f"YAML reads `{text}` as {_as_boolean(text)}: write true or false, or '{text}' in quotes for the text"
@@ -191,6 +190,12 @@ class _Reader:
 
     def _fault(self, path: Path, node: yaml.Node, message: str) -> None:
         self._located.faults.append((path, _place(node.start_mark), message))
+
+
+def _float(text: str) -> float | int:
+    """As jsonb would give it back, so that a gate's fingerprint stays the same: no -0.0, and large ones as integers."""
+    number = float(text) + 0.0
+    return int(number) if abs(number) >= 1e15 else number
 
 
 def _as_boolean(text: str) -> str:

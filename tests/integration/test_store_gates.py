@@ -1,0 +1,224 @@
+"""Gates in the database: versions that are appended, one in force, all or nothing; and `stringx gates apply` and `validate`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from stringx.errors import NotFound
+from stringx.gates.files import GateFile
+from stringx.gates.parse import parse
+from stringx.model import Gate
+from stringx.settings import Settings
+from stringx.store import database, gates
+from stringx.store.gates import Change
+from stringx.store.tables import gate_versions
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def engine(make_settings: Callable[..., Settings]) -> Iterator[Engine]:
+    engine = database.connect(make_settings())
+    yield engine
+    engine.dispose()
+
+
+def gate(table: str = "raw.orders", workspace: str = "default", **fields: Any) -> GateFile:
+    return GateFile(Gate(workspace=workspace, table=table, target="demo", **fields), f"{workspace}/{table}.yaml")
+
+
+def versions(engine: Engine) -> int:
+    with database.transaction(engine) as connection:
+        return connection.execute(select(func.count()).select_from(gate_versions)).scalar_one()
+
+
+def test_applying_creates_then_changes_nothing_then_appends(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        assert gates.apply(connection, [gate(), gate("raw.sales")]) == [
+            Change("default", "raw.orders", "created", 1),
+            Change("default", "raw.sales", "created", 1),
+        ]
+    with database.transaction(engine) as connection:
+        first = gates.current(connection, "default", "raw.orders")
+        assert first is not None
+        assert gates.apply(connection, [gate(), gate("raw.sales")]) == [
+            Change("default", "raw.orders", "unchanged", 1),
+            Change("default", "raw.sales", "unchanged", 1),
+        ]
+    assert versions(engine) == 2
+    with database.transaction(engine) as connection:
+        assert gates.apply(connection, [gate(priority=5)]) == [Change("default", "raw.orders", "changed", 2)]
+        second = gates.current(connection, "default", "raw.orders")
+        assert second is not None
+        assert (second.number, second.gate.priority, second.file) == (2, 5, "default/raw.orders.yaml")
+        assert second.fingerprint == second.gate.fingerprint
+        assert gates.version(connection, first.id) == first
+        assert [(one.gate.table, one.number) for one in gates.list_current(connection)] == [("raw.orders", 2), ("raw.sales", 1)]
+
+
+def test_a_gate_that_becomes_what_it_was_is_a_new_version(engine: Engine) -> None:
+    for priority, number in ((0, 1), (5, 2), (0, 3)):
+        with database.transaction(engine) as connection:
+            (change,) = gates.apply(connection, [gate(priority=priority)])
+            assert change.number == number
+
+
+def test_workspaces_do_not_see_each_others_gates(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate(), gate(workspace="sales", priority=7)])
+        of_default = gates.current(connection, "default", "RAW.Orders")
+        of_sales = gates.current(connection, "sales", "raw.orders")
+        assert of_default is not None
+        assert of_sales is not None
+        assert (of_default.gate.priority, of_sales.gate.priority) == (0, 7)
+        assert gates.current(connection, "other", "raw.orders") is None
+        assert gates.current(connection, "default", "raw.sales") is None
+        assert [one.gate.workspace for one in gates.list_current(connection, "sales")] == ["sales"]
+
+
+def test_a_version_that_there_is_not_is_named(engine: Engine) -> None:
+    with database.transaction(engine) as connection, pytest.raises(NotFound, match="gate version 99"):
+        gates.version(connection, 99)
+
+
+def test_a_plan_changes_nothing(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        assert gates.plan(connection, [gate()]) == [Change("default", "raw.orders", "created", 1)]
+    assert versions(engine) == 0
+
+
+def test_a_transaction_that_fails_leaves_nothing(engine: Engine) -> None:
+    def fail_after_applying() -> None:
+        with database.transaction(engine) as connection:
+            gates.apply(connection, [gate(), gate("raw.sales")])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_after_applying()
+    assert versions(engine) == 0
+
+
+def test_two_that_apply_at_one_time_number_without_gaps(engine: Engine) -> None:
+    start = threading.Barrier(4)
+    numbers: list[int] = []
+
+    def apply(priority: int) -> None:
+        start.wait()
+        with database.transaction(engine) as connection:
+            (change,) = gates.apply(connection, [gate(priority=priority)])
+            numbers.append(change.number)
+
+    threads = [threading.Thread(target=apply, args=(priority,)) for priority in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(numbers) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "written", ["0.25", "1.0", "-0.0", "1000000000000000.0", "2.5e+18", "1.0e+300", "0.000001", "1.0e-300", "'é\\n\"'"]
+)
+def test_what_a_file_says_outlives_the_database(engine: Engine, written: str) -> None:
+    """jsonb has its own idea of numbers; the fingerprint must stay that of the file, or no run could be judged."""
+    text = (
+        "table: raw.orders\ntarget: demo\nrules: [{name: a, check: our_own, dimension: accuracy, level: row, "
+        f"arguments: {{b: {written}, c: null, d: [null, true, 12]}}}}]\n"
+    )
+    found = parse(text, workspace="default", name="raw.orders", file="raw.orders.yaml")
+    assert isinstance(found, Gate)
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [GateFile(found, "raw.orders.yaml")])
+        stored = gates.current(connection, "default", "raw.orders")
+        assert stored is not None
+        assert stored.gate.fingerprint == stored.fingerprint == found.fingerprint
+
+
+# --- the commands ----------------------------------------------------------------------------------------------------
+
+
+def stringx(database_url: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STRINGX_")}
+    environment |= {"STRINGX_DATABASE_URL": database_url, **variables}
+    return subprocess.run([sys.executable, "-m", "stringx", *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
+def write(folder: Path, table: str, lines: str = "") -> None:
+    (folder / "default").mkdir(exist_ok=True)
+    (folder / "default" / f"{table}.yaml").write_text(f"table: {table}\ntarget: demo\n{lines}")
+
+
+def test_the_command_applies_a_folder_once(database_url: str, engine: Engine) -> None:
+    folder = str(REPOSITORY / "configs" / "gates")
+    planned = stringx(database_url, "gates", "apply", "--dir", folder, "--dry-run", "--output", "json", STRINGX_INLINE_TARGETS='["demo"]')
+    assert planned.returncode == 0, planned.stderr
+    assert json.loads(planned.stdout)["dry_run"] is True
+    assert versions(engine) == 0
+    for action in ("created", "unchanged"):
+        done = stringx(database_url, "gates", "apply", "--output", "json", STRINGX_GATES_DIR=folder, STRINGX_INLINE_TARGETS='["demo"]')
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {
+            "dry_run": False,
+            "changes": [
+                {"workspace": "default", "table": f"raw.{table}", "action": action, "version": 1}
+                for table in ("airlines", "airports", "flights", "planes", "weather")
+            ],
+        }
+    table = stringx(database_url, "gates", "apply", "--dir", folder, STRINGX_INLINE_TARGETS='["demo"]')
+    assert "0 gates of 5 changed" in table.stdout
+
+
+def test_a_folder_with_an_error_changes_nothing_and_shows_every_error(database_url: str, engine: Engine, tmp_path: Path) -> None:
+    write(tmp_path, "raw.good")
+    assert stringx(database_url, "gates", "apply", "--dir", str(tmp_path)).returncode == 0
+    write(tmp_path, "raw.good", "priority: 5\n")
+    write(tmp_path, "raw.bad", "tagret: x\nmode: inlin\n")
+    write(tmp_path, "raw.inline", "mode: inline\n")
+    done = stringx(database_url, "gates", "apply", "--dir", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    bad = tmp_path / "default" / "raw.bad.yaml"
+    for line in (
+        f"{bad}:3:1: unknown field `tagret`: did you mean `target`?",
+        f"{bad}:4:7: must be 'inline' or 'async'; did you mean `inline`?",
+        f"{tmp_path / 'default' / 'raw.inline.yaml'}:3:7: the backend cannot run dbt on the target demo itself",
+    ):
+        assert line in done.stderr
+    assert versions(engine) == 1
+
+
+def test_validate_needs_no_database_and_tells_a_machine_each_problem(tmp_path: Path) -> None:
+    write(tmp_path, "raw.inline", "mode: inline\n")
+    right = stringx("postgresql://nobody@127.0.0.1:1/none", "gates", "validate", "--dir", str(tmp_path))
+    assert (right.returncode, right.stdout) == (0, "1 gate, no problem\n")
+    write(tmp_path, "raw.bad", "priority: 500\n")
+    wrong = stringx("postgresql://nobody@127.0.0.1:1/none", "gates", "validate", "--dir", str(tmp_path), "--output", "json")
+    assert wrong.returncode == 2
+    assert json.loads(wrong.stdout)["problems"] == [
+        {"file": str(tmp_path / "default" / "raw.bad.yaml"), "line": 3, "column": 11, "message": "must be at most 100"}
+    ]
+
+
+def test_a_database_that_is_not_there_is_said_without_its_password() -> None:
+    done = stringx(
+        "postgresql://stringx:a-secret-password@127.0.0.1:1/none",
+        "gates",
+        "apply",
+        "--dir",
+        str(REPOSITORY / "configs" / "gates"),
+        STRINGX_INLINE_TARGETS='["demo"]',
+    )
+    assert done.returncode != 0
+    assert "a-secret-password" not in done.stdout + done.stderr
+    assert "database" in done.stderr
+    assert "Traceback" not in done.stderr
