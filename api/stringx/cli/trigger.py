@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import click
@@ -29,6 +30,8 @@ DEFAULT_WAIT_SECONDS = 600.0
 REQUEST_WAIT_SECONDS = 30.0
 #: Between two requests where the API did not let us wait, or was not there.
 PAUSE_SECONDS = 1.0
+#: For the broker to take a trigger.
+PUBLISH_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class _OptionalSeconds(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         filled = []
-        for word, following in zip(args, [*args[1:], ""], strict=True):
+        for word, following in pairwise([*args, ""]):
             bare = word == "--wait" and not following.replace(".", "", 1).isdigit()
             filled.append(f"--wait={DEFAULT_WAIT_SECONDS:g}" if bare else word)
         return super().parse_args(ctx, filled)
@@ -181,11 +184,11 @@ def _over_kafka(settings: Settings, body: TriggerBody, wait: float | None) -> To
 
     settings = connection.with_broker(settings)
     if wait is None:
-        publish(settings, [body])
+        publish(settings, [body], PUBLISH_SECONDS)
         return _told_by(None, body)
     acknowledgements = Acknowledgements(settings, lambda: None)
     try:
-        publish(settings, [body])
+        publish(settings, [body], PUBLISH_SECONDS)
         deadline = time.monotonic() + wait
         found = None
         while found is None and (left := deadline - time.monotonic()) > 0:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import httpx2
 import pytest
 from served import RULES, Served
+from waiting import until
 
 from stringx.errors import Conflict, Invalid, NotFound, TooLarge
 from stringx.model import Decision, Outcome, VerdictName
@@ -41,13 +41,6 @@ def waiting(served: Served, *bodies: dict[str, Any], seconds: int = 60) -> tuple
     for thread in threads:
         thread.start()
     return threads, answers
-
-
-def until(condition: Any, what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited too long for {what}"
-        time.sleep(0.01)
 
 
 def test_a_trigger_is_taken_with_202_and_a_place_to_ask(served: Served) -> None:

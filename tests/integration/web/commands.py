@@ -1,0 +1,26 @@
+"""Commands as processes, in an environment without a developer's own settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from served import Served
+
+
+def start(*words: str, **environment: str) -> subprocess.Popen[str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("STRINGX_")}
+    return subprocess.Popen(words, env=plain | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def command(*words: str, **environment: str) -> subprocess.Popen[str]:
+    """`stringx` with these words."""
+    return start(sys.executable, "-m", "stringx", *words, **environment)
+
+
+def run(served: Served, *words: str, **environment: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `stringx` with these words, told where the served API is."""
+    process = command(*words, **{"STRINGX_API_URL": served.url, "STRINGX_API_TOKEN": served.token} | environment)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err

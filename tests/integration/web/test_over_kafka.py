@@ -1,0 +1,125 @@
+"""Triggers sent through a real broker by `stringx trigger --kafka` and by the script to copy, and answered there."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from commands import command, start
+from served import RULES, Served
+from waiting import until
+
+from stringx.acks.kafka import kafka_publisher
+from stringx.acks.outbox import Drain
+from stringx.triggers.kafka import KafkaDoor
+
+SCRIPT = Path(__file__).parents[3] / "scripts" / "send_kafka_trigger.py"
+FLIGHTS = ("--slice", "flight_date=2013-02-08")
+
+
+@pytest.fixture
+def kafka(topics: dict[str, str], served: Served) -> Iterator[dict[str, str]]:
+    """The topics, with a door that reads triggers and an outbox that is drained; what runs is judged: 431 failures of a rule."""
+    stopped = threading.Event()
+    door = KafkaDoor(served.settings, served.engine)
+    drain = Drain(served.settings, served.engine, partial(kafka_publisher, served.settings), stopped)
+
+    def judge() -> None:
+        while not stopped.wait(0.05):
+            for queued in served.client.runs(state="queued").runs:
+                served.judge(queued.run, {RULES[1]: 431})
+
+    threads = [threading.Thread(target=work) for work in (drain.run, judge)]
+    door.start()
+    for thread in threads:
+        thread.start()
+    yield topics
+    stopped.set()
+    drain.more.set()
+    door.close()
+    for thread in threads:
+        thread.join()
+    assert door.join(30)
+
+
+def environment(topics: dict[str, str]) -> dict[str, str]:
+    return {f"STRINGX_{name.upper()}": value for name, value in topics.items()}
+
+
+def test_the_command_waits_for_its_acknowledgement_on_kafka(kafka: dict[str, str], served: Served) -> None:
+    process = command("trigger", "raw.flights", *FLIGHTS, "--kafka", "--wait=90", "--metadata", "job=7", **environment(kafka))
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err
+    assert "closed (failed): raw.flights, flight_date = 2013-02-08" in out
+    assert (RULES[1] in out, "431" in out) == (True, True)
+    (run,) = served.client.runs().runs
+    assert [(one.source, one.door) for one in served.client.run(run.run).triggers] == [("cli", "kafka")]
+
+
+def test_the_command_is_told_what_was_refused_on_kafka(kafka: dict[str, str]) -> None:
+    process = command("trigger", "raw.flights", "--slice", "carrier=UA", "--kafka", "--wait=90", "--output", "json", **environment(kafka))
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, json.loads(out)["state"]) == (2, "refused"), err
+    assert "slice.0.column" in json.loads(out)["message"]
+
+
+def test_the_command_sends_to_kafka_without_waiting(kafka: dict[str, str], served: Served) -> None:
+    process = command("trigger", "raw.flights", *FLIGHTS, "--kafka", "--id", "load-1", **environment(kafka))
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    until(lambda: served.count("triggers") == 1, "the trigger")
+
+
+def test_a_broker_that_is_not_there_ends_with_3_and_one_line(tmp_path: Path) -> None:
+    nobody = {"STRINGX_KAFKA_BOOTSTRAP": "127.0.0.1:1", "STRINGX_HOME": str(tmp_path)}
+    process = command("trigger", "raw.flights", "--kafka", **nobody)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, len(err.splitlines())) == (3, "", 1), err
+
+
+def script(topics: dict[str, str], *words: str) -> tuple[int, str, str]:
+    where = ("--bootstrap", topics["kafka_bootstrap"], "--topic", topics["kafka_triggers_topic"])
+    process = start(sys.executable, str(SCRIPT), *where, "--verdicts-topic", topics["kafka_verdicts_topic"], *words)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_the_script_sends_a_trigger_and_reads_its_acknowledgement(kafka: dict[str, str], tmp_path: Path) -> None:
+    properties = tmp_path / "client.properties"
+    properties.write_text("# of librdkafka\nclient.id = my-pipeline\n\n")
+    options = ("--id", "load-1", "--metadata", "job=7", "--correlation-id", "c-1", "--properties-file", str(properties))
+    code, out, err = script(kafka, "--table", "raw.flights", *FLIGHTS, *options, "--property", "acks=all", "--wait", "90")
+    assert code == 1, err
+    acknowledgement = json.loads(out)
+    assert (acknowledgement["trigger_id"], acknowledgement["verdict"], acknowledgement["decision"]) == ("load-1", "failed", "closed")
+    assert (acknowledgement["metadata"], acknowledgement["correlation_id"]) == ({"job": "7"}, "c-1")
+    assert "sent load-1 to" in err
+
+
+def test_the_script_sends_and_ends_with_the_delivery_report(kafka: dict[str, str], served: Served) -> None:
+    month = json.dumps({"column": "flight_date", "from": "2013-02-01", "to": "2013-03-01"})
+    code, out, err = script(kafka, "--table", "raw.flights", "--slice-json", month)
+    assert (code, out) == (0, ""), err
+    until(lambda: served.count("triggers") == 1, "the trigger")
+    assert str(served.client.runs().runs[0].slice) == "flight_date >= 2013-02-01 and flight_date < 2013-03-01"
+
+
+def test_the_script_says_what_is_wrong() -> None:
+    nowhere = {"kafka_bootstrap": "127.0.0.1:1", "kafka_triggers_topic": "t", "kafka_verdicts_topic": "v"}
+    code, out, err = script(nowhere, "--table", "raw.flights", "--timeout", "1")
+    assert (code, out, len(err.splitlines())) == (3, "", 1), err
+    assert err.startswith("send_kafka_trigger: 127.0.0.1:1 did not take the trigger")
+    assert script(nowhere, "--table", "raw.flights", "--timeout", "1", "--wait")[0] == 3
+    assert script(nowhere, "--table", "raw.flights", *FLIGHTS, "--slice-json", "{}")[0] == 2
+    assert script(nowhere, "--slice", "d=1")[0] == 2
+    assert script(nowhere, "--table", "raw.flights", "--slice", "d")[0] == 2
+
+
+def test_the_script_needs_nothing_but_python_and_confluent_kafka() -> None:
+    imports = {line.split()[1].partition(".")[0] for line in SCRIPT.read_text().splitlines() if line.startswith(("import ", "from "))}
+    assert imports - set(sys.stdlib_module_names) == {"confluent_kafka"}

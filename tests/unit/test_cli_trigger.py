@@ -1,0 +1,198 @@
+"""What a person types after `stringx trigger`, and what the exit code then says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stringx import cli
+from stringx.cli import main, stringx
+from stringx.cli.slices import read_slice
+from stringx.cli.trigger import Told
+from stringx.errors import KafkaUnavailable
+from stringx.model import Decision, Predicate, Slice, VerdictName
+
+#: the bodies that would be sent, and how long each is waited for
+Sent = list[tuple[dict[str, Any], float | None]]
+
+
+def predicates(*options: str) -> list[dict[str, Any]]:
+    return read_slice(options, None).as_json()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), []),
+        (("flight_date=2013-02-08",), [{"column": "flight_date", "equals": "2013-02-08"}]),
+        ((" hour = 5 ",), [{"column": "hour", "equals": "5"}]),
+        (("note=a=b in c",), [{"column": "note", "equals": "a=b in c"}]),
+        (("d>=2013-02-01", "d<2013-03-01"), [{"column": "d", "from": "2013-02-01", "to": "2013-03-01"}]),
+        (("d<2013-03-01",), [{"column": "d", "to": "2013-03-01"}]),
+        (("carrier in UA,DL, AA",), [{"column": "carrier", "in": ["UA", "DL", "AA"]}]),
+        (("carrier IN (UA,DL)",), [{"column": "carrier", "in": ["UA", "DL"]}]),
+        (("d>=1", "c=2", "d<3"), [{"column": "d", "from": "1", "to": "3"}, {"column": "c", "equals": "2"}]),
+    ],
+)
+def test_a_slice_is_read_as_people_write_it(options: tuple[str, ...], expected: list[dict[str, Any]]) -> None:
+    assert predicates(*options) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "mend"),
+    [
+        (("flight_date",), "column=value"),
+        (("",), "column=value"),
+        (("=5",), "column=value"),
+        (("d=",), "value is missing"),
+        (("d>5",), "half-open"),
+        (("d<=5",), "half-open"),
+        (("d!=5",), "no comparison !="),
+        (("d==5",), "no comparison =="),
+        (("d>=1", "d>=2"), "has this end already"),
+    ],
+)
+def test_a_slice_that_cannot_be_read_says_how_to_write_it(options: tuple[str, ...], mend: str) -> None:
+    with pytest.raises(click.UsageError, match=mend):
+        predicates(*options)
+
+
+def test_a_slice_may_be_json_and_is_one_or_the_other() -> None:
+    one = read_slice((), '{"column": "d", "equals": 5}')
+    assert one == read_slice((), '[{"column": "d", "equals": 5}]') == Slice((Predicate(column="d", equals=5),))
+    for document in ("{", '{"column": "d"}', '{"column": "d", "equals": 1.5}', "7"):
+        with pytest.raises(click.UsageError, match="--slice-json"):
+            read_slice((), document)
+    with pytest.raises(click.UsageError, match="one of them"):
+        read_slice(("d=5",), "[]")
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_slice_or_a_usage_error(text: str) -> None:
+    try:
+        (predicate,) = read_slice((text,), None)
+    except click.UsageError:
+        return
+    assert predicate.column in text
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
+    """What the command would send, and how long it would wait; nothing is sent."""
+    calls: Sent = []
+
+    def over_http(_settings: object, body: Any, wait: float | None) -> Told:
+        calls.append((body.as_json(), wait))
+        return Told("accepted", body.table, str(body.slice), "r" * 32, VerdictName.PASSED, Decision.OPEN, None, (), {"sent": True})
+
+    monkeypatch.setattr("stringx.cli.trigger._over_http", over_http)
+    return calls
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(stringx, ["trigger", *words])
+
+
+@pytest.mark.parametrize(
+    ("words", "wait"),
+    [
+        (("raw.flights",), None),
+        (("raw.flights", "--wait"), 600.0),
+        (("--wait", "raw.flights"), 600.0),
+        (("--wait", "5", "raw.flights"), 5.0),
+        (("raw.flights", "--wait=2.5"), 2.5),
+        (("raw.flights", "--wait", "--output", "json"), 600.0),
+    ],
+)
+def test_wait_may_name_its_seconds(sent: Sent, words: tuple[str, ...], wait: float | None) -> None:
+    assert run(*words).exit_code == 0
+    assert sent[0][1] == wait
+
+
+def test_every_option_ends_up_in_the_trigger(sent: Sent) -> None:
+    where = ["--workspace", "team", "--reply-to", "t.v", "--slice", "d=5"]
+    what = ["--id", "load-1", "--priority", "-5", "--metadata", "a=1", "--metadata", "b=x=y"]
+    result = run("raw.flights", *where, *what, "--output", "json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"sent": True})
+    body = sent[0][0]
+    assert body == {
+        "table": "raw.flights",
+        "slice": [{"column": "d", "equals": "5"}],
+        "id": "load-1",
+        "source": "cli",
+        "workspace": "team",
+        "reply_to": "t.v",
+        "priority": -5,
+        "metadata": {"a": "1", "b": "x=y"},
+    }
+
+
+def test_a_trigger_without_an_id_gets_a_new_one_each_time(sent: Sent) -> None:
+    run("raw.flights")
+    run("raw.flights")
+    assert sent[0][0]["id"] != sent[1][0]["id"]
+
+
+@pytest.mark.parametrize("words", ["", "raw.flights --wait=soon", "raw.flights --wait=-1", "raw.flights --metadata a", "raw.flights -x"])
+def test_wrong_usage_is_exit_code_2(words: str) -> None:
+    assert run(*words.split()).exit_code == 2
+
+
+def told(state: Any = "accepted", verdict: VerdictName | None = None, decision: Decision | None = None) -> Told:
+    return Told(state, "raw.flights", "whole table", None, verdict, decision, None, (), {})
+
+
+@pytest.mark.parametrize(
+    ("known", "code"),
+    [
+        (told(verdict=VerdictName.PASSED, decision=Decision.OPEN), 0),
+        (told(verdict=VerdictName.WARNED, decision=Decision.OPEN), 0),
+        (told(verdict=VerdictName.ERRORED, decision=Decision.OPEN), 0),
+        (told(verdict=VerdictName.FAILED, decision=Decision.CLOSED), 1),
+        (told("refused"), 2),
+        (told(verdict=VerdictName.ERRORED, decision=Decision.CLOSED), 3),
+        (told(verdict=VerdictName.TIMED_OUT, decision=Decision.CLOSED), 3),
+        (told(verdict=VerdictName.NO_CHECKS, decision=Decision.CLOSED), 3),
+        (told(verdict=VerdictName.CANCELLED, decision=Decision.CLOSED), 3),
+        (told("unmatched"), 3),
+        (told(), 4),
+    ],
+)
+def test_the_exit_code_of_a_wait_is_a_gates(known: Told, code: int) -> None:
+    assert known.exit_code == code
+
+
+@pytest.mark.parametrize(("error", "code"), [(KafkaUnavailable("no broker"), 3), (RuntimeError("a bug"), 3)])
+def test_what_breaks_is_never_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, code: int
+) -> None:
+    """1 says "closed by rules": neither a part that is away nor a fault of ours may look like it."""
+
+    def broken(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli.stringx, "main", broken)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    assert str(error) in capsys.readouterr().err
+
+
+def test_settings_are_listed_with_defaults_and_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRINGX_API_TOKEN", "secret-of-the-tests")
+    monkeypatch.setenv("STRINGX_API_PORT", "5999")
+    monkeypatch.setenv("STRINGX_RUNNER_TOKEN_FILE", "/run/secrets/runner")
+    table = CliRunner().invoke(stringx, ["settings"])
+    document = CliRunner().invoke(stringx, ["settings", "--output", "json"])
+    assert (table.exit_code, document.exit_code) == (0, 0)
+    assert "secret-of-the-tests" not in table.stdout + document.stdout
+    listed = {setting["variable"]: setting for setting in json.loads(document.stdout)}
+    assert (listed["STRINGX_API_PORT"]["default"], listed["STRINGX_API_PORT"]["set"]) == ("5001", "5999")
+    assert (listed["STRINGX_API_TOKEN"]["set"], listed["STRINGX_RUNNER_TOKEN"]["set"]) == ("(secret)", "(file /run/secrets/runner)")
+    assert all(variable in table.stdout for variable in listed)
