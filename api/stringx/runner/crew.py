@@ -112,8 +112,8 @@ class Crew:
         self.fingerprint: str | None = None
         self._hung_up_at: float | None = None
         self._process = subprocess.Popen(
-            # -P: a folder in the working directory must not stand in for a module
-            [sys.executable, "-P", "-m", "stringx.runner.generation"],
+            # -P: a folder in the working directory must not stand in for a module. The rest is for people who look at processes.
+            [sys.executable, "-P", "-m", "stringx.runner.generation", start.target, str(start.folder)],
             stdin=subprocess.PIPE,
             stdout=2,  # what a project's macros print must not get between the lines of our own stdout
             env=environment_for_dbt(),

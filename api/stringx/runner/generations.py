@@ -105,7 +105,8 @@ class Generations:
             self._stale = False
             self._next = self._spawn()
         if self.in_charge is not None and now >= self._not_before:
-            staying = sum(not worker.leaving for worker in self.in_charge.workers.values())
+            # One that is being stopped has no successor yet: that one ends its sessions, if it has to be killed.
+            staying = sum(worker.task is not None or not worker.leaving for worker in self.in_charge.workers.values())
             for _ in range(self._options.workers - staying):
                 self._last_number += 1
                 self.in_charge.fork(self._last_number, self._end_sessions)

@@ -25,7 +25,7 @@ class StateFolder:
             except BlockingIOError:
                 os.close(descriptor)
                 continue
-            self._descriptor = descriptor
+            self._descriptor: int | None = descriptor
             self._folder = folder
             break
         earlier = self._read()
@@ -44,8 +44,11 @@ class StateFolder:
         return self._folder / "reports"
 
     def release(self) -> None:
-        shutil.rmtree(self.work, ignore_errors=True)
-        os.close(self._descriptor)
+        """Lets another process have the folder."""
+        if self._descriptor is not None:
+            shutil.rmtree(self.work, ignore_errors=True)
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def _read(self) -> dict[str, str]:
         try:

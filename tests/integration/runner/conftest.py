@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from runner_lab import PROJECT, TOKEN, Bench, Lab, end
 
 from stringx.embedded.postgres import EmbeddedPostgres
-from stringx.model import Gate, Report, RunRequest, Slice
 from stringx.runner.service import Runner
 from stringx.settings import PREFIX, Settings
 
-PROJECT = Path(__file__).parent / "project"
 DATABASE = "runner_lab"
 #: It owns the tables and is no superuser: what the runner may not do is up to the runner, and what it can, any role can.
 ROLE = "runner_lab"
-INSTALLATION = "installation-of-the-tests"
-TOKEN = "runner-token-of-the-tests"
 
 TABLES = r"""
 create schema raw;
@@ -40,24 +35,6 @@ insert into raw.orders values
 create function raw.leave_a_trace() returns integer language sql
   as $$ insert into raw.customers values (999, 'trace') returning 1 $$;
 """
-
-
-@dataclass(frozen=True)
-class Lab:
-    """The database; `url` is its owner's."""
-
-    url: str
-
-    def ask(self, query: str) -> Any:
-        """The only value of the only row."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            row = connection.execute(query).fetchone()
-        assert row is not None
-        return row[0]
-
-    def busy_sessions(self) -> int:
-        """Sessions of the runners that execute something."""
-        return int(self.ask("select count(*) from pg_stat_activity where application_name ^@ 'stringx-' and state = 'active'"))
 
 
 @pytest.fixture(scope="session")
@@ -91,55 +68,6 @@ def in_the_lab(_lab_variables: dict[str, str]) -> Callable[[], pytest.MonkeyPatc
         return patch
 
     return enter
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A runner, and what a test asks of it."""
-
-    runner: Runner
-
-    def gate(self, *rules: dict[str, Any], **fields: Any) -> Gate:
-        return Gate.model_validate({"workspace": "default", "table": "raw.orders", "target": "demo", "rules": list(rules), **fields})
-
-    def request(self, gate: Gate, slice_: object = (), **fields: Any) -> RunRequest:
-        values: dict[str, Any] = {
-            "run": uuid.uuid4().hex,
-            "attempt": 1,
-            "gate": gate,
-            "gate_version": 1,
-            "gate_fingerprint": gate.fingerprint,
-            "slice": Slice.model_validate(slice_),
-            "timeout_seconds": 60,
-        }
-        return RunRequest(**(values | fields))
-
-    def report(self, run: str, *, seconds: float = 90, installation: str = INSTALLATION) -> Report:
-        """Waits for the report of a run, and acknowledges it."""
-        for _ in range(int(seconds)):
-            batch = self.runner.reports(installation, 1)
-            for report in batch.reports:
-                if report.run == run:
-                    self.runner.acknowledge(installation, [(report.run, report.attempt)])
-                    assert isinstance(report, Report)
-                    return report
-            held = {held for held, _ in self.runner.status(installation).held}
-            assert run in held, "the runner no longer holds the run"
-        raise AssertionError("no report came")
-
-    def evaluate(self, gate: Gate, slice_: object = (), **fields: Any) -> Report:
-        request = self.request(gate, slice_, **fields)
-        self.runner.submit(INSTALLATION, [request])
-        return self.report(request.run)
-
-
-def rule(name: str, check: str, **fields: Any) -> dict[str, Any]:
-    return {"name": name, "check": check, "kind": "engineering", "dimension": "validity", "level": "column", "severity": "error", **fields}
-
-
-@pytest.fixture(scope="session")
-def make_rule() -> Callable[..., dict[str, Any]]:
-    return rule
 
 
 @pytest.fixture
@@ -179,12 +107,3 @@ def bench(in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path_factory: pytest
     patch.undo()
     yield Bench(runner)
     end(runner)
-
-
-def end(*runners: Runner) -> None:
-    for runner in runners:
-        runner.close()
-    for runner in runners:
-        if not runner.join(20):
-            runner.terminate()
-            assert runner.join(20)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from runner_lab import Bench, Lab, rule
 
 from stringx.model import DbtResult, DbtStatus, Report, ReportStatus
 
@@ -44,9 +44,9 @@ def by_rule(report: Report) -> dict[str | None, DbtResult]:
 
 
 @pytest.mark.parametrize("name", SLICES)
-def test_every_failure_count_is_what_plain_sql_counts(name: str, bench: Any, lab: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
+def test_every_failure_count_is_what_plain_sql_counts(name: str, bench: Bench, lab: Lab) -> None:
     slice_, condition = SLICES[name]
-    gate = bench.gate(*(make_rule(check, check, **fields) for check, (fields, _) in CHECKS.items()))
+    gate = bench.gate(*(rule(check, check, **fields) for check, (fields, _) in CHECKS.items()))
     report = bench.evaluate(gate, slice_)
     assert report.status is ReportStatus.COMPLETED
     assert report.gate_fingerprint == gate.fingerprint
@@ -80,7 +80,7 @@ HOSTILE = [
 ]
 
 
-def test_hostile_values_of_a_slice_stay_values(bench: Any, lab: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
+def test_hostile_values_of_a_slice_stay_values(bench: Bench, lab: Lab) -> None:
     import psycopg
 
     with psycopg.connect(lab.url, autocommit=True) as connection:
@@ -88,7 +88,7 @@ def test_hostile_values_of_a_slice_stay_values(bench: Any, lab: Any, make_rule: 
         for value in HOSTILE:
             connection.execute("insert into raw.hostile (value) values (%s)", [value])
         connection.execute("insert into raw.hostile (value) values ('harmless')")
-    gate = bench.gate(make_rule("none", "holds", arguments={"expression": "false"}), table="raw.hostile", samples={"rows": 100})
+    gate = bench.gate(rule("none", "holds", arguments={"expression": "false"}), table="raw.hostile", samples={"rows": 100})
     for value in HOSTILE:
         report = bench.evaluate(gate, {"column": "value", "equals": value})
         (result,) = report.results
@@ -98,11 +98,11 @@ def test_hostile_values_of_a_slice_stay_values(bench: Any, lab: Any, make_rule: 
     assert report.results[0].failures == len(HOSTILE)
 
 
-def test_a_condition_on_rows_holds_together_with_the_slice(bench: Any, lab: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
+def test_a_condition_on_rows_holds_together_with_the_slice(bench: Bench, lab: Lab) -> None:
     condition = "status = 'paid' or id < 10 -- and so on"
     gate = bench.gate(
-        make_rule("sliced", "not_null", column="amount", row_condition=condition),
-        make_rule("whole", "not_null", column="amount", row_condition="status = 'paid'", scope="table"),
+        rule("sliced", "not_null", column="amount", row_condition=condition),
+        rule("whole", "not_null", column="amount", row_condition="status = 'paid'", scope="table"),
     )
     results = by_rule(bench.evaluate(gate, {"column": "day", "in": ["2013-02-02", "2013-02-05", "2013-02-08"]}))
     days = "day in ('2013-02-02', '2013-02-05', '2013-02-08')"
@@ -114,14 +114,14 @@ def test_a_condition_on_rows_holds_together_with_the_slice(bench: Any, lab: Any,
     assert not results["whole"].sliced
 
 
-def test_a_threshold_does_not_hide_the_count(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
-    gate = bench.gate(make_rule("few", "not_null", column="amount", severity="warn", threshold={"error": 1000}))
+def test_a_threshold_does_not_hide_the_count(bench: Bench) -> None:
+    gate = bench.gate(rule("few", "not_null", column="amount", severity="warn", threshold={"error": 1000}))
     (result,) = bench.evaluate(gate).results
     assert (result.status, result.failures) == (DbtStatus.WARN, 10)
 
 
-def test_an_apostrophe_in_an_accepted_value_is_a_character(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
-    gate = bench.gate(make_rule("status", "accepted_values", column="status", arguments={"values": ["paid", "open", "it's", "odd"]}))
+def test_an_apostrophe_in_an_accepted_value_is_a_character(bench: Bench) -> None:
+    gate = bench.gate(rule("status", "accepted_values", column="status", arguments={"values": ["paid", "open", "it's", "odd"]}))
     (result,) = bench.evaluate(gate).results
     assert (result.status, result.failures) == (DbtStatus.PASS, 0)
 
@@ -139,7 +139,7 @@ def test_an_apostrophe_in_an_accepted_value_is_a_character(bench: Any, make_rule
         ("tag:nobody", set()),
     ],
 )
-def test_a_selection_is_cut_to_the_tests_of_the_table(select: str, tests: set[str], bench: Any) -> None:
+def test_a_selection_is_cut_to_the_tests_of_the_table(select: str, tests: set[str], bench: Bench) -> None:
     report = bench.evaluate(bench.gate(select=[{"select": select, "kind": "business"}]), {"column": "day", "equals": "2013-02-08"})
     assert report.status is ReportStatus.COMPLETED
     assert {result.test for result in report.results} == tests
@@ -148,7 +148,7 @@ def test_a_selection_is_cut_to_the_tests_of_the_table(select: str, tests: set[st
         assert result.sliced is (result.test != "orders_have_customers")
 
 
-def test_a_selected_test_keeps_its_own_condition_severity_and_slice(bench: Any, lab: Any) -> None:
+def test_a_selected_test_keeps_its_own_condition_severity_and_slice(bench: Bench, lab: Lab) -> None:
     gate = bench.gate(select=[{"select": "source_not_null_raw_orders_amount", "kind": "engineering"}])
     (result,) = bench.evaluate(gate, {"column": "day", "from": "2013-02-02"}).results
     expected = lab.ask("select count(*) from raw.orders where day >= '2013-02-02' and status = 'paid' and amount is null")
@@ -156,7 +156,7 @@ def test_a_selected_test_keeps_its_own_condition_severity_and_slice(bench: Any, 
     assert result.message == f"Got {expected} results, configured to warn if != 0"
 
 
-def test_a_test_that_two_selections_choose_gives_a_result_for_each(bench: Any, lab: Any) -> None:
+def test_a_test_that_two_selections_choose_gives_a_result_for_each(bench: Bench, lab: Lab) -> None:
     gate = bench.gate(
         select=[
             {"select": "source_unique_raw_orders_id", "kind": "engineering"},
@@ -171,9 +171,9 @@ def test_a_test_that_two_selections_choose_gives_a_result_for_each(bench: Any, l
     assert both["tag:nightly"].failures == lab.ask("select count(*) from (select id from raw.orders group by id having count(*) > 1) as d")
 
 
-def test_a_test_of_an_ephemeral_model_is_sliced_run_after_run(bench: Any, lab: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
+def test_a_test_of_an_ephemeral_model_is_sliced_run_after_run(bench: Bench, lab: Lab) -> None:
     gate = bench.gate(
-        make_rule("written", "not_null", column="amount"),
+        rule("written", "not_null", column="amount"),
         table="lab.paid_orders",
         select=[{"select": "paid_orders_amount_not_null", "kind": "engineering"}],
     )
@@ -186,7 +186,7 @@ def test_a_test_of_an_ephemeral_model_is_sliced_run_after_run(bench: Any, lab: A
 # --- what cannot be judged ---
 
 
-def test_a_test_that_does_not_read_the_slice_is_an_error_and_not_a_pass(bench: Any) -> None:
+def test_a_test_that_does_not_read_the_slice_is_an_error_and_not_a_pass(bench: Bench) -> None:
     gate = bench.gate(
         select=[{"select": "tag:deaf", "kind": "engineering"}, {"select": "orders_amount_deaf", "kind": "engineering", "scope": "table"}]
     )
@@ -197,23 +197,21 @@ def test_a_test_that_does_not_read_the_slice_is_an_error_and_not_a_pass(bench: A
     assert (whole.status, whole.failures) == (DbtStatus.FAIL, 10)
 
 
-def test_a_test_that_asks_the_catalog_first_is_judged(bench: Any) -> None:
+def test_a_test_that_asks_the_catalog_first_is_judged(bench: Bench) -> None:
     gate = bench.gate(select=[{"select": "tag:looking", "kind": "engineering"}])
     (result,) = bench.evaluate(gate, {"column": "day", "equals": "2013-02-08"}).results
     assert (result.status, result.failures) == (DbtStatus.FAIL, 1)
 
 
-def test_what_cannot_run_is_an_error_with_dbts_words_and_its_neighbours_are_judged(
-    bench: Any, make_rule: Callable[..., dict[str, Any]]
-) -> None:
+def test_what_cannot_run_is_an_error_with_dbts_words_and_its_neighbours_are_judged(bench: Bench) -> None:
     gate = bench.gate(
-        make_rule("column_gone", "not_null", column="no_such_column"),
-        make_rule("check_gone", "no_such_check"),
-        make_rule("table_gone", "relationships", column="customer", arguments={"to": "raw.nowhere", "field": "id"}),
-        make_rule("argument_gone", "holds"),
-        make_rule("syntax", "holds", arguments={"expression": "amount >"}),
-        make_rule("jinja", "holds", arguments={"expression": "{{ 1 }} = 1"}),
-        make_rule("fine", "not_null", column="id"),
+        rule("column_gone", "not_null", column="no_such_column"),
+        rule("check_gone", "no_such_check"),
+        rule("table_gone", "relationships", column="customer", arguments={"to": "raw.nowhere", "field": "id"}),
+        rule("argument_gone", "holds"),
+        rule("syntax", "holds", arguments={"expression": "amount >"}),
+        rule("jinja", "holds", arguments={"expression": "{{ 1 }} = 1"}),
+        rule("fine", "not_null", column="id"),
         select=[{"select": "orders_gone_not_null", "kind": "engineering"}],
     )
     report = bench.evaluate(gate)
@@ -236,20 +234,20 @@ def test_what_cannot_run_is_an_error_with_dbts_words_and_its_neighbours_are_judg
     assert results["fine"].status is DbtStatus.PASS
 
 
-def test_a_table_that_the_project_does_not_have_is_an_error(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
-    report = bench.evaluate(bench.gate(make_rule("any", "not_null", column="id"), table="raw.nowhere"))
+def test_a_table_that_the_project_does_not_have_is_an_error(bench: Bench) -> None:
+    report = bench.evaluate(bench.gate(rule("any", "not_null", column="id"), table="raw.nowhere"))
     assert report.status is ReportStatus.ERRORED
     assert "raw.nowhere" in report.message
     assert report.results == ()
 
 
-def test_a_slice_on_a_column_that_is_gone_is_an_error(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
-    (result,) = bench.evaluate(bench.gate(make_rule("any", "not_null", column="id")), {"column": "gone", "equals": "x"}).results
+def test_a_slice_on_a_column_that_is_gone_is_an_error(bench: Bench) -> None:
+    (result,) = bench.evaluate(bench.gate(rule("any", "not_null", column="id")), {"column": "gone", "equals": "x"}).results
     assert result.status is DbtStatus.ERROR
     assert 'column "gone" does not exist' in result.message
 
 
-def test_a_gate_without_checks_completes_without_results(bench: Any) -> None:
+def test_a_gate_without_checks_completes_without_results(bench: Bench) -> None:
     report = bench.evaluate(bench.gate())
     assert (report.status, report.results) == (ReportStatus.COMPLETED, ())
 
@@ -257,10 +255,8 @@ def test_a_gate_without_checks_completes_without_results(bench: Any) -> None:
 # --- what the runner does not do ---
 
 
-def test_nothing_is_written_neither_by_hooks_nor_stored_failures_nor_tests(
-    bench: Any, lab: Any, make_rule: Callable[..., dict[str, Any]]
-) -> None:
-    gate = bench.gate(make_rule("writes", "writes"), make_rule("fails", "not_null", column="amount"))
+def test_nothing_is_written_neither_by_hooks_nor_stored_failures_nor_tests(bench: Bench, lab: Lab) -> None:
+    gate = bench.gate(rule("writes", "writes"), rule("fails", "not_null", column="amount"))
     results = by_rule(bench.evaluate(gate))
     assert results["writes"].status is DbtStatus.ERROR
     assert "read-only transaction" in results["writes"].message
@@ -269,12 +265,12 @@ def test_nothing_is_written_neither_by_hooks_nor_stored_failures_nor_tests(
     assert lab.ask("select count(*) from pg_tables where tablename = 'from_a_hook' or schemaname like '%dbt_test%'") == 0
 
 
-def test_a_projects_macros_cannot_read_the_runners_own_secrets(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
-    results = by_rule(bench.evaluate(bench.gate(make_rule("peeks", "peeks", arguments={"variable": "STRINGX_RUNNER_TOKEN"}))))
+def test_a_projects_macros_cannot_read_the_runners_own_secrets(bench: Bench) -> None:
+    results = by_rule(bench.evaluate(bench.gate(rule("peeks", "peeks", arguments={"variable": "STRINGX_RUNNER_TOKEN"}))))
     assert results["peeks"].failures == 0, results["peeks"].message
 
 
-def test_the_targets_password_does_not_get_into_a_message(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
-    (result,) = bench.evaluate(bench.gate(make_rule("tells", "tells", arguments={"variable": "STRINGX_TARGET_PASSWORD"}))).results
+def test_the_targets_password_does_not_get_into_a_message(bench: Bench) -> None:
+    (result,) = bench.evaluate(bench.gate(rule("tells", "tells", arguments={"variable": "STRINGX_TARGET_PASSWORD"}))).results
     assert result.status is DbtStatus.ERROR
     assert "the password is *****" in result.message

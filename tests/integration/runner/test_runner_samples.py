@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
+
+from runner_lab import Bench, rule
 
 from stringx.model import DbtResult, DbtStatus
 
@@ -16,16 +17,16 @@ def shown(result: DbtResult) -> list[dict[str, Any]]:
     return [dict(zip(result.columns, row, strict=True)) for row in result.sample]
 
 
-def test_a_sample_has_as_many_rows_as_the_gate_allows(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
+def test_a_sample_has_as_many_rows_as_the_gate_allows(bench: Bench) -> None:
     for rows, expected in ((0, 0), (3, 3), (100, 10)):
-        (result,) = bench.evaluate(bench.gate(make_rule("a", "not_null", column="amount"), samples={"rows": rows})).results
+        (result,) = bench.evaluate(bench.gate(rule("a", "not_null", column="amount"), samples={"rows": rows})).results
         assert result.failures == 10
         assert len(result.sample) == expected
         assert result.columns == (("amount",) if expected else ())
 
 
-def test_values_that_json_or_a_database_cannot_hold_are_shown_as_text(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
-    (result,) = bench.evaluate(bench.gate(make_rule("a", "holds", arguments={"expression": "status <> 'odd'"}))).results
+def test_values_that_json_or_a_database_cannot_hold_are_shown_as_text(bench: Bench) -> None:
+    (result,) = bench.evaluate(bench.gate(rule("a", "holds", arguments={"expression": "status <> 'odd'"}))).results
     (row,) = shown(result)
     assert row == {
         "id": 1,
@@ -43,8 +44,8 @@ def test_values_that_json_or_a_database_cannot_hold_are_shown_as_text(bench: Any
     json.dumps(row, allow_nan=False).encode()
 
 
-def test_numbers_that_a_float_would_change_are_shown_as_they_are(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
-    (result,) = bench.evaluate(bench.gate(make_rule("a", "numbers"))).results
+def test_numbers_that_a_float_would_change_are_shown_as_they_are(bench: Bench) -> None:
+    (result,) = bench.evaluate(bench.gate(rule("a", "numbers"))).results
     assert list(zip(result.columns, result.sample[0], strict=True)) == [
         ("whole", 7),
         ("exact", 0.25),
@@ -57,12 +58,12 @@ def test_numbers_that_a_float_would_change_are_shown_as_they_are(bench: Any, mak
     ]
 
 
-def test_a_masked_column_is_not_shown_under_any_name(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
+def test_a_masked_column_is_not_shown_under_any_name(bench: Bench) -> None:
     gate = bench.gate(
-        make_rule("row", "row_as_text"),
-        make_rule("all", "holds", arguments={"expression": "status <> 'odd'"}),
-        make_rule("unique", "unique", column="id"),
-        make_rule("aliased", "accepted_values", column="email", arguments={"values": ["nobody"]}),
+        rule("row", "row_as_text"),
+        rule("all", "holds", arguments={"expression": "status <> 'odd'"}),
+        rule("unique", "unique", column="id"),
+        rule("aliased", "accepted_values", column="email", arguments={"values": ["nobody"]}),
         samples=MASK,
     )
     report = bench.evaluate(gate, {"column": "status", "equals": "odd"})
@@ -74,27 +75,27 @@ def test_a_masked_column_is_not_shown_under_any_name(bench: Any, make_rule: Call
     assert {"•••"} == {value for row in shown(results["aliased"]) for value in row.values()}
 
 
-def test_without_a_masked_name_in_the_sql_counts_and_other_columns_are_shown(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
-    (result,) = bench.evaluate(bench.gate(make_rule("unique", "unique", column="id"), samples=MASK)).results
+def test_without_a_masked_name_in_the_sql_counts_and_other_columns_are_shown(bench: Bench) -> None:
+    (result,) = bench.evaluate(bench.gate(rule("unique", "unique", column="id"), samples=MASK)).results
     assert shown(result) == [{"unique_field": 1, "n_records": 2}]
 
 
-def test_a_database_error_does_not_quote_a_masked_value(bench: Any, make_rule: Callable[..., dict[str, Any]]) -> None:
-    rule = make_rule("cast", "holds", arguments={"expression": "email::integer > 0"})
+def test_a_database_error_does_not_quote_a_masked_value(bench: Bench) -> None:
+    cast = rule("cast", "holds", arguments={"expression": "email::integer > 0"})
     slice_ = {"column": "status", "equals": "odd"}
-    (open_,) = bench.evaluate(bench.gate(rule), slice_).results
+    (open_,) = bench.evaluate(bench.gate(cast), slice_).results
     assert SECRET in open_.message  # or the rest of this test shows nothing
-    report = bench.evaluate(bench.gate(rule, samples=MASK), slice_)
+    report = bench.evaluate(bench.gate(cast, samples=MASK), slice_)
     assert SECRET not in report.model_dump_json()
     (result,) = report.results
     assert result.status is DbtStatus.ERROR
     assert "invalid text representation (SQLSTATE 22P02)" in result.message
     # What names no value stays readable.
-    (gone,) = bench.evaluate(bench.gate(make_rule("gone", "not_null", column="no_such_column"), samples=MASK)).results
+    (gone,) = bench.evaluate(bench.gate(rule("gone", "not_null", column="no_such_column"), samples=MASK)).results
     assert 'column "no_such_column" does not exist' in gone.message
 
 
-def test_a_result_that_dbt_cannot_read_does_not_quote_a_masked_value(bench: Any) -> None:
+def test_a_result_that_dbt_cannot_read_does_not_quote_a_masked_value(bench: Bench) -> None:
     selection = {"select": "orders_email_largest", "kind": "engineering"}
     (open_,) = bench.evaluate(bench.gate(select=[selection])).results
     assert "@example.org" in open_.message

@@ -44,3 +44,7 @@ select 1 as seen where '{{ env_var(variable, "nothing") }}' <> 'nothing'
 {% test tells(model, variable) %}
 {{ exceptions.raise_compiler_error("the password is " ~ env_var(variable)) }}
 {% endtest %}
+
+{% test slow_once(model, seconds) %}
+select pg_sleep({{ seconds }}) where exists (select 1 from {{ model }})
+{% endtest %}

@@ -1,0 +1,118 @@
+"""The lab of the runner's tests: a database that is asked with plain SQL, a runner, and processes."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from stringx.model import Gate, Report, RunRequest, Slice
+from stringx.runner.service import Runner
+
+PROJECT = Path(__file__).parent / "project"
+INSTALLATION = "installation-of-the-tests"
+TOKEN = "runner-token-of-the-tests"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The database; `url` is its owner's."""
+
+    url: str
+
+    def ask(self, query: str) -> Any:
+        """The only value of the only row."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            row = connection.execute(query).fetchone()
+        assert row is not None
+        return row[0]
+
+    def busy_sessions(self, runner: Runner) -> int:
+        """Sessions in which a runner executes something."""
+        working = f"application_name like 'stringx-%-{runner.boot[:8]}-%' and state = 'active'"
+        return int(self.ask(f"select count(*) from pg_stat_activity where {working}"))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A runner, and what a test asks of it."""
+
+    runner: Runner
+
+    @property
+    def generation(self) -> int:
+        """The pid of its only generation."""
+        (pid,) = [pid for pid in processes(os.getpid()) if self.runner.boot[:8] in Path(f"/proc/{pid}/cmdline").read_text()]
+        return pid
+
+    def gate(self, *rules: dict[str, Any], **fields: Any) -> Gate:
+        return Gate.model_validate({"workspace": "default", "table": "raw.orders", "target": "demo", "rules": list(rules), **fields})
+
+    def request(self, gate: Gate, slice_: object = (), **fields: Any) -> RunRequest:
+        values: dict[str, Any] = {
+            "run": uuid.uuid4().hex,
+            "attempt": 1,
+            "gate": gate,
+            "gate_version": 1,
+            "gate_fingerprint": gate.fingerprint,
+            "slice": Slice.model_validate(slice_),
+            "timeout_seconds": 60,
+        }
+        return RunRequest(**(values | fields))
+
+    def report(self, run: str, *, seconds: float = 90, installation: str = INSTALLATION) -> Report:
+        """Waits for the report of a run, and acknowledges it."""
+        for _ in range(int(seconds)):
+            batch = self.runner.reports(installation, 1)
+            for report in batch.reports:
+                if report.run == run:
+                    self.runner.acknowledge(installation, [(report.run, report.attempt)])
+                    assert isinstance(report, Report)
+                    return report
+            held = {held for held, _ in self.runner.status(installation).held}
+            assert run in held, "the runner no longer holds the run"
+        raise AssertionError("no report came")
+
+    def evaluate(self, gate: Gate, slice_: object = (), **fields: Any) -> Report:
+        request = self.request(gate, slice_, **fields)
+        self.runner.submit(INSTALLATION, [request])
+        return self.report(request.run)
+
+
+def rule(name: str, check: str, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "check": check, "kind": "engineering", "dimension": "validity", "level": "column", "severity": "error", **fields}
+
+
+def processes(parent: int) -> list[int]:
+    """The living children of a process."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, of = stat.read_text().rpartition(")")[2].split()[:2]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(of) == parent and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited too long: {what}"
+        time.sleep(0.02)
+
+
+def end(*runners: Runner) -> None:
+    for runner in runners:
+        runner.close()
+    for runner in runners:
+        if not runner.join(20):
+            runner.terminate()
+            assert runner.join(20)
