@@ -2,98 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 from confluent_kafka import Consumer
+from up_process import REPOSITORY, Up, command, run_once, start, wait_for
 
 from stringx.embedded import addresses
-from stringx.embedded.addresses import Addresses
 from stringx.embedded.child import identity
 from stringx.embedded.ports import HOST, is_free
 
-REPOSITORY = Path(__file__).parents[2]
 PROCESSES = {"runner", "consume", "dispatch", "serve", "docs"}
-#: A whole start on two cores that others use too.
-START_SECONDS = 150.0
 CLOSED_DAYS = {"2013-02-08", "2013-02-09"}
 
 pytestmark = pytest.mark.timeout(400)
-
-
-def wait_for(condition: Callable[[], object], timeout_seconds: float = START_SECONDS) -> None:
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.05)
-
-
-@dataclass
-class Up:
-    """A `stringx up` that stays."""
-
-    process: subprocess.Popen[bytes]
-    home: Path
-    log: Path
-
-    @property
-    def said(self) -> str:
-        return self.log.read_text()
-
-    @property
-    def addresses(self) -> Addresses:
-        found = addresses.read(self.home)
-        assert found is not None
-        return found
-
-    def pids(self) -> dict[str, int]:
-        """Of everything that it started and recorded."""
-        records = (record for record in self.home.rglob("*.pid") if record.name != "postmaster.pid")
-        return {record.stem: json.loads(record.read_text())["pid"] for record in records}
-
-    def environment(self, name: str) -> dict[str, str]:
-        """What a process was told."""
-        pairs = Path(f"/proc/{self.pids()[name]}/environ").read_bytes().decode().split("\0")
-        return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-
-    def api(self, path: str) -> httpx2.Response:
-        token = addresses.read_token(self.home, "api")
-        return httpx2.get(f"{self.addresses.api}{path}", headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30)
-
-
-def start(home: Path, *arguments: str) -> Up:
-    log = home.with_suffix(".log")
-    with log.open("wb") as file:
-        process = subprocess.Popen(command(home, *arguments), stdout=file, stderr=file, cwd=REPOSITORY)
-    return Up(process, home, log)
-
-
-def command(home: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "stringx", "up", "--home", str(home), *arguments]
-
-
-def run_once(home: Path, *arguments: str) -> list[dict[str, Any]]:
-    """The runs of `up --demo --once --output json`, which prints one JSON document and nothing else."""
-    done = subprocess.run(
-        command(home, "--demo", "--once", "--output", "json", *arguments), capture_output=True, text=True, check=False, cwd=REPOSITORY
-    )
-    assert done.returncode == 0, done.stderr
-    document: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
-    assert list(document) == ["runs"]
-    return document["runs"]
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +49,7 @@ def taken() -> Iterator[socket.socket]:
 def up(home: Path, taken: socket.socket) -> Iterator[Up]:  # noqa: ARG001  # the port is to be taken
     """One that shows the demo's verdicts and stays."""
     up = start(home, "--demo")
-    wait_for(lambda: "Ctrl-C stops" in up.said or up.process.poll() is not None)
-    assert up.process.poll() is None, up.said
+    up.wait_until_it_stays()
     yield up
     if up.process.poll() is None:
         up.process.terminate()
@@ -186,18 +115,19 @@ def test_what_dies_is_started_again_and_it_is_said(up: Up, name: str) -> None:
 
 
 def test_after_a_kill_nothing_is_left_and_the_next_start_finds_the_data(up: Up) -> None:
-    children = {pid: identity(pid) for pid in up.pids().values()}
+    wait_for(lambda: len(up.running()) == len(PROCESSES) + 2)
+    children = up.running()
     earlier = {run["run"] for run in up.api("/v1/runs?limit=100").json()["runs"]}
     assert len(earlier) >= 13
     up.process.kill()
     up.process.wait()
     wait_for(lambda: all(identity(pid) != was for pid, was in children.items()))
     again = start(up.home, "--demo")
-    wait_for(lambda: "Ctrl-C stops" in again.said or again.process.poll() is not None)
+    again.wait_until_it_stays()
     found = {run["run"] for run in again.api("/v1/runs?limit=100").json()["runs"]}
     assert earlier < found
     assert len(found - earlier) == 13
-    children = {pid: identity(pid) for pid in again.pids().values()}
+    children = again.running()
     again.process.send_signal(signal.SIGTERM)
     assert again.process.wait(60) == 0
     assert all(identity(pid) != was for pid, was in children.items())

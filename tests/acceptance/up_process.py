@@ -15,6 +15,7 @@ import httpx2
 
 from stringx.embedded import addresses
 from stringx.embedded.addresses import Addresses
+from stringx.embedded.child import identity
 
 REPOSITORY = Path(__file__).parents[2]
 #: A whole start on two cores that others use too.
@@ -55,6 +56,11 @@ class Up:
         """Of everything that it started and recorded."""
         records = (record for record in self.home.rglob("*.pid") if record.name != "postmaster.pid")
         return {record.stem: json.loads(record.read_text())["pid"] for record in records}
+
+    def running(self) -> dict[int, str]:
+        """The identity of each process of it that runs now."""
+        found = {pid: identity(pid) for pid in self.pids().values()}
+        return {pid: known for pid, known in found.items() if known is not None}
 
     def environment(self, name: str) -> dict[str, str]:
         """What a process was told."""
