@@ -1,0 +1,53 @@
+"""What the runner takes of dbt beyond its public interface is there, and dbt is nowhere but in its own processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+NAMES = """
+import inspect
+import stringx.runner.worker
+import dbt.mp_context, dbt.adapters.base.impl
+from dbt.artifacts.resources.base import FileHash
+from dbt.contracts.files import FilePath, ParseFileType, SourceFile
+from dbt.contracts.graph.manifest import Manifest
+from dbt.parser import manifest
+from dbt.parser.search import FileBlock
+from dbt.parser.singular_test import SingularTestParser
+
+def takes(function, *names):
+    assert list(inspect.signature(function).parameters) == list(names), (function, inspect.signature(function))
+
+takes(SingularTestParser, "project", "manifest", "root_project")
+takes(SingularTestParser.parse_node, "self", "block")
+takes(manifest._process_sources_for_node, "manifest", "current_project", "node")
+takes(manifest._process_refs, "manifest", "current_project", "node", "dependencies")
+takes(manifest._process_functions_for_node, "manifest", "current_project", "node")
+takes(FilePath, "searched_path", "relative_path", "modification_time", "project_root")
+assert {"nodes", "sources", "macros", "functions", "metadata", "flat_graph", "selectors", "groups", "disabled"} <= set(
+    inspect.signature(Manifest).parameters
+)
+assert ParseFileType.SingularTest and FileBlock and SourceFile and FileHash.from_contents("x")
+assert isinstance(dbt.adapters.base.impl.DEFAULT_BASE_BEHAVIOR_FLAGS, list)
+assert dbt.mp_context.get_mp_context().get_start_method() == "fork"
+"""
+
+FRONT = """
+import sys
+import stringx.runner.app, stringx.runner.client, stringx.runner.service, stringx.gates.tests
+loaded = sorted(name for name in sys.modules if name.partition(".")[0] in ("dbt", "dbt_common", "psycopg2", "sqlalchemy"))
+assert not loaded, loaded
+"""
+
+
+def run(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_private_names_of_dbt_that_are_used_are_as_they_were() -> None:
+    run(NAMES)
+
+
+def test_the_runners_front_loads_neither_dbt_nor_the_store() -> None:
+    run(FRONT)

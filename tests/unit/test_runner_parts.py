@@ -1,0 +1,211 @@
+"""Parts of the runner that need no process: reports on disk, copies of the project, the SQL of a slice, the state folder."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from stringx.errors import Invalid
+from stringx.model import Report, ReportStatus, Slice, UnreadableReport
+from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
+from stringx.runner.project_watch import ProjectWatch
+from stringx.runner.reports import ReportShelf, checked
+from stringx.runner.samples import clean
+from stringx.runner.slice_sql import combined, mark, new_nonce, quoted, slice_sql
+from stringx.runner.state_folder import StateFolder
+
+RUN = "0" * 31
+
+
+def report(run: str, attempt: int = 1, message: str | None = None) -> Report:
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    return Report(
+        run=run,
+        attempt=attempt,
+        boot="b",
+        status=ReportStatus.ERRORED,
+        message=message,
+        gate_fingerprint="f",
+        started_at=now,
+        finished_at=now,
+    )
+
+
+# --- reports ---
+
+
+def test_reports_are_found_again_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    shelf = ReportShelf(tmp_path)
+    for run in "cab":
+        shelf.put("one", report(RUN + run))
+    shelf.put("two", report(RUN + "d", 3))
+    for found in (shelf, ReportShelf(tmp_path)):
+        assert [run for run, _ in found.keys("one")] == [RUN + "c", RUN + "a", RUN + "b"]
+        assert found.read("two", reports=9, characters=99) == [report(RUN + "d", 3)]
+        assert found.keys("three") == []
+    shelf.forget("one", RUN + "c", 1)
+    shelf.forget("one", RUN + "c", 1)
+    shelf.forget("two", RUN + "d", 2)
+    assert [run for run, _ in ReportShelf(tmp_path).keys("one")] == [RUN + "a", RUN + "b"]
+    assert ReportShelf(tmp_path).keys("two") == [(RUN + "d", 3)]
+
+
+def test_a_report_that_was_not_written_whole_is_none(tmp_path: Path) -> None:
+    ReportShelf(tmp_path).put("one", report(RUN + "a"))
+    (tmp_path / "one" / f"{RUN}b.unfinished").write_text('{"run": "')
+    assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1)]
+    assert len(list((tmp_path / "one").iterdir())) == 1
+
+
+def test_a_report_that_cannot_be_read_does_not_hide_its_neighbours(tmp_path: Path) -> None:
+    shelf = ReportShelf(tmp_path)
+    for run in "abc":
+        shelf.put("one", report(RUN + run))
+    (tmp_path / "one" / f"{RUN}b.1.json").write_bytes(b'{"run": "\xff')
+    found = {one.run: one for one in ReportShelf(tmp_path).read("one", reports=9, characters=99_999)}
+    assert (found[RUN + "a"], found[RUN + "c"]) == (report(RUN + "a"), report(RUN + "c"))
+    unreadable = found[RUN + "b"]
+    assert isinstance(unreadable, UnreadableReport)
+    assert unreadable.attempt == 1
+    assert "{" in unreadable.raw
+    assert unreadable.error
+
+
+def test_a_batch_ends_where_it_would_get_too_large_and_is_never_empty(tmp_path: Path) -> None:
+    shelf = ReportShelf(tmp_path)
+    for run in "abc":
+        shelf.put("one", report(RUN + run, message="x" * 5000))
+    assert len(shelf.read("one", reports=9, characters=100)) == 1
+    assert len(shelf.read("one", reports=9, characters=12_000)) == 2
+    assert len(shelf.read("one", reports=2, characters=99_999)) == 2
+
+
+def test_an_installation_is_a_plain_name() -> None:
+    assert checked("a-B_9") == "a-B_9"
+    for name in ("", ".", "..", "a/b", "a b", "é", "x" * 65):
+        with pytest.raises(Invalid, match="installation"):
+            checked(name)
+
+
+# --- the project ---
+
+
+def made(folder: Path) -> Path:
+    (folder / "models").mkdir(parents=True)
+    (folder / "target").mkdir()
+    (folder / "dbt_project.yml").write_text("name: lab\n")
+    (folder / "profiles.yml").write_text("lab: {}\n")
+    (folder / "models" / "a.sql").write_text("select 1")
+    (folder / "target" / "manifest.json").write_text("{}")
+    return folder
+
+
+def test_a_copy_has_the_fingerprint_of_the_project_and_not_what_dbt_left_in_it(tmp_path: Path) -> None:
+    project = made(tmp_path / "p")
+    copy_project(project, project, tmp_path / "copy")
+    assert project_fingerprint(tmp_path / "copy" / "project") == project_fingerprint(project)
+    assert not (tmp_path / "copy" / "project" / "target").exists()
+    assert (tmp_path / "copy" / "profiles" / "profiles.yml").read_text() == "lab: {}\n"
+
+
+def test_the_fingerprint_is_of_names_and_contents(tmp_path: Path) -> None:
+    project = made(tmp_path / "p")
+    seen = {project_fingerprint(project)}
+    (project / "target" / "more.json").write_text("{}")
+    assert project_fingerprint(project) in seen
+    (project / "models" / "a.sql").write_text("select 2")
+    seen.add(project_fingerprint(project))
+    (project / "models" / "a.sql").rename(project / "models" / "b.sql")
+    seen.add(project_fingerprint(project))
+    (project / "models" / "c.sql").write_text("")
+    seen.add(project_fingerprint(project))
+    assert len(seen) == 4
+
+
+def test_the_signature_changes_with_the_profiles_too(tmp_path: Path) -> None:
+    project = made(tmp_path / "p")
+    before = project_signature(project, project)
+    assert project_signature(project, project) == before
+    (project / "profiles.yml").write_text("lab: {target: x}\n")
+    assert project_signature(project, project) != before
+
+
+def test_a_change_is_told_once_it_has_come_to_rest(tmp_path: Path) -> None:
+    project = made(tmp_path / "p")
+    told = threading.Semaphore(0)
+    watch = ProjectWatch(project, project, told.release, look_seconds=0.02)
+    watch.start()
+    (project / "models" / "a.sql").write_text("select 22")
+    assert told.acquire(timeout=20)
+    (project / "models" / "a.sql").unlink()
+    assert told.acquire(timeout=20)
+    watch.close()
+    assert watch.join(20)
+    assert not told.acquire(blocking=False)
+
+
+# --- state ---
+
+
+def test_two_runners_on_one_volume_have_a_folder_each_and_the_next_one_takes_it_over(tmp_path: Path) -> None:
+    first, second = StateFolder(tmp_path, "a" * 32), StateFolder(tmp_path, "b" * 32)
+    assert first.reports != second.reports
+    assert first.name != second.name
+    assert first.earlier_boot is None
+    (first.work / "left").write_text("")
+    first.release()
+    first.release()
+    third = StateFolder(tmp_path, "c" * 32)
+    assert third.reports == first.reports
+    assert third.name == first.name
+    assert third.earlier_boot == "a" * 32
+    assert not first.work.exists()
+    second.release()
+    third.release()
+
+
+# --- the SQL of a slice ---
+
+
+def test_every_value_of_a_slice_is_quoted_and_marked() -> None:
+    nonce = new_nonce()
+    slice_ = Slice.model_validate(
+        [
+            {"column": 'a"b', "equals": 5},
+            {"column": "c", "in": ["x", "it's", "back\\slash"]},
+            {"column": "d", "from": "2013-02-01", "to": "2013-02-02"},
+        ]
+    )
+    sql = slice_sql(slice_, nonce)
+    assert sql.count(mark(nonce)) == 6
+    plain = sql
+    for place in range(6):
+        plain = plain.replace(f"{mark(nonce)}{place}*/", "").replace(f"/*{nonce}*/", "")
+    assert plain == "\"a\"\"b\" = '5' and \"c\" in ('x', 'it''s',  E'back\\\\slash') and \"d\" >= '2013-02-01' and \"d\" < '2013-02-02'"
+    assert slice_sql(Slice(()), nonce) == ""
+    assert new_nonce() != nonce
+
+
+def test_a_slice_and_a_tests_own_condition_both_hold() -> None:
+    assert combined("", None) is None
+    assert combined("", "a = 1") == "a = 1"
+    assert combined("s", None) == "s"
+    assert combined("s", "a = 1 -- or so") == "(s) and (\na = 1 -- or so\n)"
+
+
+def test_a_nul_is_refused() -> None:
+    with pytest.raises(Invalid, match="NUL"):
+        quoted("a\x00b")
+
+
+# --- samples ---
+
+
+def test_text_is_made_storable_and_cut() -> None:
+    assert clean("a\x00b", 9) == "a\N{REPLACEMENT CHARACTER}b"
+    assert clean("a\ud800b", 9) == "a?b"
+    assert clean("abcdef", 4) == "abc…"
+    assert clean("abcd", 4) == "abcd"
