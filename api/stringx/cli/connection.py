@@ -34,3 +34,13 @@ def with_broker(settings: Settings) -> Settings:
         return settings
     started = addresses.read(settings.home)
     return settings if started is None else settings.model_copy(update={"kafka_bootstrap": started.kafka})
+
+
+def with_database(settings: Settings) -> Settings:
+    """The settings, with the internal database of `stringx up`, and the targets of its backend, where they name no database."""
+    if settings.database_url is not None:
+        return settings
+    started = addresses.read(settings.home)
+    if started is None or started.database is None:
+        return settings
+    return settings.model_copy(update={"database_url": started.database, "inline_targets": started.inline_targets})

@@ -44,7 +44,7 @@ def apply(folder: Path | None, dry_run: bool, output: str) -> None:
     from stringx.store import database
     from stringx.store import gates as store
 
-    settings = settings_module.load()
+    settings = connection.with_database(settings_module.load())
     found = _read(folder or settings.gates_dir, output, inline_targets=settings.inline_targets)
     engine = database.connect(settings)
     try:

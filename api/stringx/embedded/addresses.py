@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
 
 from stringx.errors import ConfigurationError
 
@@ -24,6 +24,14 @@ class Addresses(BaseModel):
     docs: str
     kafka: str
     kafka_kind: Literal["apache", "memory", "named"]
+    #: the internal database, with its password: the file is for its owner's eyes alone
+    database: SecretStr | None = None
+    #: what the backend itself runs dbt on; gate files are held against it
+    inline_targets: tuple[str, ...] = ()
+
+    @field_serializer("database")
+    def _written_with_its_password(self, value: SecretStr | None) -> str | None:
+        return None if value is None else value.get_secret_value()
 
 
 def read(home: Path) -> Addresses | None:

@@ -17,6 +17,7 @@ from typing import Literal
 
 import httpx2
 import psycopg
+from pydantic import SecretStr
 
 from stringx.embedded import addresses, demo
 from stringx.embedded.addresses import Addresses
@@ -85,11 +86,13 @@ class Stack:
             docs=_url(self.settings.docs_host, self._variables["DOCS_PORT"]),
             kafka=bootstrap,
             kafka_kind=kind,
+            database=SecretStr(self._variables["DATABASE_URL"]),
+            inline_targets=json.loads(self._variables["INLINE_TARGETS"]) if self.demo else self.settings.inline_targets,
         )
         self._variables["RUNNERS"] = json.dumps({**self.settings.runners, "default": self.addresses.runner})
         self._variables["KAFKA_BOOTSTRAP"] = bootstrap
         self._run("migrate")
-        self._run("gates", "apply")
+        self._apply_gates()
         for name in ("serve", "dispatch", "consume"):
             self._start_process(name, Stage.BACKEND)
         self._wait_until_ready("serve", f"{self.addresses.api}/readyz")
@@ -188,6 +191,14 @@ class Stack:
         child = Child(name, [sys.executable, "-m", "stringx", name], folder=self.home.processes, environment=self._environment(name))
         self._children[name] = child
         self.supervisor.start(name, child, stage)
+
+    def _apply_gates(self) -> None:
+        """Files with errors change nothing: what was applied before stays in force, and the errors are shown."""
+        try:
+            self._run("gates", "apply")
+        except ChildFailed as error:
+            self.say(str(error))
+            self.say("the gates stay as they were")
 
     def _run(self, *command: str) -> None:
         """A command that ends; ChildFailed with its words where it fails."""
