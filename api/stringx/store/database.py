@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import alembic.command
@@ -140,6 +141,12 @@ def _sqlstate(error: DBAPIError) -> str:
 def _first_line(error: DBAPIError | PoolTimeoutError) -> str:
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     return (text.strip().splitlines() or [type(error).__name__])[0]
+
+
+def now(connection: Connection) -> datetime:
+    """The time of the transaction, by the database's clock: what the times that it stores by default are."""
+    found: datetime = connection.execute(func.now().select()).scalar_one()
+    return found
 
 
 def notify(connection: Connection, channel: str, payload: str = "") -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, insert, text
 
 from stringx.model import GateVersion, Mode, Slice, Trigger
 from stringx.store.database import IDENTITY_LOCK, RUNS_CHANNEL, SLICE_LOCK, notify
@@ -17,6 +16,12 @@ from stringx.store.tables import runs, triggers
 
 #: Where inline runs go: no runner may be called so.
 INLINE = "inline"
+
+
+#: Workspace, source and id: by these a trigger is accepted once.
+Identity = tuple[str, str, str]
+#: Gate version and slice: by these a queued run is joined.
+RunKey = tuple[int, str]
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,32 @@ class StoredTrigger:
     content_fingerprint: str
     state: Literal["accepted", "unmatched"]
     run: str | None
-    received_at: datetime
+
+
+@dataclass(frozen=True)
+class WantedRun:
+    """A run that triggers ask for."""
+
+    version: GateVersion
+    #: in its canonical form
+    bound: Slice
+    priority: int
+    #: of the first of the triggers
+    correlation_id: str | None
+    traceparent: str | None
+
+    @property
+    def key(self) -> RunKey:
+        return self.version.id, self.bound.key
+
+
+def identity(trigger: Trigger) -> Identity:
+    return trigger.workspace, trigger.source, trigger.id
 
 
 def identity_lock(trigger: Trigger) -> tuple[int, int]:
     """Held by whoever decides whether this trigger is new."""
-    return IDENTITY_LOCK, _lock_key(trigger.workspace, trigger.source, trigger.id)
+    return IDENTITY_LOCK, _lock_key(*identity(trigger))
 
 
 def slice_lock(version: GateVersion, bound: Slice) -> tuple[int, int]:
@@ -58,88 +83,114 @@ def _lock_key(*parts: str) -> int:
     return int.from_bytes(digest[:4], signed=True)
 
 
-def find(connection: Connection, trigger: Trigger) -> StoredTrigger | None:
-    """The stored trigger with the same workspace, source and id."""
-    row = connection.execute(
-        select(triggers.c.id, triggers.c.content_fingerprint, triggers.c.state, triggers.c.run_id, triggers.c.received_at).where(
-            triggers.c.workspace == trigger.workspace, triggers.c.source == trigger.source, triggers.c.event_id == trigger.id
-        )
-    ).one_or_none()
-    return StoredTrigger(row.id, row.content_fingerprint, row.state, row.run_id, row.received_at) if row else None
-
-
-def add(connection: Connection, trigger: Trigger, run: str | None) -> StoredTrigger:
-    """Stores a trigger: `accepted` with its run, `unmatched` without."""
-    row_id = uuid.uuid4().hex
-    state: Literal["accepted", "unmatched"] = "accepted" if run is not None else "unmatched"
-    received_at: datetime = connection.execute(
-        insert(triggers)
-        .values(
-            id=row_id,
-            workspace=trigger.workspace,
-            source=trigger.source,
-            event_id=trigger.id,
-            content_fingerprint=trigger.content_fingerprint,
-            door=trigger.door,
-            table_name=trigger.table.lower(),
-            slice=trigger.slice.as_json(),
-            reply_to=trigger.reply_to,
-            priority=trigger.priority,
-            metadata=trigger.metadata,
-            position=trigger.position.as_json() if trigger.position is not None else None,
-            correlation_id=trigger.correlation_id,
-            traceparent=trigger.traceparent,
-            state=state,
-            run_id=run,
-        )
-        .returning(triggers.c.received_at)
-    ).scalar_one()
-    return StoredTrigger(row_id, trigger.content_fingerprint, state, run, received_at)
-
-
-def join_run(connection: Connection, version: GateVersion, bound: Slice, priority: int) -> str | None:
-    """A queued run of this gate version and slice, raised to `priority`; it stays queued until the transaction ends.
-
-    None where there is none, or where a dispatcher is just taking it: what it evaluates may be older than the trigger.
-    """
-    run = connection.execute(
-        select(runs.c.id, runs.c.priority)
-        .where(runs.c.version_id == version.id, runs.c.slice_key == bound.key, runs.c.state == "queued")
-        .order_by(runs.c.seq)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).one_or_none()
-    if run is None:
-        return None
-    if run.priority < priority:
-        connection.execute(update(runs).where(runs.c.id == run.id).values(priority=priority))
-    # A dispatcher that looks for work while the run is locked passes it over.
-    notify(connection, RUNS_CHANNEL)
-    return str(run.id)
-
-
-def queue_run(
-    connection: Connection, version: GateVersion, bound: Slice, priority: int, *, correlation_id: str | None, traceparent: str | None
-) -> str:
-    """Queues a new run of a gate version on a bound slice, and wakes the dispatchers."""
-    gate = version.gate
-    run_id = uuid.uuid4().hex
-    connection.execute(
-        insert(runs).values(
-            id=run_id,
-            workspace=gate.workspace,
-            table_name=gate.table.lower(),
-            version_id=version.id,
-            slice=bound.as_json(),
-            slice_key=bound.key,
-            mode=gate.mode,
-            runner=INLINE if gate.mode is Mode.INLINE else gate.runner,
-            target=gate.target,
-            engine=gate.engine,
-            priority=priority,
-            correlation_id=correlation_id,
-            traceparent=traceparent,
-        )
+def find(connection: Connection, wanted: Sequence[Trigger]) -> dict[Identity, StoredTrigger]:
+    """The stored triggers among those with the same workspace, source and id."""
+    rows = connection.execute(
+        text("""
+            select stored.workspace, stored.source, stored.event_id, stored.id, stored.content_fingerprint, stored.state, stored.run_id
+            from unnest(cast(:workspaces as text[]), cast(:sources as text[]), cast(:ids as text[])) as wanted(workspace, source, id)
+            join triggers as stored
+              on stored.workspace = wanted.workspace and stored.source = wanted.source and stored.event_id = wanted.id
+        """),
+        {
+            "workspaces": [trigger.workspace for trigger in wanted],
+            "sources": [trigger.source for trigger in wanted],
+            "ids": [trigger.id for trigger in wanted],
+        },
     )
-    notify(connection, RUNS_CHANNEL)
-    return run_id
+    return {
+        (row.workspace, row.source, row.event_id): StoredTrigger(row.id, row.content_fingerprint, row.state, row.run_id) for row in rows
+    }
+
+
+def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]]) -> None:
+    """Stores triggers, in their order: `accepted` ones with their run, `unmatched` ones without."""
+    rows = [
+        {
+            "id": stored.id,
+            "workspace": trigger.workspace,
+            "source": trigger.source,
+            "event_id": trigger.id,
+            "content_fingerprint": stored.content_fingerprint,
+            "door": trigger.door,
+            "table_name": trigger.table,
+            "slice": trigger.slice.as_json(),
+            "reply_to": trigger.reply_to,
+            "priority": trigger.priority,
+            "metadata": trigger.metadata,
+            "position": trigger.position.as_json() if trigger.position is not None else None,
+            "correlation_id": trigger.correlation_id,
+            "traceparent": trigger.traceparent,
+            "state": stored.state,
+            "run_id": stored.run,
+        }
+        for trigger, stored in new
+    ]
+    if rows:
+        connection.execute(insert(triggers), rows)
+
+
+def runs_for(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]:
+    """A queued run for each: one that is there, raised to the priority, or a new one; dispatchers are woken for those.
+
+    A run that was joined stays queued until the transaction ends. One that a dispatcher is just taking is not joined: what it
+    evaluates may be older than the trigger.
+    """
+    there = _joinable(connection, wanted)
+    raised = [
+        {"run": run, "priority": want.priority}
+        for want in wanted
+        if (found := there.get(want.key)) is not None and (run := found[0]) and found[1] < want.priority
+    ]
+    if raised:
+        connection.execute(text("update runs set priority = :priority where id = :run"), raised)
+    missing = [want for want in wanted if want.key not in there]
+    queued = {want.key: run for want, run in zip(missing, queue_runs(connection, missing), strict=True)}
+    return [there[want.key][0] if want.key in there else queued[want.key] for want in wanted]
+
+
+def queue_runs(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]:
+    """A new run for each, in this order, and the dispatchers woken."""
+    rows = [_row(want) for want in wanted]
+    if rows:
+        connection.execute(insert(runs), rows)
+        notify(connection, RUNS_CHANNEL)
+    return [str(row["id"]) for row in rows]
+
+
+def _joinable(connection: Connection, wanted: Sequence[WantedRun]) -> dict[RunKey, tuple[str, int]]:
+    """Id and priority of the oldest queued run of each gate version and slice that has one, locked."""
+    rows = connection.execute(
+        text("""
+            select run.id, run.version_id, run.slice_key, run.priority
+            from unnest(cast(:versions as bigint[]), cast(:keys as text[])) as wanted(version_id, slice_key)
+            join runs as run on run.version_id = wanted.version_id and run.slice_key = wanted.slice_key
+            where run.state = 'queued'
+            order by run.seq
+            for update of run skip locked
+        """),
+        {"versions": [want.version.id for want in wanted], "keys": [want.bound.key for want in wanted]},
+    )
+    found: dict[RunKey, tuple[str, int]] = {}
+    for row in rows:
+        found.setdefault((row.version_id, row.slice_key), (row.id, row.priority))
+    return found
+
+
+def _row(want: WantedRun) -> dict[str, object]:
+    gate = want.version.gate
+    return {
+        "id": uuid.uuid4().hex,
+        "workspace": gate.workspace,
+        "table_name": gate.table,
+        "version_id": want.version.id,
+        "slice": want.bound.as_json(),
+        "slice_key": want.bound.key,
+        "mode": gate.mode,
+        "runner": INLINE if gate.mode is Mode.INLINE else gate.runner,
+        "target": gate.target,
+        "engine": gate.engine,
+        "priority": want.priority,
+        "correlation_id": want.correlation_id,
+        "traceparent": want.traceparent,
+    }

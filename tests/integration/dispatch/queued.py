@@ -80,7 +80,7 @@ class Store:
         version = self.version(wanted or gate(**changes))
         part = Slice.model_validate([] if day is None else [{"column": "day", "equals": day}])
         with transaction(self.engine) as connection:
-            run = triggers.queue_run(connection, version, part, priority, correlation_id="c-1", traceparent=None)
+            [run] = triggers.queue_runs(connection, [triggers.WantedRun(version, part, priority, "c-1", None)])
             for _ in range(triggered):
                 trigger = Trigger(
                     workspace="default",
@@ -94,7 +94,8 @@ class Store:
                     door=Door.HTTP,
                     correlation_id="c-1",
                 )
-                triggers.add(connection, trigger, run)
+                stored = triggers.StoredTrigger(uuid.uuid4().hex, trigger.content_fingerprint, "accepted", run)
+                triggers.add(connection, [(trigger, stored)])
         return run
 
     def rows(self, sql: str, **values: Any) -> list[RowMapping]:

@@ -1,0 +1,228 @@
+"""Triggers accepted exactly once, queued as runs or joined to queued ones; alone, or a batch of Kafka records at a time."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from stringx.acks.events import event_id
+from stringx.errors import Conflict, Invalid, Refusal, Unstorable
+from stringx.gates import slices
+from stringx.inbox.refusal import RefusedRecord, answer, refuse
+from stringx.model import Acknowledgement, GateVersion, Slice, Timings, Trigger
+from stringx.settings import Settings
+from stringx.store import gates, triggers
+from stringx.store.database import now, savepoint
+from stringx.triggers.record import KafkaRecord, Legible
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What became of a trigger."""
+
+    #: the id of its row, and of `GET /v1/triggers/{id}`
+    trigger: str
+    run: str | None
+    state: Literal["accepted", "unmatched"]
+    #: it had been accepted before; the fields are those of that time
+    duplicate: bool
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A Kafka record and what the door made of it."""
+
+    record: KafkaRecord
+    legible: Legible
+    parsed: Trigger | Refusal
+
+
+def accept(connection: Connection, settings: Settings, trigger: Trigger) -> Accepted:
+    """Accepts one trigger, or raises a Refusal and writes nothing: Conflict for a known id with another content, Invalid for
+    a slice or a `reply_to` that the gate does not allow. Safe for one id from several processes at one time."""
+    plan = _plan(connection, trigger, {})
+    triggers.lock(connection, plan.locks)
+    try:
+        with savepoint(connection):
+            [outcome] = _accept_all(connection, settings, [plan])
+    except Unstorable as refusal:
+        outcome = refusal
+    if isinstance(outcome, Refusal):
+        _identify(outcome, trigger)
+        raise outcome
+    return outcome
+
+
+def take(connection: Connection, settings: Settings, deliveries: Sequence[Delivery]) -> list[Accepted | Refusal]:
+    """Accepts or refuses each of a batch of Kafka records; the answers are in their order."""
+    versions: dict[tuple[str, str], GateVersion | None] = {}
+    tried = [
+        (delivery, _plan(connection, delivery.parsed, versions) if isinstance(delivery.parsed, Trigger) else delivery.parsed)
+        for delivery in deliveries
+    ]
+    triggers.lock(connection, (wanted for _, plan in tried if isinstance(plan, _Plan) for wanted in plan.locks))
+    try:
+        with savepoint(connection):
+            return _take_together(connection, settings, tried)
+    except Unstorable:
+        # Each alone, so that the one that the database cannot hold does not stand in its neighbours' way.
+        return [_take_alone(connection, settings, delivery, plan) for delivery, plan in tried]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What will become of a trigger if it is new."""
+
+    trigger: Trigger
+    #: None: no gate
+    version: GateVersion | None
+    #: the slice in its canonical form, or why the gate does not take the trigger
+    bound: Slice | Refusal
+    locks: tuple[tuple[int, int], ...]
+
+    @property
+    def run_key(self) -> triggers.RunKey | None:
+        """Of the run that it asks for; None where it asks for none."""
+        return None if self.version is None or isinstance(self.bound, Refusal) else (self.version.id, self.bound.key)
+
+
+def _plan(connection: Connection, trigger: Trigger, versions: dict[tuple[str, str], GateVersion | None]) -> _Plan:
+    """Finds the gate (`versions` remembers them within one batch) and binds the slice; a refusal waits for its turn, since a
+    repeated delivery is answered as the first one was, whatever the gate says by now."""
+    # Tables are compared in lower case, and stored so.
+    trigger = trigger.model_copy(update={"table": trigger.table.lower()})
+    key = (trigger.workspace, trigger.table)
+    if key not in versions:
+        versions[key] = gates.current(connection, *key)
+    version = versions[key]
+    identity = triggers.identity_lock(trigger)
+    if version is None:
+        return _Plan(trigger, None, trigger.slice, (identity,))
+    try:
+        if trigger.reply_to is not None and trigger.reply_to not in version.gate.reply_to:
+            raise Invalid("the gate of this table does not allow this topic: add it to the gate's reply_to", field="reply_to")
+        bound = slices.bind(trigger.slice, version.gate)
+    except Refusal as refusal:
+        return _Plan(trigger, version, refusal, (identity,))
+    return _Plan(trigger, version, bound, (identity, triggers.slice_lock(version, bound)))
+
+
+def _accept_all(connection: Connection, settings: Settings, plans: Sequence[_Plan]) -> list[Accepted | Refusal]:
+    """Call it with the plans' locks held; a trigger may stand in the list twice."""
+    known = triggers.find(connection, [plan.trigger for plan in plans])
+    outcomes: list[Accepted | Refusal | None] = []
+    new: dict[triggers.Identity, _Plan] = {}
+    for plan in plans:
+        identity = triggers.identity(plan.trigger)
+        stored, earlier = known.get(identity), new.get(identity)
+        if stored is not None:
+            same = stored.content_fingerprint == plan.trigger.content_fingerprint
+            outcomes.append(_accepted(stored, duplicate=True) if same else _conflict())
+        elif earlier is not None:
+            outcomes.append(None if earlier.trigger.content_fingerprint == plan.trigger.content_fingerprint else _conflict())
+        elif isinstance(plan.bound, Refusal):
+            outcomes.append(plan.bound)
+        else:
+            new[identity] = plan
+            outcomes.append(None)
+    added = _add(connection, settings, new)
+    told: set[triggers.Identity] = set()
+    for index, plan in enumerate(plans):
+        if outcomes[index] is None:
+            identity = triggers.identity(plan.trigger)
+            outcomes[index] = _accepted(added[identity], duplicate=identity in told)
+            told.add(identity)
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _add(
+    connection: Connection, settings: Settings, new: Mapping[triggers.Identity, _Plan]
+) -> dict[triggers.Identity, triggers.StoredTrigger]:
+    """Stores new triggers with their runs; answers those without a gate."""
+    wanted = _wanted_runs(new.values())
+    runs = dict(zip(wanted, triggers.runs_for(connection, list(wanted.values())), strict=True)) if wanted else {}
+    added = {}
+    for identity, plan in new.items():
+        run = runs[plan.run_key] if plan.run_key is not None else None
+        added[identity] = triggers.StoredTrigger(
+            uuid.uuid4().hex, plan.trigger.content_fingerprint, "accepted" if run is not None else "unmatched", run
+        )
+    triggers.add(connection, [(plan.trigger, added[identity]) for identity, plan in new.items()])
+    unmatched = [(plan.trigger, added[identity]) for identity, plan in new.items() if plan.run_key is None]
+    if unmatched:
+        received_at = now(connection)
+        for trigger, stored in unmatched:
+            answer(connection, settings, _unmatched(trigger, received_at), event_id(stored.id, "unmatched"), trigger_id=stored.id)
+    return added
+
+
+def _wanted_runs(plans: Iterable[_Plan]) -> dict[triggers.RunKey, triggers.WantedRun]:
+    """One run for all triggers of one gate version and slice, as urgent as the most urgent of them."""
+    wanted: dict[triggers.RunKey, triggers.WantedRun] = {}
+    for plan in plans:
+        if plan.version is None or isinstance(plan.bound, Refusal):
+            continue
+        trigger = plan.trigger
+        priority = trigger.priority if trigger.priority is not None else plan.version.gate.priority
+        want = triggers.WantedRun(plan.version, plan.bound, priority, trigger.correlation_id, trigger.traceparent)
+        first = wanted.setdefault(want.key, want)
+        if first.priority < priority:
+            wanted[want.key] = replace(first, priority=priority)
+    return wanted
+
+
+def _accepted(stored: triggers.StoredTrigger, *, duplicate: bool) -> Accepted:
+    return Accepted(trigger=stored.id, run=stored.run, state=stored.state, duplicate=duplicate)
+
+
+def _conflict() -> Conflict:
+    return Conflict("this id was accepted from this source with another content: a new trigger needs an id of its own", field="id")
+
+
+def _take_together(
+    connection: Connection, settings: Settings, tried: Sequence[tuple[Delivery, _Plan | Refusal]]
+) -> list[Accepted | Refusal]:
+    accepted = iter(_accept_all(connection, settings, [plan for _, plan in tried if isinstance(plan, _Plan)]))
+    outcomes = [next(accepted) if isinstance(plan, _Plan) else plan for _, plan in tried]
+    for (delivery, plan), outcome in zip(tried, outcomes, strict=True):
+        if isinstance(outcome, Refusal):
+            if isinstance(plan, _Plan):
+                _identify(outcome, plan.trigger)
+            refuse(connection, settings, RefusedRecord(delivery.record, delivery.legible), outcome)
+    return outcomes
+
+
+def _take_alone(connection: Connection, settings: Settings, delivery: Delivery, plan: _Plan | Refusal) -> Accepted | Refusal:
+    try:
+        with savepoint(connection):
+            return _take_together(connection, settings, [(delivery, plan)])[0]
+    except Unstorable as refusal:
+        if isinstance(plan, _Plan):
+            _identify(refusal, plan.trigger)
+        refuse(connection, settings, RefusedRecord(delivery.record, delivery.legible), refusal)
+        return refusal
+
+
+def _identify(refusal: Refusal, trigger: Trigger) -> None:
+    refusal.event_id, refusal.event_source = trigger.id, trigger.source
+
+
+def _unmatched(trigger: Trigger, received_at: datetime) -> Acknowledgement:
+    return Acknowledgement(
+        state="unmatched",
+        trigger_id=trigger.id,
+        trigger_source=trigger.source,
+        workspace=trigger.workspace,
+        table=trigger.table,
+        slice=trigger.slice,
+        message=f"no gate for {trigger.table} in workspace {trigger.workspace}: nothing was checked",
+        timings=Timings(received_at=received_at),
+        correlation_id=trigger.correlation_id,
+        traceparent=trigger.traceparent,
+        metadata=trigger.metadata,
+    )
