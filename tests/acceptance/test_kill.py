@@ -1,0 +1,312 @@
+"""kill -9 between every two steps of a trigger's way: its verdict is recorded once, and told as one event.
+
+record in Kafka → inbox → offset → claim → submission → dbt → report on disk → settle → acknowledged to the runner → event → marked
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from killing import LEASE_SECONDS, TABLES, Installation, Process, eventually, write_project
+
+from stringx.embedded.kafka import choose_broker
+from stringx.embedded.ports import HOST, any_free
+from stringx.embedded.postgres import EmbeddedPostgres
+
+TARGET, ROLE = "killing_target", "killing_reader"
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def installation(
+    postgres: EmbeddedPostgres, migrated_template: str, server_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """A broker of its own, since it is stopped; the tests share the rest, and leave it running."""
+    folder = tmp_path_factory.mktemp("killing")
+    write_project(folder)
+    database = f"killing_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"create database {database} template {migrated_template}")
+    postgres.ensure_login(ROLE)
+    postgres.ensure_database(TARGET, ROLE)
+    with psycopg.connect(postgres.url(TARGET, ROLE), autocommit=True) as connection:
+        connection.execute("create schema raw")
+        for table in TABLES:
+            connection.execute(f"create table {table} (id integer)")
+            connection.execute(f"insert into {table} values (1), (2)")
+    broker, _ = choose_broker(server_folder / "killing")
+    broker.start()
+    port, token = any_free(), uuid.uuid4().hex
+    topics = {f"KAFKA_{name}": f"{name.lower()}-{port}" for name in ("TRIGGERS_TOPIC", "VERDICTS_TOPIC", "DEAD_LETTERS_TOPIC", "GROUP")}
+    target = psycopg.conninfo.conninfo_to_dict(postgres.url(TARGET, ROLE))
+    settings = {
+        "HOME": str(folder / "home"),
+        "DATABASE_URL": postgres.url(database),
+        "KAFKA_BOOTSTRAP": broker.bootstrap,
+        # The death of a member is noticed soon: with the newer protocol that is the broker's to say.
+        "KAFKA_GROUP_PROTOCOL": "classic",
+        "KAFKA_PROPERTIES": '{"session.timeout.ms": "3000", "heartbeat.interval.ms": "500"}',
+        **topics,
+        "RUNNER_TOKEN": token,
+        "RUNNER_PORT": str(port),
+        "RUNNERS": f'{{"default": "http://{HOST}:{port}"}}',
+        "RUNNER_WORKERS": "1",
+        "INLINE_TARGETS": '["demo"]',
+        "GATES_DIR": str(folder / "gates"),
+        "DBT_PROJECT_DIR": str(folder / "dbt_project"),
+        "LEASE_SECONDS": str(LEASE_SECONDS),
+        "MAX_ATTEMPTS": "10",
+        **{f"TARGET_{name.upper()}": str(target[name]) for name in ("host", "port", "user", "password", "dbname")},
+    }
+    environment = {**os.environ, **{f"STRINGX_{name}": value for name, value in settings.items()}}
+    subprocess.run([sys.executable, "-m", "stringx", "gates", "apply"], env=environment, check=True, capture_output=True)
+    made = Installation(
+        database_url=postgres.url(database),
+        target_url=postgres.url(TARGET, ROLE),
+        broker=broker,
+        topics=topics,
+        runner_url=f"http://{HOST}:{port}",
+        token=token,
+        consume=Process("consume", folder, environment),
+        dispatch=Process("dispatch", folder, environment),
+        runner=Process("runner", folder, environment),
+    )
+    read, stop = threading.Thread(target=lambda: made.read_events(stop)), threading.Event()
+    read.start()
+    made.start()
+    yield made
+    exit_codes = [process.end() for process in (made.consume, made.dispatch, made.runner) if process.running]
+    stop.set()
+    read.join()
+    broker.close()
+    if not broker.join(30):
+        broker.terminate()
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"drop database {database} with (force)")
+        connection.execute(f"drop database {TARGET} with (force)")
+    assert exit_codes == [0, 0, 0]
+
+
+@pytest.fixture
+def way(installation: Installation) -> Installation:
+    """All processes run, and the runner has parsed its project."""
+    installation.start()
+    eventually(installation.ready, "the runner is ready")
+    return installation
+
+
+@pytest.fixture(autouse=True)
+def _last_words(installation: Installation, request: pytest.FixtureRequest) -> Iterator[None]:
+    """What the processes said, for a test that fails."""
+    yield
+    for process in (installation.consume, installation.dispatch, installation.runner):
+        request.node.add_report_section("call", process.name, process.last_words)
+
+
+def test_nothing_is_killed(way: Installation) -> None:
+    slow, small = way.publish("raw.slow"), way.publish("raw.small")
+    way.assert_judged_once(slow)
+    way.assert_judged_once(small)
+    assert way.attempts(slow) == way.attempts(small) == ["settled"]
+
+
+def test_the_door_is_killed_before_it_read_the_record(way: Installation) -> None:
+    way.consume.kill()
+    trigger = way.publish()
+    way.start()
+    way.assert_judged_once(trigger)
+
+
+def test_the_door_is_killed_within_its_transaction(way: Installation) -> None:
+    with way.writes_held("triggers"):
+        trigger = way.publish()
+        eventually(lambda: way.blocked_on("triggers"), "the door stores the trigger")
+        way.consume.kill()
+    way.start()
+    way.assert_judged_once(trigger)
+
+
+def test_the_door_is_killed_between_its_commit_and_the_offset(way: Installation) -> None:
+    with way.writes_held("triggers") as release:
+        trigger = way.publish()
+        eventually(lambda: way.blocked_on("triggers"), "the door stores the trigger")
+        with way.broker_stopped():
+            release()
+            eventually(lambda: way.run_of(trigger), "the door has stored the trigger")
+            way.consume.kill()
+    way.start()
+    # It is read again, and known.
+    way.assert_judged_once(trigger)
+
+
+def test_the_dispatcher_is_killed_within_its_claim(way: Installation) -> None:
+    with way.writes_held("attempts"):
+        trigger = way.publish()
+        eventually(lambda: way.blocked_on("attempts"), "the dispatcher claims the run")
+        way.dispatch.kill()
+        assert way.run_state(trigger) == "queued"
+    way.start()
+    way.assert_judged_once(trigger)
+    assert way.attempts(trigger) == ["settled"]
+
+
+def test_the_dispatcher_is_killed_while_the_submission_is_under_way(way: Installation) -> None:
+    """The runner reads it afterwards: what it reports is the only attempt's."""
+    with way.runner.stopped():
+        trigger = way.publish()
+        eventually(way.request_waits, "the submission is sent")
+        way.dispatch.kill()
+    way.start()
+    way.assert_judged_once(trigger)
+    assert way.attempts(trigger) == ["settled"]
+
+
+def test_the_runner_is_killed_while_the_submission_is_under_way(way: Installation) -> None:
+    """It never read it, which its starter cannot know: the attempt is lost, and there is another."""
+    with way.runner.stopped():
+        trigger = way.publish()
+        eventually(way.request_waits, "the submission is sent")
+        way.runner.kill()
+    way.start()
+    way.assert_judged_once(trigger)
+    assert way.attempts(trigger)[0] == "lost"
+
+
+def test_the_dispatcher_is_killed_while_dbt_executes(way: Installation) -> None:
+    with way.runs_held():
+        trigger = way.publish()
+        eventually(way.executing, "dbt executes the run")
+        way.dispatch.kill()
+        way.start()
+    way.assert_judged_once(trigger)
+    assert way.attempts(trigger) == ["settled"]
+
+
+def test_the_runner_is_killed_while_dbt_executes(way: Installation) -> None:
+    with way.runs_held():
+        trigger = way.publish()
+        eventually(way.executing, "dbt executes the run")
+        way.runner.kill()
+        way.start()
+        eventually(lambda: way.attempts(trigger)[0] == "lost", "the attempt is known to be lost")
+    way.assert_judged_once(trigger)
+
+
+def test_the_dispatcher_is_killed_before_it_has_fetched_the_report(way: Installation) -> None:
+    with way.runs_held() as release:
+        trigger = way.publish()
+        eventually(way.executing, "dbt executes the run")
+        with way.dispatch.stopped():
+            release()
+            eventually(lambda: way.runner_says(trigger) == "finished", "the report is on the runner's disk")
+            way.dispatch.kill()
+    way.start()
+    way.assert_judged_once(trigger)
+    assert way.attempts(trigger) == ["settled"]
+
+
+def test_the_runner_is_killed_with_the_report_on_its_disk(way: Installation) -> None:
+    with way.runs_held() as release:
+        trigger = way.publish()
+        eventually(way.executing, "dbt executes the run")
+        with way.dispatch.stopped():
+            release()
+            eventually(lambda: way.runner_says(trigger) == "finished", "the report is on the runner's disk")
+            way.runner.kill()
+            way.start()
+            eventually(lambda: way.runner_says(trigger) == "finished", "the report is still there")
+    way.assert_judged_once(trigger)
+    assert way.attempts(trigger) == ["settled"]
+
+
+def test_the_dispatcher_is_killed_within_the_settling_transaction(way: Installation) -> None:
+    with way.writes_held("verdicts"):
+        trigger = way.publish()
+        eventually(lambda: way.blocked_on("verdicts"), "the dispatcher settles the run")
+        way.dispatch.kill()
+    assert way.verdicts(trigger) == []
+    way.start()
+    way.assert_judged_once(trigger)
+
+
+def test_the_runner_is_killed_while_its_report_is_being_settled(way: Installation) -> None:
+    with way.writes_held("verdicts"):
+        trigger = way.publish()
+        eventually(lambda: way.blocked_on("verdicts"), "the dispatcher settles the run")
+        way.runner.kill()
+    way.start()
+    # It still has the report, and offers it again.
+    way.assert_judged_once(trigger)
+    assert way.attempts(trigger) == ["settled"]
+
+
+@pytest.mark.parametrize("killed", [("dispatch",), ("dispatch", "runner")], ids="-".join)
+def test_killed_between_the_verdict_and_its_acknowledgement_to_the_runner(way: Installation, killed: tuple[str, ...]) -> None:
+    with way.writes_held("verdicts") as release:
+        trigger = way.publish()
+        eventually(lambda: way.blocked_on("verdicts"), "the dispatcher settles the run")
+        with way.runner.stopped():
+            release()
+            eventually(lambda: way.verdicts(trigger), "the verdict is stored")
+            for name in killed:
+                getattr(way, name).kill()
+    way.start()
+    way.assert_judged_once(trigger)
+    assert way.attempts(trigger) == ["settled"]
+
+
+def test_the_dispatcher_is_killed_before_the_event_is_delivered(way: Installation) -> None:
+    with way.writes_held("verdicts") as release:
+        trigger = way.publish()
+        eventually(lambda: way.blocked_on("verdicts"), "the dispatcher settles the run")
+        with way.broker_stopped():
+            release()
+            eventually(lambda: way.rows("select 1 from outbox where published_at is null"), "the event is in the outbox")
+            way.dispatch.kill()
+    way.start()
+    way.assert_judged_once(trigger)
+
+
+def test_the_dispatcher_is_killed_between_the_delivery_and_the_mark(way: Installation) -> None:
+    with way.writes_held("verdicts") as release_verdicts:
+        trigger = way.publish()
+        eventually(lambda: way.blocked_on("verdicts"), "the dispatcher settles the run")
+        with way.broker_stopped():
+            release_verdicts()
+            eventually(lambda: way.rows("select 1 from outbox where published_at is null"), "the event is in the outbox")
+            marks = way.writes_held("outbox")
+            marks.__enter__()
+        eventually(lambda: any(event.value["trigger_id"] == trigger for event in way.events), "the event has arrived")
+        eventually(lambda: way.blocked_on("outbox"), "the dispatcher marks it")
+        way.dispatch.kill()
+        marks.__exit__(None, None, None)
+    way.start()
+    way.assert_judged_once(trigger)
+
+
+def test_the_dispatcher_is_killed_while_it_executes_an_inline_run(way: Installation) -> None:
+    with way.runs_held("raw.small"):
+        trigger = way.publish("raw.small")
+        eventually(way.executing, "dbt executes the run")
+        way.dispatch.kill()
+        way.start()
+    way.assert_judged_once(trigger)
+
+
+def test_everything_is_killed_at_once(way: Installation) -> None:
+    triggers = [way.publish(table) for table in [*TABLES] * 5]
+    eventually(lambda: way.run_of(triggers[0]), "the first triggers are stored")
+    for process in (way.consume, way.dispatch, way.runner):
+        process.kill()
+    way.start()
+    for trigger in triggers:
+        way.assert_judged_once(trigger)
