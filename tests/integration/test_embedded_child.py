@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from stringx.embedded import child as child_module
 from stringx.embedded.child import Child, clean_up, identity
 
@@ -106,6 +108,15 @@ def test_a_child_starts_with_no_signals_blocked_or_ignored(tmp_path: Path) -> No
     lines = dict(line.split(":\t", 1) for line in child.last_words(100).splitlines() if ":\t" in line)
     assert int(lines["SigBlk"], 16) == 0
     assert int(lines["SigIgn"], 16) & (1 << (signal.SIGPIPE - 1)) == 0
+
+
+def test_a_long_log_is_set_aside_at_a_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_module, "LOG_BYTES", 100)
+    log = tmp_path / "sleeper.log"
+    log.write_text("x" * 101)
+    started(tmp_path, SLEEPER).stop(30.0)
+    assert log.read_text() == "here\n"
+    assert (tmp_path / "sleeper.log.1").read_text() == "x" * 101
 
 
 def test_the_script_that_ties_children_needs_nothing_of_ours() -> None:

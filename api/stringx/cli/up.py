@@ -58,7 +58,7 @@ def up(demo: bool, once: bool, fresh: bool, form: str, kafka: str | None, databa
         return
     place.end_leftovers()
     if fresh:
-        _say("deleting what an earlier start kept")
+        _say(f"deleting what an earlier start kept in {place.folder}")
         place.empty()
     stack = Stack(settings, place, demo, _say)
     grace_seconds = max(settings.stop_grace_seconds, LEAST_GRACE_SECONDS)

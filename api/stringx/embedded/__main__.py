@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 
 import click
 
@@ -19,8 +20,9 @@ from stringx.errors import StringXError
 
 def main() -> None:
     """Prints the bootstrap address on stdout, and all else on stderr."""
-    stopping = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
     home = Home(settings_module.load().home)
     if not home.acquire():
         serving = addresses.read(home.folder)
@@ -37,7 +39,7 @@ def main() -> None:
             click.echo(f"port {KAFKA_PORT} is taken", err=True)
         click.echo(f"{kind}; Ctrl-C stops it", err=True)
         click.echo(broker.bootstrap)
-        while signal.sigtimedwait(stopping, 0.5) is None:
+        while not stopping.wait(0.5):
             supervisor.check()
     finally:
         supervisor.stop(15.0)

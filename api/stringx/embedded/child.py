@@ -17,6 +17,8 @@ from stringx.embedded import tether
 from stringx.errors import StringXError
 
 POLL_SECONDS = 0.02
+#: A log that is longer at a start is set aside, in place of the one set aside before.
+LOG_BYTES = 10_000_000
 
 
 class ChildFailed(StringXError):
@@ -62,6 +64,8 @@ class Child:
         """Starts the process, after ending one that an earlier starter left behind."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         clean_up(self._record, self.stop_signal)
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            self.log.rename(self.log.with_suffix(".log.1"))
         wrapped = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), str(int(self.stop_signal))]
         wrapped += [str(self._user.uid), str(self._user.gid), *self.command]
         with self.log.open("ab") as log:
