@@ -57,8 +57,7 @@ class VerdictWaiters:
             with self._woken_by(trigger.run) as woken:
                 while True:
                     # Asked after the event is in place: a verdict stored before that is seen here, a later one wakes us.
-                    with transaction(self._engine) as connection:
-                        trigger = views.trigger(connection, trigger.trigger)
+                    trigger = self._present(trigger)
                     left = deadline - time.monotonic()
                     if trigger.settled or left <= 0 or self._closed.is_set():
                         return trigger
@@ -66,6 +65,14 @@ class VerdictWaiters:
                     woken.clear()
         finally:
             self._free.release()
+
+    def _present(self, trigger: TriggerAnswer) -> TriggerAnswer:
+        """The trigger as it stands, or as it was last seen while the database does not answer: it is taken, which a 503 would deny."""
+        try:
+            with transaction(self._engine) as connection:
+                return views.trigger(connection, trigger.trigger)
+        except DatabaseUnavailable:
+            return trigger
 
     def close(self) -> None:
         """Lets every waiter answer what it has, and ends the listening thread; does not block."""

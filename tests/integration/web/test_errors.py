@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -18,9 +19,11 @@ from served import Served
 from sqlalchemy import Engine, text
 
 from stringx.errors import ConfigurationError
+from stringx.model import TriggerAnswer
 from stringx.settings import Settings
 from stringx.store.database import connect, transaction
 from stringx.web.app import create_app
+from stringx.web.waiting import VerdictWaiters
 
 TOKEN = "token-of-the-tests"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -173,3 +176,18 @@ def test_a_served_app_speaks_http_as_the_test_client_says(served: Served) -> Non
     assert (response.status_code, response.headers["Content-Type"]) == (401, PROBLEM)
     assert httpx2.get(f"{served.url}/livez", trust_env=False).json() == {"status": "alive"}
     assert httpx2.get(f"{served.url}/readyz", trust_env=False).json() == {"status": "ready"}
+
+
+def test_a_trigger_that_is_taken_is_answered_though_the_database_goes_away_meanwhile(nowhere: Settings) -> None:
+    """A 503 would say that it was not taken."""
+    now = datetime.now(UTC)
+    empty = dict.fromkeys(
+        ("reply_to", "priority", "gate_version", "verdict", "decision", "message", "counts", "judged_at", "correlation_id")
+    )
+    names = {"trigger": "1" * 32, "id": "load-1", "source": "http", "workspace": "default", "table": "raw.flights", "run": "2" * 32}
+    states = {"state": "accepted", "run_state": "queued", "door": "http", "slice": [], "metadata": {}, "failing": (), "received_at": now}
+    taken = TriggerAnswer.model_validate(empty | names | states)
+    waiters = VerdictWaiters(nowhere, connect(nowhere), recheck_seconds=0.05)
+    assert waiters.wait(taken, 0.5) == taken
+    waiters.close()
+    assert waiters.join(30)
