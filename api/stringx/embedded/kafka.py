@@ -249,7 +249,7 @@ def fetch_jars(cache: Path | None = None) -> Path:
         except subprocess.TimeoutExpired as error:
             raise JarsMissing("Maven did not fetch Apache Kafka in time") from error
         if done.returncode != 0:
-            said = re.findall(r"^\[ERROR\] (.+)$", done.stdout, re.MULTILINE)
+            said = re.findall(r"\[ERROR\] (\S.*?)(?: -> \[Help \d+\])?$", done.stdout, re.MULTILINE)
             raise JarsMissing(f"Maven could not fetch Apache Kafka: {said[0] if said else done.stderr.strip()[:300]}")
         if not jars.exists():  # else another process was faster
             (Path(unfinished) / "jars").rename(jars)
