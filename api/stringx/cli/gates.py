@@ -100,7 +100,7 @@ def show(table: str, workspace: str | None, output: str) -> None:
         print_json(answer.as_json())
         return
     gate = answer.gate
-    slices = ", ".join(f"{column} ({kind})" for column, kind in gate.slice_columns.items()) or "none: the whole table"
+    slices = ", ".join(f"{column} ({kind})" for column, kind in sorted(gate.slice_columns.items())) or "none: the whole table"
     print_table(
         [f"{answer.table}, version {answer.version}", ""],
         (

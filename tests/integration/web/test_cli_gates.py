@@ -1,0 +1,72 @@
+"""`stringx gates` over HTTP: what is in force, one gate with its rules, and whether a table's data may be used."""
+
+from __future__ import annotations
+
+import json
+
+from commands import run
+from served import RULES, Served
+
+from stringx.gates import files
+from stringx.store import gates
+from stringx.store.database import transaction
+
+
+def test_the_gates_in_force_are_listed(served: Served) -> None:
+    for words in (("gates",), ("gates", "list")):
+        code, out, err = run(served, *words)
+        assert (code, err) == (0, "")
+        (line,) = [line for line in out.splitlines() if "raw.flights" in line]
+        assert line.split() == ["default", "raw.flights", "1", "async", "demo", "2", "0", "default/raw.flights.yaml"]
+    for words in (("gates", "--output", "json"), ("gates", "list", "--output", "json")):
+        code, out, _ = run(served, *words)
+        assert code == 0
+        assert [gate["table"] for gate in json.loads(out)["gates"]] == ["raw.flights"]
+    code, out, _ = run(served, "gates", "list", "--workspace", "elsewhere", "--output", "json")
+    assert json.loads(out) == {"gates": []}
+
+
+def test_a_gate_is_shown_with_its_rules(served: Served) -> None:
+    with transaction(served.engine) as connection:
+        gates.apply(connection, files.read(served.settings.gates_dir))
+    code, out, err = run(served, "gates", "show", "raw.flights")
+    assert (code, err) == (0, "")
+    for text in (
+        "raw.flights, version 2",
+        "carrier (text), flight_date (date), origin (text)",
+        "async on demo, runner default",
+        "few_flights_are_cancelled",
+        'below: 0.25, condition: "dep_time is null"',
+        "where dep_time is not null",
+        "tag:engineering",
+    ):
+        assert text in out
+    code, out, _ = run(served, "gates", "show", "raw.flights", "--output", "json")
+    assert json.loads(out)["gate"]["rules"][0]["name"] == "flight_is_unique"
+
+
+def test_a_table_without_a_gate_is_named(served: Served) -> None:
+    for verb in ("show", "status"):
+        code, out, err = run(served, "gates", verb, "raw.unknown")
+        assert (code, out) == (2, "")
+        assert "raw.unknown" in err
+
+
+def test_a_status_tells_the_newest_verdict_and_the_slices_still_closed(served: Served) -> None:
+    code, out, err = run(served, "gates", "status", "raw.flights")
+    assert (code, err) == (0, "")
+    assert "not judged yet" in out
+    closed = served.client.trigger({"table": "raw.flights", "slice": {"column": "flight_date", "equals": "2013-02-08"}}).run
+    assert closed is not None
+    served.judge(closed, {RULES[1]: 472})
+    newest = served.client.trigger({"table": "raw.flights", "slice": {"column": "flight_date", "equals": "2013-02-10"}}).run
+    assert newest is not None
+    served.judge(newest)
+    code, out, _ = run(served, "gates", "status", "raw.flights")
+    first, _, rest = out.partition("Slices that are still closed:")
+    assert {"open", "passed", newest} <= set(first.split())
+    assert "flight_date = 2013-02-10" in first
+    assert {"failed", closed} <= set(rest.split())
+    assert "flight_date = 2013-02-08" in rest
+    code, out, _ = run(served, "gates", "status", "raw.flights", "--output", "json")
+    assert [one["run"] for one in json.loads(out)["closed"]] == [closed]
