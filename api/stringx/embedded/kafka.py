@@ -288,6 +288,9 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+# A member that joins before the broker's coordinator knows a new topic gets its partitions with its next heartbeat: not after 5 s.
+group.consumer.min.heartbeat.interval.ms=500
+group.consumer.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=2097152
 log.segment.bytes=16777216
 num.network.threads=1
