@@ -79,7 +79,7 @@ class Evaluator:
             table = self._project.table(request.gate.table)
         except (NotFound, Refusal) as error:
             return Evaluated(ReportStatus.ERRORED, message=self._text(str(error)))
-        planned, results = self._plan(request, table, condition)
+        planned, results = self._plan(request, condition)
         if not planned:
             return Evaluated(ReportStatus.COMPLETED, results=results)
         invocation = run_tests(self._project.cut(test.node for test in planned), self._folders, self._stop)
@@ -96,7 +96,7 @@ class Evaluator:
 
     # --- which tests ---
 
-    def _plan(self, request: RunRequest, table: KnownTable, condition: str) -> tuple[list[Planned], list[DbtResult]]:
+    def _plan(self, request: RunRequest, condition: str) -> tuple[list[Planned], list[DbtResult]]:
         """The tests to run, and the results of the rules that no test can be made of."""
         planned: list[Planned] = []
         refused: list[DbtResult] = []
@@ -116,10 +116,10 @@ class Evaluator:
             _store_nothing(node)
             planned.append(Planned(node, rule.name, None, sliced))
         for selection in gate.select:
-            planned.extend(self._selected(selection, table, condition))
+            planned.extend(self._selected(selection, gate.table, condition))
         return _with_ids_of_their_own(planned), refused
 
-    def _selected(self, selection: Selection, table: KnownTable, condition: str) -> Iterable[Planned]:
+    def _selected(self, selection: Selection, table: str, condition: str) -> Iterable[Planned]:
         for test in self._project.attached_tests(table):
             if not _chosen(selection.select, test):
                 continue

@@ -54,17 +54,21 @@ class ParsedProject:
         self._rules: OrderedDict[tuple[str, str], SingularTestNode] = OrderedDict()
 
     def table(self, name: str) -> KnownTable:
-        """The table of that name; NotFound where the project has none, or several."""
+        """The table of that name; NotFound where the project has none, or several in different places."""
         found = self._tables.get(name.lower(), [])
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise NotFound(f"the dbt project has several tables {name}: {', '.join(table.unique_id for table in found)}")
-        raise NotFound(f"the dbt project has no source, model, seed or snapshot {name}: declare it there")
+        if not found:
+            raise NotFound(f"the dbt project has no source, model, seed or snapshot {name}: declare it there")
+        if len({table.relation for table in found}) > 1:
+            raise NotFound(f"the dbt project has several tables {name}: {', '.join(str(table.relation) for table in found)}")
+        return found[0]
 
-    def attached_tests(self, table: KnownTable) -> list[Any]:
-        """The project's own tests of a table: generic ones attached to it, singular ones that read it."""
-        return self._tests.get(table.unique_id, [])
+    def attached_tests(self, name: str) -> list[Any]:
+        """The project's own tests of a table: generic ones attached to it, singular ones that read it.
+
+        A table may be declared twice, as a model and as a source: the tests of both are its tests.
+        """
+        tests = [test for table in self._tables.get(name.lower(), []) for test in self._tests.get(table.unique_id, [])]
+        return list({test.unique_id: test for test in tests}.values())
 
     def rule_test(self, name: str, sql: str) -> Any:
         """A rule's test as a node, parsed by dbt's own parser. Raises dbt's exceptions where it cannot be."""

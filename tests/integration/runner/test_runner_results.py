@@ -136,6 +136,7 @@ def test_an_apostrophe_in_an_accepted_value_is_a_character(bench: Bench) -> None
         ("path:tests", {"orders_have_customers"}),
         ("orders_amount_looks_at_columns", {"orders_amount_looks_at_columns"}),
         ("paid_orders_amount_not_null", set()),
+        ("tag:landed", {"landed_orders_customer"}),
         ("tag:nobody", set()),
     ],
 )
