@@ -147,6 +147,9 @@ def kill_and_restart(service: str, acknowledgements: Acknowledgements) -> None:
 def run() -> None:
     say("building the image, starting everything with the demo")
     compose("build", "--quiet")
+    found = docker("run", "--rm", "--entrypoint", "sh", "stringx", "-c", "id -u; command -v cc gcc g++ clang make || true")
+    if found != "10001":
+        raise SystemExit(f"compose-smoke: the image must run as user 10001 and have no compiler: {found}")
     compose("up", "--detach", "--wait", "--wait-timeout", "300", demo=True)
 
     acknowledgements = Acknowledgements()
