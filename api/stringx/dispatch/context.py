@@ -78,10 +78,10 @@ class Threads:
             self._threads.append(thread)
             thread.start()
 
-    def join(self, prefix: str, deadline: float) -> bool:
+    def join(self, names: tuple[str, ...], deadline: float) -> bool:
         """Waits for the threads whose names begin so, until `deadline` by the monotonic clock; False where some still run."""
         with self._lock:
-            wanted = [thread for thread in self._threads if thread.name.startswith(prefix)]
+            wanted = [thread for thread in self._threads if thread.name.startswith(names)]
         for thread in wanted:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in wanted)

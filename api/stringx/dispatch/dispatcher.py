@@ -30,6 +30,9 @@ from stringx.store.database import OUTBOX_CHANNEL, RUNS_CHANNEL, Listener, insta
 #: The runner name of runs that a dispatcher's own workers execute.
 INLINE = "inline"
 
+#: Names of the threads that talk to no runner.
+OWN_LOOPS = ("dispatch", "listen", "outbox", "reap")
+
 log = logs.get(__name__)
 
 
@@ -119,14 +122,14 @@ class Dispatcher:
         deadline = time.monotonic() + timeout_seconds
         self._finish_inline(min(deadline, time.monotonic() + self._settings.stop_grace_seconds))
         self._stop()
-        # A submission under way is waited for, a poll is not: what it still brings stays with the runner.
-        self._threads.join("feed ", time.monotonic() + (deadline - time.monotonic()) / 2)
+        # A submission under way is waited for. Other calls to runners are not: what a poll still brings stays with the runner.
+        self._threads.join(("feed ",), time.monotonic() + (deadline - time.monotonic()) / 2)
         ended = all(self._quiet(served, deadline) for served in self._all())
         for served in self._all():
             served.close()
         if self._inline is not None:
             self._inline.close()
-        ended = self._threads.join("", deadline) and ended
+        ended = self._threads.join(OWN_LOOPS, deadline) and ended
         if self._inline is not None:
             ended = self._inline.join(max(0.0, deadline - time.monotonic())) and ended
         if ended:
