@@ -133,9 +133,7 @@ class TestChoice:
 
     def test_a_download_that_fails_says_why_and_leaves_nothing(self, bare_machine: Path, tmp_path: Path) -> None:
         self.command(bare_machine, "java", "echo 'openjdk version \"21\" 2023-09-19' >&2")
-        self.command(
-            bare_machine, "mvn", r"printf '\033[0m[ERROR] Could not get it -> [Help 1]\n[ERROR] \n[ERROR] See also\n'; exit 1"
-        )
+        self.command(bare_machine, "mvn", r"printf '\033[0m[ERROR] Could not get it -> [Help 1]\n[ERROR] \n[ERROR] See also\n'; exit 1")
         with pytest.raises(JarsMissing, match=r"Could not get it$"):
             fetch_jars()
         assert list((tmp_path / "cache" / "stringx").iterdir()) == []
