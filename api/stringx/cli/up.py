@@ -101,7 +101,7 @@ def _collect(stack: Stack, acknowledgements: replay.Acknowledgements, board: Ver
     console = output.console()
     live = Live(board.table(), console=console, auto_refresh=False) if shown and console.is_terminal else None
     if live:
-        live.start()
+        live.start(refresh=True)
     newest = time.monotonic()
     try:
         while board.missing and time.monotonic() - newest < PATIENCE_SECONDS:
