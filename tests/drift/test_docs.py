@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import jsonschema
 import pytest
+import yaml
 
 from stringx.cli import EXIT_CLOSED, EXIT_NOT_JUDGED, EXIT_USAGE, EXIT_WAITED_TOO_LONG, stringx
 from stringx.gates.checks import LIBRARY
@@ -90,6 +92,35 @@ def test_examples_in_json_are_json(page: Path) -> None:
     for kind, block in FENCE.findall(page.read_text()):
         if kind == "json":
             json.loads(block)
+
+
+def schema(name: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads((REPOSITORY / "api" / "stringx" / "schemas" / name).read_text()))
+
+
+def test_the_trigger_of_the_reference_fits_its_schema() -> None:
+    page = (REPOSITORY / "docs" / "reference" / "kafka.md").read_text()
+    trigger, slices = (json.loads(block) for kind, block in FENCE.findall(page) if kind == "json")
+    schema("trigger.v1.json").validate(trigger)
+    schema("trigger.v1.json").validate({"table": "raw.flights", "slice": slices})
+
+
+def test_the_gate_of_the_reference_fits_its_schema() -> None:
+    page = (REPOSITORY / "docs" / "reference" / "gate-file.md").read_text()
+    gates = [yaml.safe_load(block) for kind, block in FENCE.findall(page) if kind == "yaml"]
+    assert gates
+    for gate in gates:
+        schema("gate.v1.json").validate(gate)
+
+
+def test_every_gate_file_fits_the_schema_that_it_names() -> None:
+    files = sorted((REPOSITORY / "configs" / "gates").rglob("*.yaml"))
+    assert files
+    for file in files:
+        named = re.search(r"\$schema=(\S+)", file.read_text())
+        assert named
+        assert (file.parent / named[1]).resolve() == REPOSITORY / "api" / "stringx" / "schemas" / "gate.v1.json"
+        schema("gate.v1.json").validate(yaml.safe_load(file.read_text()))
 
 
 def every_command(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
