@@ -11,8 +11,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from stringx import logs
-from stringx.errors import KafkaUnavailable
-from stringx.settings import Settings
+from stringx.errors import ConfigurationError, KafkaUnavailable
+from stringx.settings import PREFIX, Settings
 
 #: One line of librdkafka's in so many seconds.
 LOG_SECONDS = 10.0
@@ -44,12 +44,20 @@ def client_logger(name: str) -> logging.Logger:
     return logger
 
 
+def admin_client(settings: Settings) -> AdminClient:
+    """ConfigurationError where librdkafka does not take the properties of the settings."""
+    try:
+        return AdminClient({**settings.kafka_client(), "reconnect.backoff.max.ms": 1000}, logger=client_logger("admin"))
+    except KafkaException as error:
+        raise ConfigurationError(f"{PREFIX}KAFKA_PROPERTIES: {error.args[0].str()}") from error
+
+
 def ensure_topics(settings: Settings, names: Collection[str]) -> None:
     """Makes those of the topics that are missing, where the settings let us; blocks for some seconds at most.
 
     KafkaUnavailable where the broker does not answer. A topic that may not be made is left to whoever writes to it or reads it.
     """
-    admin = AdminClient({**settings.kafka_client(), "reconnect.backoff.max.ms": 1000}, logger=client_logger("admin"))
+    admin = admin_client(settings)
     try:
         cluster = admin.list_topics(timeout=ADMIN_SECONDS)
         missing = sorted(set(names) - set(cluster.topics))

@@ -11,11 +11,10 @@ from operator import methodcaller
 from typing import Literal, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from stringx import logs
 from stringx.errors import ConfigurationError, KafkaUnavailable
-from stringx.kafka_clients import client_logger
+from stringx.kafka_clients import admin_client, client_logger
 from stringx.settings import PREFIX, Settings
 from stringx.triggers.pace import Pace
 from stringx.triggers.record import KafkaRecord
@@ -226,7 +225,7 @@ class TopicIds:
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.kafka_triggers_topic
-        self._admin = AdminClient({**settings.kafka_client(), "reconnect.backoff.max.ms": 1000}, logger=client_logger("admin"))
+        self._admin = admin_client(settings)
         #: None: not known yet
         self._available: bool | None = None
         self._last: str | None = None

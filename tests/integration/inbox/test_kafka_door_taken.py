@@ -76,3 +76,10 @@ class TestTheClient:
         assert door.wait(30)
         with pytest.raises(ConfigurationError, match=r"auto\.offset\.reset must be earliest"):
             door.join(30)
+
+    def test_hands_all_kafka_properties_to_the_client_which_knows_them(self, make_settings: SettingsMaker, bench: Bench) -> None:
+        door = KafkaDoor(make_settings(kafka_properties={"security.protocl": "SASL_SSL"}), bench.engine)
+        door.start()
+        assert door.wait(30)
+        with pytest.raises(ConfigurationError, match=r"STRINGX_KAFKA_PROPERTIES: .*security\.protocl"):
+            door.join(30)
