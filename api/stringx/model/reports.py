@@ -127,7 +127,10 @@ class RunnerStatus(Value):
     boot: str
     version: str
     workers: int
+    #: of all targets together
     free: int
+    #: per target, runs that would begin at once: each target has workers of its own
+    free_by_target: dict[str, int] = Field(default_factory=dict)
     targets: tuple[str, ...]
     #: run and attempt of what it executes or has queued, and of reports not yet acknowledged, for the asking installation
     held: tuple[tuple[RunId, int], ...]

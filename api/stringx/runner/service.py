@@ -104,7 +104,8 @@ class Runner:
     def submit(self, installation: str, runs: Sequence[RunRequest]) -> Submission:
         """Takes runs. One that it holds already is accepted again; of one run, a newer attempt replaces the older.
 
-        An attempt older than the one it holds is neither accepted nor refused: nobody waits for it. RunnerBusy where it is full.
+        An attempt older than the one it holds is neither accepted nor refused: nobody waits for it. RunnerBusy where it is full,
+        which each target is by itself.
         """
         checked(installation)
         accepted: list[tuple[str, int]] = []
@@ -122,8 +123,8 @@ class Runner:
                 elif request.gate.target not in self._pools:
                     reason = f"this runner serves {', '.join(self._targets) or 'no target'}, not {request.gate.target}"
                     refused.append(_refused(request, "unknown_target", reason))
-                elif len(self._tickets) >= self._capacity and ticket is None:
-                    refused.append(_refused(request, "busy", f"{len(self._tickets)} runs are held"))
+                elif not self._room(request.gate.target, ticket):
+                    refused.append(_refused(request, "busy", f"it holds all the runs that it may for {request.gate.target}"))
                 else:
                     self._take(Ticket(installation, request), instead_of=ticket)
                     accepted.append((request.run, request.attempt))
@@ -156,11 +157,13 @@ class Runner:
 
     def status(self, installation: str) -> RunnerStatus:
         checked(installation)
+        free = {target: pool.free for target, pool in self._pools.items()}
         return RunnerStatus(
             boot=self.boot,
             version=version("stringx"),
             workers=sum(pool.workers for pool in self._pools.values()),
-            free=sum(pool.free for pool in self._pools.values()),
+            free=sum(free.values()),
+            free_by_target=free,
             targets=self._targets,
             held=self._held(installation),
             fingerprints={target: pool.fingerprint for target, pool in self._pools.items()},
@@ -211,9 +214,10 @@ class Runner:
 
     # --- small parts ---
 
-    @property
-    def _capacity(self) -> int:
-        return sum(pool.workers for pool in self._pools.values()) + self._settings.runner_queue
+    def _room(self, target: str, instead_of: Ticket | None) -> bool:
+        """Whether one more run may be held for a target; a backlog of one takes no room from another."""
+        held = sum(ticket.request.gate.target == target for ticket in self._tickets.values() if ticket is not instead_of)
+        return held < self._workers + self._settings.runner_queue
 
     def _take(self, ticket: Ticket, instead_of: Ticket | None) -> None:
         self._tickets[ticket.installation, ticket.request.run] = ticket
