@@ -16,7 +16,8 @@
         ├── DatabaseUnavailable
         ├── KafkaUnavailable
         └── RunnerUnavailable  after a submit: it may have taken the runs, or not
-            ├── RunnerUnreachable  no connection was made, or it said no: it took nothing
+            ├── RunnerUnreachable  no connection was made, or it does not serve us: it took nothing
+            ├── RunnerRefused  it said no to what was sent, and would again; it took nothing
             └── RunnerBusy     it answers, and has no worker free; it took nothing
 
 A check that fails is not an error: it is a value (`model.Outcome`).
@@ -138,6 +139,10 @@ class RunnerUnavailable(Unavailable):
 
 class RunnerUnreachable(RunnerUnavailable):
     """It is certain that the runner did not take what was sent."""
+
+
+class RunnerRefused(RunnerUnavailable):
+    """The runner answers, and does not take what was sent; sending it again would change nothing."""
 
 
 class RunnerBusy(RunnerUnavailable):

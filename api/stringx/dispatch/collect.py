@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 
 from sqlalchemy.exc import DBAPIError
 
@@ -11,9 +12,11 @@ from stringx import logs
 from stringx.dispatch.context import Context, Pause
 from stringx.dispatch.replica import Replica
 from stringx.dispatch.settlement import Settlement, settle, settle_unreadable, settle_unstorable, storable_message
-from stringx.errors import DatabaseUnavailable, RunnerUnavailable, Unavailable
-from stringx.model import Report, UnreadableReport
-from stringx.store.runs import Held
+from stringx.errors import DatabaseUnavailable, RunnerUnavailable, Unstorable
+from stringx.model import RUN_ID, Report, UnreadableReport
+from stringx.store import runs
+from stringx.store.database import savepoint
+from stringx.store.runs import Held, Label
 
 #: How long one request waits for a report to come.
 POLL_SECONDS = 20.0
@@ -44,7 +47,7 @@ class Collector:
                     # A poll may come back after everything stopped; what it brings is not acknowledged, and so comes again.
                     if self._ended():
                         return
-                    self._take(batch.reports)
+                    acknowledged = self._take(batch.reports)
             except DatabaseUnavailable as error:
                 log.warning("settle failed", address=self._replica.address, error=str(error))
                 self._pause.wait()
@@ -52,7 +55,7 @@ class Collector:
                 # The heartbeat says once that it does not answer.
                 self._pause.wait()
             else:
-                if batch.reports or time.monotonic() - asked_at > EARLY_SECONDS:
+                if acknowledged or time.monotonic() - asked_at > EARLY_SECONDS:
                     self._pause.reset()
                 else:
                     self._pause.wait()
@@ -60,16 +63,29 @@ class Collector:
     def _ended(self) -> bool:
         return self._context.stopped.is_set() or self._replica.gone.is_set()
 
-    def _take(self, reports: tuple[Report | UnreadableReport, ...]) -> None:
-        finished: list[Held] = []
+    def _take(self, reports: tuple[Report | UnreadableReport, ...]) -> int:
+        """How many reports the replica may forget."""
+        labels = self._labels(reports)
         for report in reports:
-            self._settle(report)
-            finished.append((report.run, report.attempt))
+            label = labels.get(report.run)
+            known = {} if label is None else {"correlation_id": label.correlation_id, "traceparent": label.traceparent}
+            with logs.bound(run=report.run, attempt=report.attempt, **known):
+                self._settle(report)
+        # What does not say of which run it is cannot be named to the replica: it is kept, and comes again.
+        finished: list[Held] = [(report.run, report.attempt) for report in reports if RUN_ID.fullmatch(report.run)]
         if finished:
             # After the commits: a report that is never acknowledged comes again, one acknowledged too early is lost.
             self._replica.port.acknowledge(self._context.installation, finished)
-            self._replica.freed(len(finished))
+            self._replica.freed(Counter(labels[run].target for run, _ in finished if run in labels))
         self.settled.set()
+        return len(finished)
+
+    def _labels(self, reports: tuple[Report | UnreadableReport, ...]) -> dict[str, Label]:
+        wanted = [report.run for report in reports if RUN_ID.fullmatch(report.run)]
+        if not wanted:
+            return {}
+        with self._context.transaction() as connection:
+            return runs.labels(connection, wanted)
 
     def _settle(self, report: Report | UnreadableReport) -> None:
         settings = self._context.settings
@@ -77,21 +93,19 @@ class Collector:
             with self._context.transaction() as connection:
                 settlement = settle_unreadable(connection, settings, report)
         else:
-            try:
-                with self._context.transaction() as connection:
-                    settlement = settle(connection, settings, report)
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001  # nothing goes on in silence: the report is kept and its run is `errored`
-                reason = _reason(error)
-                log.error("report not storable", run=report.run, attempt=report.attempt, error=reason)
-                with self._context.transaction() as connection:
+            with self._context.transaction() as connection:
+                try:
+                    with savepoint(connection):
+                        settlement = settle(connection, settings, report)
+                except Unstorable as error:
+                    reason = _reason(error.__cause__ or error)
+                    log.error("report not storable", error=reason)
                     settlement = settle_unstorable(connection, settings, report, reason)
         level = log.info if settlement in (Settlement.JUDGED, Settlement.REPEATED) else log.warning
-        level("report taken", run=report.run, attempt=report.attempt, address=self._replica.address, settlement=settlement)
+        level("report taken", address=self._replica.address, settlement=settlement)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """One line without the statement and its values, which hold what the report holds."""
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     lines = text.strip().splitlines()

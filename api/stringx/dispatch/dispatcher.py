@@ -127,6 +127,8 @@ class Dispatcher:
         ended = all(self._quiet(served, deadline) for served in self._all())
         for served in self._all():
             served.close()
+        # A heartbeat under way may be in the database; at a runner outside, its call has just been ended.
+        self._threads.join(("heartbeat ",), min(deadline, time.monotonic() + TICK_SECONDS))
         if self._inline is not None:
             self._inline.close()
         ended = self._threads.join(OWN_LOOPS, deadline) and ended

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from stringx import logs
 from stringx.dispatch.context import TICK_SECONDS, Context, Pause
-from stringx.dispatch.replica import Replica, Room
-from stringx.dispatch.settlement import hand_back
-from stringx.errors import DatabaseUnavailable, RunnerBusy, RunnerUnavailable, RunnerUnreachable
+from stringx.dispatch.replica import Replica, Room, Share
+from stringx.dispatch.settlement import hand_back, refuse, storable_message
+from stringx.errors import DatabaseUnavailable, RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
 from stringx.model import RunRequest, Submission
 from stringx.store import runs
 from stringx.store.runs import Held, Run
@@ -57,30 +59,45 @@ class Feeder:
         while True:
             try:
                 with self._context.transaction() as connection:
-                    return runs.claim(
-                        connection,
-                        runner=self._replica.runner,
-                        targets=room.targets,
-                        limit=room.runs,
-                        address=self._replica.address,
-                        boot=room.boot,
-                        dispatcher=self._context.dispatcher,
-                        lease_seconds=self._context.settings.lease_seconds,
-                    )
+                    # All or none: what is leased and then not submitted would stand still until its lease runs out.
+                    return [run for share in room.shares for run in self._claim_share(connection, room.boot, share)]
             except IntegrityError as error:
                 # Another dispatcher leased the same gate and slice between our look and our update: what it took is no
                 # longer there to be claimed, so that each further try is about other runs.
                 if "uq_runs_one_leased" not in str(error.orig):
                     raise
 
+    def _claim_share(self, connection: Connection, boot: str, share: Share) -> list[Run]:
+        return runs.claim(
+            connection,
+            runner=self._replica.runner,
+            targets=share.targets,
+            limit=share.runs,
+            address=self._replica.address,
+            boot=boot,
+            dispatcher=self._context.dispatcher,
+            lease_seconds=self._context.settings.lease_seconds,
+        )
+
     def _submit(self, room: Room, claimed: list[Run]) -> None:
+        self._replica.took(Counter(run.gate.target for run in claimed))
+        self._send(room, claimed)
+
+    def _send(self, room: Room, claimed: list[Run]) -> None:
         held = [(run.id, run.attempt) for run in claimed]
-        self._replica.took(len(claimed))
         try:
             submission = self._replica.port.submit(self._context.installation, [_request(run) for run in claimed])
         except RunnerBusy as error:
-            self._replica.full()
+            for run in claimed:
+                self._replica.full(run.gate.target)
             self._hand_back(held, f"busy: {error}", min(max(error.retry_after_seconds, 0.0), LONGEST_BUSY_SECONDS))
+        except RunnerRefused as error:
+            if len(claimed) == 1:
+                self._end(claimed[0], f"the runner refused it: {error}")
+                return
+            # One of them is at fault, or all of them together are too large.
+            for run in claimed:
+                self._send(room, [run])
         except RunnerUnreachable as error:
             self._replica.silent()
             self._hand_back(held, f"not reached: {error}", 0)
@@ -99,7 +116,7 @@ class Feeder:
             if run is None or run.attempt != refused.attempt:
                 continue
             if refused.code == "busy":
-                self._replica.full()
+                self._replica.full(run.gate.target)
                 self._hand_back([(run.id, run.attempt)], f"busy: {refused.reason}", BUSY_SECONDS)
             else:
                 self._replica.refused(run.gate.target)
@@ -117,6 +134,16 @@ class Feeder:
 
         log.info("runs handed back", address=self._replica.address, runs=[run for run, _ in held], reason=message)
         self._store(store)
+
+    def _end(self, run: Run, message: str) -> None:
+        def store() -> None:
+            with self._context.transaction() as connection:
+                for leased in runs.locked_attempts(connection, [(run.id, run.attempt)]):
+                    refuse(connection, self._context.settings, leased, storable_message(message))
+
+        log.warning("run refused", address=self._replica.address, run=run.id, attempt=run.attempt, reason=message)
+        self._store(store)
+        self._replica.freed({run.gate.target: 1})
 
     def _store(self, store: Callable[[], None]) -> None:
         """Tries until the database takes it; a process that stops leaves it to the lease."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stringx.model import RunnerStatus
@@ -10,12 +11,19 @@ from stringx.runner.port import RunnerPort
 
 
 @dataclass(frozen=True)
+class Share:
+    """Workers that are free for any of some targets."""
+
+    targets: tuple[str, ...]
+    runs: int
+
+
+@dataclass(frozen=True)
 class Room:
     """What a replica could take now."""
 
     boot: str
-    targets: tuple[str, ...]
-    runs: int
+    shares: tuple[Share, ...]
 
 
 class Replica:
@@ -36,16 +44,22 @@ class Replica:
         self.gone = threading.Event()
         self._lock = threading.Lock()
         self._status: RunnerStatus | None = None
-        self._free = 0
+        #: free workers by the targets that share them: each target has its own, or one number stands for all
+        self._free: dict[tuple[str, ...], int] = {}
         #: targets that this boot refused although it named them
         self._refused: frozenset[str] = frozenset()
 
     def room(self) -> Room | None:
         """None while it does not answer, has no free worker or is leaving."""
         with self._lock:
-            if self._status is None or self._free <= 0 or self.leaving.is_set():
+            if self._status is None or self.leaving.is_set():
                 return None
-            return Room(self._status.boot, self._targets(), self._free)
+            shares = tuple(
+                Share(served, free)
+                for targets, free in self._free.items()
+                if free > 0 and (served := tuple(target for target in targets if target not in self._refused))
+            )
+            return Room(self._status.boot, shares) if shares else None
 
     @property
     def targets(self) -> tuple[str, ...] | None:
@@ -59,8 +73,13 @@ class Replica:
             if self._status is None or self._status.boot != status.boot:
                 self._refused = frozenset()
             self._status = status
-            self._free = status.free
-        if status.free > 0:
+            # A runner that has workers per target says so: one target's backlog must not keep another's from them.
+            each: dict[tuple[str, ...], int] = {
+                (target,): free for target, free in status.free_by_target.items() if target in status.targets
+            }
+            self._free = each or {status.targets: status.free}
+            some = any(free > 0 for free in self._free.values())
+        if some:
             self.fed.set()
 
     def silent(self) -> bool:
@@ -72,20 +91,26 @@ class Replica:
             self.roused.set()
         return answered
 
-    def took(self, runs: int) -> None:
+    def took(self, runs: Mapping[str, int]) -> None:
+        """It was given as many runs for each of some targets."""
         with self._lock:
-            self._free -= runs
+            for target, count in runs.items():
+                for targets in self._sharing(target):
+                    self._free[targets] -= count
 
-    def freed(self, runs: int) -> None:
-        """It reported as many runs, so that their workers are free."""
+    def freed(self, runs: Mapping[str, int]) -> None:
+        """It reported as many runs for each of some targets, so that their workers are free."""
         with self._lock:
-            self._free = max(self._free, 0) + runs
+            for target, count in runs.items():
+                for targets in self._sharing(target):
+                    self._free[targets] = max(self._free[targets], 0) + count
         self.fed.set()
 
-    def full(self) -> None:
+    def full(self, target: str) -> None:
         """It refused a run for want of a worker."""
         with self._lock:
-            self._free = 0
+            for targets in self._sharing(target):
+                self._free[targets] = 0
 
     def refused(self, target: str) -> None:
         """It does not know a target that it named."""
@@ -94,3 +119,6 @@ class Replica:
 
     def _targets(self) -> tuple[str, ...]:
         return () if self._status is None else tuple(target for target in self._status.targets if target not in self._refused)
+
+    def _sharing(self, target: str) -> list[tuple[str, ...]]:
+        return [targets for targets in self._free if target in targets]

@@ -44,8 +44,7 @@ class Settlement(StrEnum):
 def settle(connection: Connection, settings: Settings, report: Report) -> Settlement:
     """Makes a report its run's verdict, or sets it apart where the run is no longer leased in the reported attempt.
 
-    Raises DataError, ValueError and the like where the database cannot hold the report: then call `settle_unstorable` in
-    a transaction of its own.
+    Within a `savepoint` it raises Unstorable where the database cannot hold the report: then call `settle_unstorable`.
     """
     run = _leased_in(connection, report.run, report.attempt)
     if not isinstance(run, Run):
@@ -93,6 +92,15 @@ def hand_back(connection: Connection, settings: Settings, run: Run, message: str
         conclude_without_report(connection, settings, run, VerdictName.CANCELLED, CANCELLED_WAITING)
     else:
         runs.requeue(connection, run, lost=False, message=message, after_seconds=after_seconds)
+
+
+def refuse(connection: Connection, settings: Settings, run: Run, message: str) -> None:
+    """Ends a locked, leased run that its runner will not take, however often it is sent."""
+    runs.end_attempt(connection, run, "handed_back", message)
+    if run.cancel_requested:
+        conclude_without_report(connection, settings, run, VerdictName.CANCELLED, CANCELLED_WAITING)
+    else:
+        conclude_without_report(connection, settings, run, VerdictName.ERRORED, message)
 
 
 def request_cancel(connection: Connection, settings: Settings, run_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StrictInt
 
-from stringx.model.gates import Engine, Gate
+from stringx.model.gates import Engine, Gate, Severity
 from stringx.model.slices import Slice
 from stringx.model.values import RunId, Value
 
@@ -55,6 +55,8 @@ class DbtResult(Value):
     #: dbt's name of the test
     test: str
     status: DbtStatus
+    #: that the test was run with: for a selected one its own, unless the gate gave another; None in a report of an earlier version
+    severity: Severity | None = None
     #: dbt's count; None where it could not count
     failures: int | None = None
     message: str | None = None

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import httpx2
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from stringx.errors import RunnerBusy, RunnerUnavailable, RunnerUnreachable
-from stringx.model import ReportBatch, RunnerStatus, RunRequest, Submission, Value
+from stringx.errors import RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
+from stringx.model import Report, ReportBatch, RunnerStatus, RunRequest, Submission, UnreadableReport, Value
 from stringx.runner.port import AckBody, CancelBody, RunsBody
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 15.0
+
+#: Client errors that say nothing of what was sent: the token, the address, a proxy, or too slow a request.
+_NOT_OF_THE_BODY = frozenset({401, 403, 404, 405, 407, 408})
+
+_REPORT: TypeAdapter[Report | UnreadableReport] = TypeAdapter(Report | UnreadableReport)
 
 _Answer = TypeVar("_Answer", bound=Value)
 
@@ -46,7 +52,7 @@ class HttpRunner:
             params={"installation": installation, "wait": f"{wait_seconds:g}"},
             timeout=httpx2.Timeout(ANSWER_SECONDS + wait_seconds, connect=CONNECT_SECONDS),
         )
-        return _read(response, ReportBatch)
+        return _read_batch(response)
 
     def acknowledge(self, installation: str, finished: Sequence[tuple[str, int]]) -> None:
         self._send("POST", "/v1/reports/ack", body=AckBody(installation=installation, finished=tuple(finished)))
@@ -74,6 +80,8 @@ class HttpRunner:
         if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
             raise RunnerBusy(reason, _retry_after(response))
         # It said no, or that it does not serve: in both cases it took nothing. A fault in between is another thing.
+        if response.is_client_error and response.status_code not in _NOT_OF_THE_BODY:
+            raise RunnerRefused(reason)
         if response.is_client_error or response.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
             raise RunnerUnreachable(reason)
         raise RunnerUnavailable(reason)
@@ -84,6 +92,37 @@ def _read(response: httpx2.Response, kind: type[_Answer]) -> _Answer:
         return kind.model_validate_json(response.content)
     except ValidationError as error:  # not a runner, or one of another version
         raise RunnerUnavailable(f"{response.request.url}: the answer is not a {kind.__name__}: {error.error_count()} faults") from error
+
+
+def _read_batch(response: httpx2.Response) -> ReportBatch:
+    """Each report for itself: one that cannot be read does not keep back its neighbours."""
+    try:
+        batch = json.loads(response.content)
+        reports = batch.pop("reports", [])
+        envelope = ReportBatch.model_validate_json(json.dumps(batch))
+        return envelope.model_copy(update={"reports": tuple(_report(report) for report in reports)})
+    except (ValueError, AttributeError, TypeError) as error:  # no JSON, or JSON of another shape
+        raise RunnerUnavailable(f"{response.request.url}: the answer is not a {ReportBatch.__name__}: {type(error).__name__}") from error
+
+
+def _report(content: object) -> Report | UnreadableReport:
+    raw = json.dumps(content)
+    try:
+        return _REPORT.validate_json(raw)
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)
+        # The union names its members: what is wrong with it as a `Report` is of interest.
+        told = [fault for fault in faults if fault["loc"][:1] == (Report.__name__,)] or faults
+        message = "; ".join(f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in told)
+    fields = content if isinstance(content, dict) else {}
+    run, attempt = fields.get("run"), fields.get("attempt")
+    # Of no run where it does not say of which one it is.
+    return UnreadableReport(
+        run=run if isinstance(run, str) else "",
+        attempt=attempt if isinstance(attempt, int) and 0 <= attempt < 2**31 else 0,
+        raw=raw,
+        error=message,
+    )
 
 
 def _detail(response: httpx2.Response) -> str:

@@ -17,7 +17,7 @@ class RunnerPort(Protocol):
     address: str
 
     def submit(self, installation: str, runs: Sequence[RunRequest]) -> Submission:
-        """Hands over runs. RunnerBusy and RunnerUnreachable: none was taken; RunnerUnavailable: any may have been."""
+        """Hands over runs. RunnerBusy, RunnerRefused and RunnerUnreachable: none was taken; RunnerUnavailable: any may have been."""
 
     def reports(self, installation: str, wait_seconds: float) -> ReportBatch:
         """What finished and is not acknowledged yet; blocks up to `wait_seconds` for the first."""

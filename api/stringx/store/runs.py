@@ -47,6 +47,15 @@ class Run:
     traceparent: str | None
 
 
+@dataclass(frozen=True)
+class Label:
+    """What is to be known of a run by whoever only has its id."""
+
+    target: str
+    correlation_id: str | None
+    traceparent: str | None
+
+
 _COLUMNS = """
     run.id, run.attempt, run.state, version.content, version.number, run.slice, run.mode, run.engine, run.address, run.boot,
     run.lost_attempts, run.cancel_requested_at is not null as cancel_requested, run.queued_at, run.started_at,
@@ -236,6 +245,12 @@ def finish(connection: Connection, run: Run) -> None:
         text("update runs set state = 'done', finished_at = now(), lease_until = null, address = null, boot = null where id = :run"),
         {"run": run.id},
     )
+
+
+def labels(connection: Connection, ids: Sequence[str]) -> dict[str, Label]:
+    """Those of the runs that there are, whatever has become of them."""
+    rows = connection.execute(text("select id, target, correlation_id, traceparent from runs where id = any(:ids)"), {"ids": list(ids)})
+    return {row.id: Label(row.target, row.correlation_id, row.traceparent) for row in rows}
 
 
 def history(connection: Connection, run: Run) -> list[str]:

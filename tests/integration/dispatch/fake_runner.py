@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from stringx.errors import RunnerBusy, RunnerUnavailable, RunnerUnreachable
+from stringx.errors import RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
 from stringx.model import (
     DbtResult,
     DbtStatus,
@@ -60,6 +60,10 @@ class FakeRunner:
         self.loses_answers = 0
         #: by table: with which code its runs are refused, `busy` once, `unknown_target` always
         self.refuses: dict[str, str] = {}
+        #: what it says of the workers that each target has for itself; it then takes no more than these
+        self.workers_by_target: dict[str, int] = {}
+        #: refused with the whole submission they are in
+        self.poison: frozenset[str] = frozenset()
         self.down = False
         #: how often it was asked for its status
         self.asked = 0
@@ -80,6 +84,8 @@ class FakeRunner:
                 raise self.refusals.pop(0)
             if self.down:
                 raise RunnerUnreachable(f"{self.address}: connection refused")
+            if bad := [request.run for request in runs if request.gate.table in self.poison]:
+                raise RunnerRefused(f"{self.address} answers 422: {len(bad)} of {len(runs)} are poison")
             accepted, refused = [], []
             for request in runs:
                 code = self.refuses.get(request.gate.table)
@@ -142,6 +148,10 @@ class FakeRunner:
                 version="0",
                 workers=self.workers,
                 free=max(0, self.workers - len(self._running)),
+                free_by_target={
+                    target: workers - sum(request.gate.target == target for request in self._running.values())
+                    for target, workers in self.workers_by_target.items()
+                },
                 targets=self.targets,
                 held=self._held(),
                 fingerprints={},

@@ -10,7 +10,7 @@ from fake_publisher import FakeKafka
 from fake_runner import FakeRunner, report_of
 from queued import Store, eventually
 
-from stringx.dispatch import request_cancel
+from stringx.dispatch import collect, request_cancel
 from stringx.dispatch.dispatcher import Dispatcher
 from stringx.errors import RunnerBusy, RunnerUnavailable, RunnerUnreachable
 from stringx.model import RunRequest, UnreadableReport
@@ -120,6 +120,35 @@ def test_one_busy_refusal_does_not_hold_up_what_was_taken_with_it(store: Store, 
     eventually(lambda: store.judged(taken, refused))
     assert store.attempts(taken) == [(1, "settled")]
     assert store.attempts(refused) == [(1, "handed_back"), (2, "settled")]
+
+
+def test_a_backlog_for_one_target_leaves_the_workers_of_another_to_its_runs(store: Store, start: Start) -> None:
+    runner = FakeRunner(workers=3, targets=("a", "b"), finishes=False)
+    runner.workers_by_target = {"a": 1, "b": 2}
+    backlog = [store.queue(target="a", day=f"2013-02-{day:02}", priority=9) for day in range(1, 6)]
+    other = store.queue(target="b", table="raw.b")
+    start(runner)
+
+    eventually(lambda: runner.executing() == [backlog[0], other])
+    runner.finish()
+    eventually(lambda: runner.executing() == [backlog[1]])
+    late = store.queue(target="b", table="raw.b")
+    eventually(lambda: runner.executing() == [backlog[1], late])
+    assert all(store.attempts(run) == [] for run in backlog[2:])
+
+
+def test_a_run_that_its_runner_refuses_is_errored_and_its_neighbours_are_not(store: Store, start: Start) -> None:
+    runner = FakeRunner(workers=4)
+    runner.poison = frozenset({"raw.poison"})
+    first, poison, last = (store.queue(table=table) for table in ("raw.a", "raw.poison", "raw.b"))
+    start(runner)
+
+    eventually(lambda: store.judged(first, poison, last))
+    assert (store.verdict(first), store.verdict(poison), store.verdict(last)) == ("passed", "errored", "passed")
+    message = store.one("select message from verdicts where run_id = :run", run=poison)["message"]
+    assert message == "the runner refused it: fake:1 answers 422: 1 of 1 are poison"
+    assert store.attempts(poison) == [(1, "handed_back")]
+    assert runner.asked  # it is not taken for one that does not answer
 
 
 def test_the_replica_that_has_the_target_gets_the_run(store: Store, start: Start) -> None:
@@ -278,6 +307,46 @@ def test_reports_that_cannot_be_taken_do_not_block_their_neighbours(store: Store
     }
     eventually(lambda: len(runner.acknowledged) == 4)
     assert {row["reason"] for row in store.rows("select reason from set_apart_reports")} == {"unstorable"}
+
+
+def test_a_report_that_names_no_run_is_kept_and_does_not_block_its_neighbours(store: Store, start: Start) -> None:
+    def answer(request: RunRequest, boot: str) -> Any:
+        if request.gate.table == "raw.good":
+            return report_of(request, boot)
+        return UnreadableReport(run="", attempt=0, raw="[]", error="is a list")
+
+    runner = FakeRunner(workers=2, targets=("demo",))
+    runner.answer = answer
+    bad, good = store.queue(table="raw.bad"), store.queue(table="raw.good")
+    start(runner)
+
+    eventually(lambda: store.judged(good))
+    eventually(lambda: [run for run, _ in runner.acknowledged] == [good])
+    assert [(row["reason"], bytes(row["report"])) for row in store.rows("select * from set_apart_reports")] == [("unknown", b"[]")]
+    assert store.run(bad)["state"] == "leased"
+
+
+def test_a_fault_of_ours_in_settling_ends_the_dispatcher_and_the_report_comes_again(
+    store: Store, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    runner = FakeRunner(finishes=False)
+    dispatcher = start(runner)
+    run = store.queue()
+    eventually(lambda: runner.executing() == [run])
+    with monkeypatch.context() as patched:
+        patched.setattr(collect, "settle", broken)
+        runner.finish()
+        assert dispatcher.wait(30)
+        with pytest.raises(ZeroDivisionError):
+            dispatcher.join(30)
+    assert store.verdict(run) is None
+
+    start(runner)
+    eventually(lambda: store.judged(run))
+    assert store.verdict(run) == "passed"
 
 
 def test_a_run_at_a_runner_is_cancelled_there(store: Store, start: Start) -> None:
