@@ -1,0 +1,99 @@
+"""How a runner's answers over HTTP are read: errors by what they mean, reports each for itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import pytest
+
+from stringx.errors import RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
+from stringx.model import Report, ReportStatus, UnreadableReport
+from stringx.runner.client import HttpRunner
+
+RUN = "a" * 32
+
+
+def runner(answer: Callable[[httpx2.Request], httpx2.Response]) -> HttpRunner:
+    return HttpRunner("http://runner", "token", transport=httpx2.MockTransport(answer))
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    told = Report(
+        run=RUN, attempt=1, boot="b", status=ReportStatus.COMPLETED, gate_fingerprint="f", started_at=now, finished_at=now
+    ).model_dump(mode="json")
+    return told | changes
+
+
+def taken(*reports: object) -> tuple[Report | UnreadableReport, ...]:
+    body = {"boot": "b", "held": [[RUN, 1]], "reports": reports}
+    # Not httpx2's JSON, which refuses what a broken runner may send.
+    raw = json.dumps(body).encode()
+    batch = runner(lambda _: httpx2.Response(200, content=raw)).reports("i", 0)
+    assert (batch.boot, batch.held) == ("b", ((RUN, 1),))
+    return batch.reports
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"newer": 1}, "newer: Extra inputs are not permitted"),
+        ({"status": "splendid"}, "status: Input should be"),
+        ({"message": "half a pair \ud800"}, ""),
+    ],
+)
+def test_a_report_that_does_not_fit_comes_as_it_is_beside_its_neighbours(changes: dict[str, Any], error: str) -> None:
+    odd = report(**changes)
+    before, unreadable, after = taken(report(run="b" * 32), odd, report(run="c" * 32))
+
+    assert isinstance(before, Report)
+    assert isinstance(after, Report)
+    assert (before.run, after.run) == ("b" * 32, "c" * 32)
+    assert isinstance(unreadable, UnreadableReport)
+    assert (unreadable.run, unreadable.attempt) == (RUN, 1)
+    assert json.loads(unreadable.raw) == odd
+    assert error in unreadable.error
+
+
+@pytest.mark.parametrize("odd", [[], "text", None, {"run": 5, "attempt": "x"}, {"run": [], "attempt": 2**40}])
+def test_what_names_no_run_is_of_none(odd: object) -> None:
+    unreadable, good = taken(odd, report())
+    assert isinstance(unreadable, UnreadableReport)
+    assert (unreadable.run, unreadable.attempt, json.loads(unreadable.raw)) == ("", 0, odd)
+    assert isinstance(good, Report)
+
+
+def test_what_the_runner_could_not_read_stays_unreadable() -> None:
+    told = {"run": RUN, "attempt": 2, "raw": "{", "error": "not JSON"}
+    assert taken(told) == (UnreadableReport.model_validate(told),)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"reports": 5, "boot": "b"}', b'{"reports": []}', b'{"boot": 5, "reports": []}'])
+def test_what_is_no_batch_is_not_a_runners_answer(body: bytes) -> None:
+    with pytest.raises(RunnerUnavailable, match="not a ReportBatch"):
+        runner(lambda _: httpx2.Response(200, content=body)).reports("i", 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, RunnerRefused),
+        (413, RunnerRefused),
+        (422, RunnerRefused),
+        (401, RunnerUnreachable),
+        (404, RunnerUnreachable),
+        (408, RunnerUnreachable),
+        (503, RunnerUnreachable),
+        (429, RunnerBusy),
+        (500, RunnerUnavailable),
+    ],
+)
+def test_a_refusal_is_told_from_a_runner_that_does_not_serve(status: int, error: type[Exception]) -> None:
+    answer = httpx2.Response(status, json={"detail": "the words"}, headers={"Retry-After": "1"})
+    with pytest.raises(RunnerUnavailable, match=f"answers {status}: the words") as raised:
+        runner(lambda _: answer).submit("i", [])
+    assert raised.type is error
