@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,30 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from stringx.errors import ConfigurationError
 
 PREFIX = "STRINGX_"
+#: What the store calls the backend's own dbt workers: no runner may have this name.
+INLINE_RUNNER = "inline"
+
+#: Both SQLAlchemy and libpq read such a URL alike; what is beyond it they quote in their errors, a piece of the password included.
+_DATABASE_URL = re.compile(
+    r"""(?:postgresql|postgres|postgresql\+psycopg)://
+        (?:(?:[^\s:@/?#%]|%[0-9A-Fa-f]{2})*(?::(?:[^\s@/?#%]|%[0-9A-Fa-f]{2})*)?@)?  # user:password@
+        (?:(?:[\w.-]|%[0-9A-Fa-f]{2})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?              # host:port
+        (?:/(?:[^\s@/?#%]|%[0-9A-Fa-f]{2})*)?(?:\?(?:[^\s@?#%]|%[0-9A-Fa-f]{2})*)?""",
+    re.VERBOSE,
+)
+#: Names of librdkafka's properties whose values must not show.
+_SECRET_PROPERTY = re.compile("password|secret|key|pem|token", re.IGNORECASE)
+
+
+def _read_secret(variable: str, path: str) -> str:
+    """The text of the file that `variable` names; ConfigurationError where there is none."""
+    try:
+        text = Path(path).read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"{variable}: cannot read {path}: {error.strerror}") from error
+    if not text:
+        raise ConfigurationError(f"{variable}: {path} is empty: write the secret into it")
+    return text
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
@@ -31,10 +56,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         path = os.environ.get(variable)
         if not path:
             return None, field_name, False
-        try:
-            return Path(path).read_text().strip(), field_name, False
-        except OSError as error:
-            raise ConfigurationError(f"{variable}: cannot read {path}: {error.strerror}") from error
+        return _read_secret(variable, path), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
@@ -44,7 +66,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """What a process of StringX is told by its environment. Frozen; passwords and tokens do not show in its `repr`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     # Where things are kept
     home: Path = Field(Path("~/.stringx").expanduser(), description="What `stringx up` keeps: data, addresses, tokens.")
@@ -63,6 +85,7 @@ class Settings(BaseSettings):
     )
     kafka_sasl_username: str | None = Field(None, description="sasl.username.")
     kafka_sasl_password: SecretStr | None = Field(None, description="sasl.password.")
+    kafka_ssl_key_password: SecretStr | None = Field(None, description="ssl.key.password.")
     kafka_group: str = Field("stringx", description="Consumer group of the Kafka door.")
     kafka_group_protocol: str = Field("auto", description="consumer, classic, or auto: consumer where the broker has it.")
     kafka_triggers_topic: str = Field("stringx.triggers", description="Topic that triggers are read from.")
@@ -130,6 +153,30 @@ class Settings(BaseSettings):
             raise ValueError("must be debug, info, warning or error")
         return value.lower()
 
+    @field_validator("log_format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        if value not in ("json", "text"):
+            raise ValueError("must be json or text")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _readable_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _DATABASE_URL.fullmatch(value.get_secret_value()):
+            raise ValueError(
+                "must be postgresql://user:password@host:port/database; percent-encode what is neither a letter nor a digit in the user "
+                "and the password: @ is %40, / is %2F, : is %3A, ? is %3F, # is %23, % is %25"
+            )
+        return value
+
+    @field_validator("runners")
+    @classmethod
+    def _no_runner_named_inline(cls, value: dict[str, str]) -> dict[str, str]:
+        if INLINE_RUNNER in value:
+            raise ValueError(f"{INLINE_RUNNER!r} is the backend itself: call the runner something else")
+        return value
+
     @field_validator("kafka_group_protocol")
     @classmethod
     def _known_protocol(cls, value: str) -> str:
@@ -148,6 +195,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, _SecretFiles(settings_cls)
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, without_secrets(value) if name == "kafka_properties" else value
+
     @property
     def runner_state(self) -> Path:
         return self.runner_state_dir or self.home / "runner"
@@ -163,18 +214,17 @@ class Settings(BaseSettings):
         for scheme in ("postgresql://", "postgres://"):
             if url.startswith(scheme):
                 return "postgresql+psycopg://" + url.removeprefix(scheme)
-        if url.startswith("postgresql+psycopg://"):
-            return url
-        raise ConfigurationError(f"{PREFIX}DATABASE_URL: must be postgresql://user:password@host:port/database")
+        return url
 
     def required(self, name: str) -> str:
-        """The text of a setting that this process cannot do without; ConfigurationError names the variable where it is missing."""
+        """The text of a setting that this process cannot do without; ConfigurationError names the variable where it is missing or blank."""
         value = getattr(self, name)
-        if value is None:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
+        if not text.strip():
             variable = f"{PREFIX}{name.upper()}"
             hint = f" (or {variable}_FILE)" if type(self).model_fields[name].annotation == SecretStr | None else ""
             raise ConfigurationError(f"{variable} is not set: set {variable}{hint}")
-        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        return text
 
     def kafka_client(self, **more: str | int | bool) -> dict[str, str | int | bool]:
         """The librdkafka properties that every client of ours starts from, with `more` on top."""
@@ -183,7 +233,14 @@ class Settings(BaseSettings):
             properties["sasl.username"] = self.kafka_sasl_username
         if self.kafka_sasl_password is not None:
             properties["sasl.password"] = self.kafka_sasl_password.get_secret_value()
+        if self.kafka_ssl_key_password is not None:
+            properties["ssl.key.password"] = self.kafka_ssl_key_password.get_secret_value()
         return {**properties, **more}
+
+
+def without_secrets(properties: Mapping[str, str]) -> dict[str, str]:
+    """librdkafka's properties, to be shown: values of secret ones are masked."""
+    return {name: "**********" if _SECRET_PROPERTY.search(name) else value for name, value in properties.items()}
 
 
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -195,7 +252,8 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
         return Settings(**(overrides or {}))
     except ValidationError as error:
         faults = "; ".join(
-            f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}" for fault in error.errors(include_input=False)
+            f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_input=False)
         )
         raise ConfigurationError(faults) from None
     except ValueError as error:  # pydantic-settings: a value that should be JSON and is not
@@ -255,7 +313,4 @@ def read_target_files() -> None:
     A dbt profile reads its password from a variable alone; so container secrets reach it. Call it before dbt is started.
     """
     for variable in [name for name in os.environ if name.startswith(f"{PREFIX}TARGET_") and name.endswith("_FILE")]:
-        try:
-            os.environ[variable.removesuffix("_FILE")] = Path(os.environ[variable]).read_text().strip()
-        except OSError as error:
-            raise ConfigurationError(f"{variable}: cannot read {os.environ[variable]}: {error.strerror}") from error
+        os.environ[variable.removesuffix("_FILE")] = _read_secret(variable, os.environ[variable])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import asdict
 
 import click
 
 from stringx.cli.output import output_option, print_json, print_table
-from stringx.settings import Described, reference
+from stringx.settings import PREFIX, Described, reference, without_secrets
 
 
 @click.command()
@@ -30,4 +31,13 @@ def _seen(setting: Described) -> str | None:
     file = os.environ.get(f"{setting.variable}_FILE") if setting.secret else None
     if setting.secret:
         return "(secret)" if os.environ.get(setting.variable) else f"(file {file})" if file else None
-    return os.environ.get(setting.variable)
+    seen = os.environ.get(setting.variable) or None  # an empty variable counts as unset
+    return _properties(seen) if seen and setting.variable == f"{PREFIX}KAFKA_PROPERTIES" else seen
+
+
+def _properties(text: str) -> str:
+    try:
+        properties = json.loads(text)
+    except json.JSONDecodeError:
+        return "(not JSON)"
+    return json.dumps(without_secrets(properties)) if isinstance(properties, dict) else "(not a JSON object)"

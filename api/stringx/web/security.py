@@ -8,11 +8,14 @@ from flask import Flask, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
+from stringx.errors import ConfigurationError
 from stringx.web import health
 
 
 def require_token(app: Flask, token: str) -> None:
     """Refuses every request but the probes with 401 unless it carries `token`; compared in constant time."""
+    if not token.strip():
+        raise ConfigurationError("STRINGX_API_TOKEN is empty: anybody could use the API")
     expected = token.encode()
 
     def check() -> None:
