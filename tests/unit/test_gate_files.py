@@ -322,6 +322,12 @@ def test_an_inline_gate_wants_a_target_that_the_backend_has() -> None:
     assert problem.endswith('add "demo" to STRINGX_INLINE_TARGETS, or write `mode: async`')
 
 
+def test_no_gate_names_the_backend_as_its_runner() -> None:
+    """What runs inline is kept under that name: a gate with it would wait for a runner that nobody can name in STRINGX_RUNNERS."""
+    (problem,) = problems_of(orders("runner: inline\n"))
+    assert problem.startswith("3:9: is the backend itself: write `mode: inline`")
+
+
 @given(st.text(max_size=300))
 def test_no_text_makes_it_fall(text: str) -> None:
     try:

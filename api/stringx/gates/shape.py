@@ -29,6 +29,7 @@ from stringx.model import (
 )
 from stringx.model.slices import ColumnType
 from stringx.model.values import RULE_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
+from stringx.settings import INLINE_RUNNER
 
 #: What a JSON Schema is told from others by; it is no address.
 SCHEMA_ID = "urn:stringx:schema:gate.v1"
@@ -53,6 +54,12 @@ def _selector(text: str) -> str:
     return text
 
 
+def _runner(name: str) -> str:
+    if name == INLINE_RUNNER:
+        raise ValueError("is the backend itself: write `mode: inline` without `runner`, or name a runner of STRINGX_RUNNERS")
+    return name
+
+
 Timeout = Annotated[
     int,
     BeforeValidator(_seconds),
@@ -64,6 +71,7 @@ Timeout = Annotated[
 CheckName = Annotated[
     RuleName, WithJsonSchema({"anyOf": [{"enum": sorted(LIBRARY)}, {"type": "string", "pattern": f"^{RULE_NAME.pattern}$"}]})
 ]
+RunnerName = Annotated[ShortText, AfterValidator(_runner)]
 Selector = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(_selector)]
 
 
@@ -128,7 +136,7 @@ class GateShape(Value):
     description: Text = ""
     owners: tuple[Text, ...] = Field((), description="Who answers for the table.")
     target: ShortText = Field(description="The output of the dbt profile that the table is reached by.")
-    runner: ShortText = Field("default", description="The runner that does it, for `mode: async`.")
+    runner: RunnerName = Field("default", description="The runner that does it, for `mode: async`.")
     mode: Mode = Field(Mode.ASYNC, description="`async`: the runner does it. `inline`: the backend itself, at once; for small checks.")
     engine: Engine = Field(Engine.DBT, description="How the rules are executed.")
     timeout: Timeout = Field(300, description="How long a run may take: 60s, 5m, 1h, or seconds.")
