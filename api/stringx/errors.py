@@ -10,6 +10,7 @@
     │   └── Conflict           at odds with what is stored: a known id with another content (422 for triggers, 409 elsewhere)
     ├── NotFound               no such run, gate, trigger (404)
     ├── GateFileErrors         gate files that cannot be applied; nothing was changed
+    ├── InlineRunnerBroken     a dispatcher's own workers have failed for good; it ends, to be started again
     ├── ConfigurationError     a setting is missing or wrong; the process does not start
     └── Unavailable            a part that we need does not answer: pause, back off, try again
         ├── ApiUnavailable     to a client of ours: StringX itself
@@ -115,6 +116,10 @@ class GateFileErrors(StringXError):
 
 class ConfigurationError(StringXError):
     """A setting is missing or wrong; the message names the setting and the fix, never its value if it is secret."""
+
+
+class InlineRunnerBroken(StringXError):
+    """A dispatcher's own workers have failed for good: it ends with this, and whoever supervises it starts it again."""
 
 
 class Unavailable(StringXError):

@@ -6,6 +6,7 @@ calling the constructors with others.
 
 from __future__ import annotations
 
+import socket
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def dispatcher(settings: Settings) -> Dispatcher:
         settings,
         database.connect(settings),
         _inline_runner(settings) if settings.inline_targets else None,
-        connect=lambda address: HttpRunner(address, token),
+        connect=lambda address: HttpRunner(address, token, beat_seconds=settings.lease_seconds / 3),
         publisher=partial(kafka_publisher, settings),
     )
 
@@ -97,5 +98,5 @@ def _inline_runner(settings: Settings) -> Runner:
         workers=settings.inline_workers,
         state_dir=settings.home / "inline",
         # Of this process alone: after a restart nobody renews what the old one had leased.
-        address=f"inline:{uuid.uuid4().hex}",
+        address=f"inline:{socket.gethostname()}:{uuid.uuid4().hex}",
     )

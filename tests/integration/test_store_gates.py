@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from stringx.errors import NotFound
 from stringx.gates.files import GateFile
 from stringx.gates.parse import parse
 from stringx.model import Gate
@@ -62,7 +61,6 @@ def test_applying_creates_then_changes_nothing_then_appends(engine: Engine) -> N
         assert second is not None
         assert (second.number, second.gate.priority, second.file) == (2, 5, "default/raw.orders.yaml")
         assert second.fingerprint == second.gate.fingerprint
-        assert gates.version(connection, first.id) == first
         assert [(one.gate.table, one.number) for one in gates.list_current(connection)] == [("raw.orders", 2), ("raw.sales", 1)]
 
 
@@ -84,11 +82,6 @@ def test_workspaces_do_not_see_each_others_gates(engine: Engine) -> None:
         assert gates.current(connection, "other", "raw.orders") is None
         assert gates.current(connection, "default", "raw.sales") is None
         assert [one.gate.workspace for one in gates.list_current(connection, "sales")] == ["sales"]
-
-
-def test_a_version_that_there_is_not_is_named(engine: Engine) -> None:
-    with database.transaction(engine) as connection, pytest.raises(NotFound, match="gate version 99"):
-        gates.version(connection, 99)
 
 
 def test_a_plan_changes_nothing(engine: Engine) -> None:

@@ -97,3 +97,17 @@ def test_a_refusal_is_told_from_a_runner_that_does_not_serve(status: int, error:
     with pytest.raises(RunnerUnavailable, match=f"answers {status}: the words") as raised:
         runner(lambda _: answer).submit("i", [])
     assert raised.type is error
+
+
+def test_what_belongs_to_a_heartbeat_waits_no_longer_than_until_the_next_one() -> None:
+    waits: dict[str, float] = {}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        waits[request.url.path] = request.extensions["timeout"]["read"]
+        return httpx2.Response(503)
+
+    beating = HttpRunner("http://runner", "token", beat_seconds=5.0, transport=httpx2.MockTransport(answer))
+    for call in (lambda: beating.status("i"), lambda: beating.cancel("i", RUN), lambda: beating.submit("i", [])):
+        with pytest.raises(RunnerUnreachable):
+            call()
+    assert waits == {"/v1/status": 5.0, f"/v1/runs/{RUN}/cancel": 5.0, "/v1/runs": 15.0}

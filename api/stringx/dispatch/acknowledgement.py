@@ -68,8 +68,9 @@ def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report
         timings=Timings(
             received_at=trigger.received_at,
             queued_at=run.queued_at,
-            started_at=run.started_at,
-            finished_at=judged_at,
+            # How long dbt took, by the runner's clock; without a report the run was ended by us.
+            started_at=run.started_at if report is None else report.started_at,
+            finished_at=judged_at if report is None else report.finished_at,
             judged_at=judged_at,
         ),
         project_fingerprint=None if report is None else report.project_fingerprint,

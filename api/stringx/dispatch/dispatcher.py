@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 import uuid
@@ -21,14 +22,12 @@ from stringx.dispatch.heartbeat import Heartbeat
 from stringx.dispatch.reaper import Reaper
 from stringx.dispatch.replica import Replica
 from stringx.dispatch.settlement import hand_back
-from stringx.errors import DatabaseUnavailable, RunnerUnavailable, Unavailable
+from stringx.errors import DatabaseUnavailable, InlineRunnerBroken, RunnerUnavailable, Unavailable
 from stringx.runner.port import RunnerPort
 from stringx.settings import Settings
 from stringx.store import runs
 from stringx.store.database import OUTBOX_CHANNEL, RUNS_CHANNEL, Listener, installation_id, transaction
-
-#: The runner name of runs that a dispatcher's own workers execute.
-INLINE = "inline"
+from stringx.store.triggers import INLINE
 
 #: Names of the threads that talk to no runner.
 OWN_LOOPS = ("dispatch", "listen", "outbox", "reap")
@@ -44,6 +43,10 @@ class RunnerClient(RunnerPort, Protocol):
 
 class InlineRunner(RunnerPort, Protocol):
     """A runner within this process, with the verbs of whatever runs."""
+
+    @property
+    def broken(self) -> bool:
+        """Only a new process mends it."""
 
     def start(self) -> None: ...
     def close(self) -> None: ...
@@ -87,7 +90,7 @@ class Dispatcher:
         self._inline = inline
         self._connect = connect
         self._find = find
-        self.name = inline.address if inline is not None else f"dispatcher:{uuid.uuid4().hex}"
+        self.name = inline.address if inline is not None else f"dispatcher:{socket.gethostname()}:{uuid.uuid4().hex}"
         self._closing = threading.Event()
         self._stopped = threading.Event()
         self._ended = threading.Event()
@@ -163,6 +166,8 @@ class Dispatcher:
         if self._inline is not None:
             self._serve(context, INLINE, self._inline, None)
         while not self._closing.is_set():
+            if self._inline is not None and self._inline.broken:
+                raise InlineRunnerBroken("a pool of this dispatcher's own workers has failed; only a new process mends it")
             for runner, url in self._settings.runners.items():
                 self._discover(context, runner, url)
             self._closing.wait(self._settings.runner_discovery_seconds)

@@ -27,8 +27,12 @@ _Answer = TypeVar("_Answer", bound=Value)
 class HttpRunner:
     """One replica at `address` (`http://host:port`). Safe for threads; connections are kept open and reused."""
 
-    def __init__(self, address: str, token: str, *, transport: httpx2.BaseTransport | None = None) -> None:
+    def __init__(
+        self, address: str, token: str, *, beat_seconds: float = ANSWER_SECONDS, transport: httpx2.BaseTransport | None = None
+    ) -> None:
+        """`beat_seconds`: how long what belongs to a heartbeat may wait for its answer, so that the next one is not late."""
         self.address = address
+        self._beat = httpx2.Timeout(min(beat_seconds, ANSWER_SECONDS), connect=min(beat_seconds, CONNECT_SECONDS))
         self._client = httpx2.Client(
             base_url=address,
             headers={"Authorization": f"Bearer {token}"},
@@ -58,11 +62,13 @@ class HttpRunner:
         self._send("POST", "/v1/reports/ack", body=AckBody(installation=installation, finished=tuple(finished)))
 
     def cancel(self, installation: str, run: str) -> bool:
-        response = self._send("POST", f"/v1/runs/{run}/cancel", body=CancelBody(installation=installation), missing=True)
+        response = self._send(
+            "POST", f"/v1/runs/{run}/cancel", body=CancelBody(installation=installation), missing=True, timeout=self._beat
+        )
         return response.status_code != httpx2.codes.NOT_FOUND
 
     def status(self, installation: str) -> RunnerStatus:
-        return _read(self._send("GET", "/v1/status", params={"installation": installation}), RunnerStatus)
+        return _read(self._send("GET", "/v1/status", params={"installation": installation}, timeout=self._beat), RunnerStatus)
 
     def _send(self, method: str, path: str, *, body: Value | None = None, missing: bool = False, **more: Any) -> httpx2.Response:
         """The answer, if it is one of success, or 404 where that may be. Otherwise the error that fits."""

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from stringx.errors import NotFound
 from stringx.gates.files import GateFile
 from stringx.model import Gate, GateVersion
 from stringx.store.database import GATES_LOCK
@@ -34,14 +33,6 @@ def current(connection: Connection, workspace: str, table: str) -> GateVersion |
     statement = _in_force().where(gates.c.workspace == workspace, gates.c.table_name == table.lower())
     row = connection.execute(statement).one_or_none()
     return None if row is None else _version(row)
-
-
-def version(connection: Connection, id: int) -> GateVersion:  # noqa: A002  # the column's name
-    """One version by its id, in force or not; NotFound."""
-    row = connection.execute(select(gate_versions).where(gate_versions.c.id == id)).one_or_none()
-    if row is None:
-        raise NotFound(f"there is no gate version {id}")
-    return _version(row)
 
 
 def list_current(connection: Connection, workspace: str | None = None) -> list[GateVersion]:

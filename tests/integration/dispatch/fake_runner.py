@@ -64,6 +64,8 @@ class FakeRunner:
         self.workers_by_target: dict[str, int] = {}
         #: refused with the whole submission they are in
         self.poison: frozenset[str] = frozenset()
+        #: as an inline runner: only a new process would mend it
+        self.broken = False
         self.down = False
         #: how often it was asked for its status
         self.asked = 0

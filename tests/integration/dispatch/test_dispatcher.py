@@ -12,7 +12,7 @@ from queued import Store, eventually
 
 from stringx.dispatch import collect, request_cancel
 from stringx.dispatch.dispatcher import Dispatcher
-from stringx.errors import RunnerBusy, RunnerUnavailable, RunnerUnreachable
+from stringx.errors import InlineRunnerBroken, RunnerBusy, RunnerUnavailable, RunnerUnreachable
 from stringx.model import RunRequest, UnreadableReport
 from stringx.settings import Settings
 from stringx.store.database import connect, transaction
@@ -452,6 +452,19 @@ def test_a_replica_that_its_name_no_longer_leads_to_gets_nothing_new_and_can_sti
 
     assert store.attempts(first) == [(1, "settled")]
     stop(dispatcher)
+
+
+def test_a_dispatcher_whose_own_workers_have_failed_ends_so_that_another_takes_its_place(store: Store, start: Start) -> None:
+    inline = FakeRunner("inline:1", finishes=False)
+    dispatcher = start(inline=inline)
+    run = store.queue(mode="inline")
+    eventually(lambda: inline.executing() == [run])
+    inline.broken = True
+
+    assert dispatcher.wait(30)
+    with pytest.raises(InlineRunnerBroken):
+        dispatcher.join(30)
+    assert store.attempts(run) == [(1, "handed_back")]
 
 
 def test_an_error_in_one_loop_ends_the_dispatcher_and_is_raised(store: Store, make_settings: Callable[..., Settings]) -> None:

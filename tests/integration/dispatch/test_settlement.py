@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DataError
 from stringx.dispatch import request_cancel, settle
 from stringx.dispatch.settlement import Settlement, hand_back, lose, settle_unreadable, settle_unstorable
 from stringx.errors import NotFound
-from stringx.model import Report, ReportStatus, RunRequest, UnreadableReport
+from stringx.model import Acknowledgement, Report, ReportStatus, RunRequest, UnreadableReport
 from stringx.store import outbox, runs
 from stringx.store.database import Listener, transaction
 from stringx.store.runs import Run
@@ -96,6 +97,18 @@ def test_every_trigger_of_the_run_is_acknowledged_and_where_it_asked_for_it_too(
     assert (value["trigger_id"], value["trigger_source"], value["metadata"]) == (triggers[0]["event_id"], "tests", {"load": 7})
     assert [(rule["name"], rule["failures"]) for rule in value["failing"]] == [("dest_not_null", 2)]
     assert value["timings"]["judged_at"] >= value["timings"]["started_at"] >= value["timings"]["received_at"]
+
+
+def test_an_acknowledgement_tells_how_long_the_runner_took(store: Store) -> None:
+    store.queue()
+    took = {"started_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "finished_at": datetime(2026, 1, 2, 3, 4, 15, tzinfo=UTC)}
+    settled(store, report(claim(store), **took))
+
+    (record,) = outbox_records(store)
+    timings = Acknowledgement.model_validate_json(record.value or b"").timings
+    assert timings is not None
+    assert (timings.started_at, timings.finished_at) == (took["started_at"], took["finished_at"])
+    assert timings.judged_at == store.one("select judged_at from verdicts")["judged_at"]
 
 
 def test_who_waits_for_the_verdict_is_woken(store: Store) -> None:
