@@ -167,7 +167,7 @@ def _check_of_rule(rule: Rule, results: Sequence[DbtResult], missing: tuple[Outc
 def _check_of_selected(selection: Selection, result: DbtResult) -> CheckResult:
     if selection.severity is not None:
         return _check(result.test, selection, selection.severity, result, _outcome(result, selection.severity, None))
-    severity = Severity.WARN if result.status is DbtStatus.WARN else Severity.ERROR
+    severity = result.severity or (Severity.WARN if result.status is DbtStatus.WARN else Severity.ERROR)
     return _check(result.test, selection, severity, result, (_outcome_by_dbt(result.status), None))
 
 

@@ -138,6 +138,17 @@ ONE_SELECTED: list[tuple[Severity | None, str, int | None, str, Severity]] = [
 ]
 
 
+@pytest.mark.parametrize("of_the_test", Severity)
+@pytest.mark.parametrize("status", ["pass", "fail", "error"])
+def test_the_severity_of_a_selected_test_is_its_own_and_no_guess(of_the_test: Severity, status: str) -> None:
+    its = gate(select=(selection(),))
+    [check] = judge(its, report(its, selected(status, 7, severity=of_the_test))).checks
+    assert check.severity is of_the_test
+    its = gate(select=(selection(severity=ERROR),))
+    [check] = judge(its, report(its, selected(status, 7, severity=of_the_test))).checks
+    assert check.severity is ERROR, "the gate's word goes first"
+
+
 @pytest.mark.parametrize(("severity", "status", "failures", "outcome", "shown"), ONE_SELECTED)
 def test_one_selected_test(severity: Severity | None, status: str, failures: int | None, outcome: str, shown: Severity) -> None:
     its = gate(select=(selection(severity=severity),))

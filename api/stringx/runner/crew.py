@@ -51,7 +51,7 @@ class Ticket:
             status=status,
             message=message,
             engine=self.request.gate.engine,
-            gate_fingerprint=self.request.gate_fingerprint,
+            gate_fingerprint=done.gate_fingerprint if done else self.request.gate.fingerprint,
             project_fingerprint=fingerprint,
             started_at=min(started_at or now, now),
             finished_at=now,

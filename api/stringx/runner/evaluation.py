@@ -13,7 +13,7 @@ from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
 from stringx.gates.tests import test_name, test_sql
-from stringx.model import DbtResult, DbtStatus, Gate, ReportStatus, RunRequest, Samples, Scope, Selection
+from stringx.model import DbtResult, DbtStatus, Gate, ReportStatus, RunRequest, Samples, Scope, Selection, Severity
 from stringx.runner import samples, sessions
 from stringx.runner.invocation import DbtFolders, Invocation, Ran, StopSignal, adapter, run_tests
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
@@ -21,6 +21,8 @@ from stringx.runner.slice_sql import combined, mark, new_nonce, slice_sql
 
 MAX_MESSAGE = 10_000
 MAX_SQL = 100_000
+#: For all samples of a run: they decide nothing, and the verdict waits for them.
+SAMPLES_SECONDS = 5.0
 
 _WITH_ROWS = (DbtStatus.FAIL, DbtStatus.WARN)
 
@@ -38,7 +40,10 @@ class Planned:
     sliced: bool
 
     def result(self, status: DbtStatus, **more: Any) -> DbtResult:
-        return DbtResult(rule=self.rule, select=self.select, test=self.node.name, status=status, sliced=self.sliced, **more)
+        severity = _severity(self.node)
+        return DbtResult(
+            rule=self.rule, select=self.select, test=self.node.name, status=status, severity=severity, sliced=self.sliced, **more
+        )
 
 
 @dataclass
@@ -74,6 +79,9 @@ class Evaluator:
         deadline = time.monotonic() + request.timeout_seconds
         self._sessions.error_texts = not request.gate.samples.mask
         nonce = new_nonce()
+        if request.gate.fingerprint != request.gate_fingerprint:
+            message = f"the request names gate {request.gate_fingerprint} and brings gate {request.gate.fingerprint}"
+            return Evaluated(ReportStatus.ERRORED, message=message)
         try:
             condition = slice_sql(request.slice, nonce)
             table = self._project.table(request.gate.table)
@@ -86,12 +94,15 @@ class Evaluator:
         if invocation.error is not None:
             return Evaluated(ReportStatus.ERRORED, message=self._text(invocation.error), results=results)
         evaluated = Evaluated(None if invocation.interrupted else ReportStatus.COMPLETED, results=results)
+        failing: dict[int, str] = {}
         for test in planned:
             result = self._result(test, invocation, request.gate, table, nonce if condition else None)
             if result is not None:
+                if result.failures and result.status in _WITH_ROWS:
+                    failing[len(evaluated.results)] = invocation.results[test.node.unique_id].sql or ""
                 evaluated.results.append(result)
         if not invocation.interrupted:
-            self._add_samples(evaluated, invocation, planned, request.gate.samples, deadline)
+            self._add_samples(evaluated, failing, request.gate.samples, deadline)
         return evaluated
 
     # --- which tests ---
@@ -127,6 +138,8 @@ class Evaluator:
             # A singular test is all SQL of its own: there is no place for a slice in it.
             sliced = selection.scope is Scope.SLICE and hasattr(node, "test_metadata")
             node.config.where = combined(condition if sliced else "", node.config.where)
+            if selection.severity is not None:
+                _judged_by(node, selection.severity)
             _store_nothing(node)
             yield Planned(node, None, selection.select, sliced)
 
@@ -160,21 +173,19 @@ class Evaluator:
     def _text(self, text: str) -> str:
         return samples.clean(self._scrub(_COMPILED_AT.sub("", text)), MAX_MESSAGE)
 
-    def _add_samples(self, evaluated: Evaluated, invocation: Invocation, planned: list[Planned], wanted: Samples, deadline: float) -> None:
-        """Gives the results their first failing rows, as far as there is time. A sample decides nothing: what fails is noted."""
-        places = [place for place, result in enumerate(evaluated.results) if result.failures and result.status in _WITH_ROWS]
-        if not places or not wanted.rows:
+    def _add_samples(self, evaluated: Evaluated, failing: dict[int, str], wanted: Samples, deadline: float) -> None:
+        """Gives the results at these places the first rows of their SQL, as far as there is time. What fails is noted, and no more."""
+        if not failing or not wanted.rows:
             return
-        sql = {(test.rule, test.select, test.node.name): invocation.results[test.node.unique_id].sql for test in planned}
+        until = min(deadline, time.monotonic() + SAMPLES_SECONDS)
         try:
             with sessions.cursor(adapter(), "stringx_sample") as cursor:
-                for place in places:
+                for place, statement in failing.items():
                     result = evaluated.results[place]
-                    remaining = deadline - time.monotonic()
+                    remaining = until - time.monotonic()
                     if self._stop.asked or remaining <= 0:
                         evaluated.notes.append(f"{result.test}: no time was left for a sample")
                         continue
-                    statement = sql[result.rule, result.select, result.test] or ""
                     try:
                         sample = samples.fetch(cursor, statement, limit=wanted.rows, mask=wanted.mask, timeout_seconds=remaining)
                     except psycopg2.Error as error:
@@ -204,6 +215,17 @@ def _with_ids_of_their_own(planned: list[Planned]) -> list[Planned]:
         if count > 1:
             test.node.unique_id = f"{test.node.unique_id}.{count}"
     return planned
+
+
+def _judged_by(node: Any, severity: Severity) -> None:
+    """In place of the test's own thresholds: any failure counts, and dbt tells the count that it found."""
+    node.config.severity = severity.value
+    node.config.warn_if = node.config.error_if = "!= 0"
+    node.config.limit = None
+
+
+def _severity(node: Any) -> Severity:
+    return Severity.WARN if str(node.config.severity).lower() == "warn" else Severity.ERROR
 
 
 def _store_nothing(node: Any) -> None:

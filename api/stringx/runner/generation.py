@@ -16,6 +16,9 @@ from contextlib import suppress
 from multiprocessing.connection import Client, Connection, wait
 
 from stringx.runner import messages
+from stringx.runner.environment import without_secrets
+from stringx.runner.evaluation import MAX_MESSAGE
+from stringx.runner.samples import clean
 from stringx.runner.worker import CannotParse, WarmProject
 
 _SIGNALS = {"interrupt": signal.SIGINT, "kill": signal.SIGKILL}
@@ -67,7 +70,7 @@ class Generation:
             self._project.work(fork)
             status = 0
         except BaseException:  # noqa: BLE001  # the parent's code must not run on in this process, whatever happened
-            traceback.print_exc()
+            _log_exception()
         finally:
             os._exit(status)
 
@@ -106,6 +109,15 @@ class Generation:
             self._project.end_own_sessions()
 
 
+def _log_exception() -> None:
+    sys.stderr.write(f"{_shown(traceback.format_exc())}\n")
+
+
+def _shown(text: str) -> str:
+    """As it may be told and logged."""
+    return clean(without_secrets(text), MAX_MESSAGE)
+
+
 def main() -> None:
     start = messages.Start.model_validate_json(sys.stdin.buffer.read())
     with Client(start.socket, family="AF_UNIX", authkey=bytes.fromhex(start.key)) as pool:
@@ -115,9 +127,10 @@ def main() -> None:
         except CannotParse as error:
             messages.send(pool, messages.Failed(message=str(error), fingerprint=error.fingerprint))
             return
-        except Exception as error:
-            messages.send(pool, messages.Failed(message=f"{type(error).__name__}: {error}", fingerprint=None))
-            raise
+        except Exception as error:  # noqa: BLE001  # dbt may raise anything; what is raised on is printed as it is
+            messages.send(pool, messages.Failed(message=_shown(f"{type(error).__name__}: {error}"), fingerprint=None))
+            _log_exception()
+            sys.exit(1)
         messages.send(pool, messages.Ready(fingerprint=project.project.fingerprint))
         Generation(pool, project, start.stop_grace_seconds).serve()
 

@@ -91,6 +91,7 @@ class DbtFolders:
         return [
             *("--log-level", "none", "--log-level-file", "none", "--quiet", "--no-print", "--no-use-colors"),
             *("--no-send-anonymous-usage-stats", "--no-partial-parse", "--no-write-json", "--no-populate-cache"),
+            "--no-fail-fast",  # a project may ask for it, and a test that did not run has no result
             *(command, *more),
             *("--project-dir", str(self.project), "--profiles-dir", str(self.profiles), "--target", self.target),
             *("--target-path", str(self.scratch / "target"), "--log-path", str(self.scratch / "logs")),

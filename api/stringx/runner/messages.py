@@ -97,6 +97,8 @@ class Done(Value):
     run: str
     attempt: int
     status: ReportStatus | None
+    #: of the gate that it judged by, made from its content
+    gate_fingerprint: str
     message: str | None
     results: tuple[DbtResult, ...]
     notes: tuple[str, ...]

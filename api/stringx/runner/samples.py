@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -28,15 +29,17 @@ class Sample:
 
 
 def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_seconds: float) -> Sample:
-    """Runs a test's SQL again for its first rows, in a read-only transaction that the server ends after `timeout_seconds`.
+    """Runs a test's SQL again for its first rows, in a read-only transaction; the server ends what takes more than `timeout_seconds`.
 
     A column is masked where it comes from a column with a masked name, under whatever alias; where Postgres cannot name its
     origin (an expression), it is shown only if it is a number or boolean and the SQL mentions no masked name.
     `cursor` is at the start of a transaction, which is left open. Raises psycopg2.Error.
     """
+    until = time.monotonic() + timeout_seconds
     cursor.execute("set transaction read only")
-    cursor.execute("select set_config('statement_timeout', %s, true)", [str(max(1, int(timeout_seconds * 1000)))])
+    _end_after(cursor, timeout_seconds)
     hidden = _hidden(cursor, sql, mask) if mask else frozenset()
+    _end_after(cursor, until - time.monotonic())
     # The SQL is dbt's, of a test that has just run; it cannot be bound.
     cursor.execute(
         f"select case when octet_length(line) <= {MAX_ROW_BYTES} then line end from (select row_to_json(stringx_row)::text as line from ("  # noqa: S608
@@ -51,6 +54,11 @@ def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_s
         tuple(MASKED if place in hidden else _scalar(value) for place, (_, value) in enumerate(line[:MAX_COLUMNS])) for line in lines
     )
     return Sample(columns, rows)
+
+
+def _end_after(cursor: Any, seconds: float) -> None:
+    """Each statement from now on; zero would be no limit."""
+    cursor.execute("select set_config('statement_timeout', %s, true)", [str(max(1, int(seconds * 1000)))])
 
 
 def clean(text: str, longest: int) -> str:

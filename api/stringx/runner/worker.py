@@ -8,8 +8,9 @@ from __future__ import annotations
 import gc
 import shutil
 import signal
+import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
@@ -18,9 +19,9 @@ import psycopg2
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.model import ReportStatus
-from stringx.runner import invocation, messages, sessions
+from stringx.runner import invocation, messages, samples, sessions
 from stringx.runner.environment import secrets_in
-from stringx.runner.evaluation import Evaluated, Evaluator
+from stringx.runner.evaluation import MAX_MESSAGE, Evaluated, Evaluator
 from stringx.runner.invocation import DbtFolders, StopSignal
 from stringx.runner.parsed import ParsedProject, own_copy
 from stringx.runner.project_copy import copy_project, project_fingerprint
@@ -50,7 +51,7 @@ class WarmProject:
             self._folders = DbtFolders(start.folder / "project", start.folder / "profiles", start.target, start.folder / "parse")
             manifest = invocation.parse(self._folders)
         except (OSError, shutil.Error, invocation.ParseFailed) as error:
-            raise CannotParse(self.scrub(str(error)), fingerprint) from error
+            raise CannotParse(self._text(str(error)), fingerprint) from error
         self.project = ParsedProject(manifest, invocation.adapter().config, fingerprint)
         self._warm_up()
 
@@ -67,6 +68,9 @@ class WarmProject:
             text = text.replace(secret, "*****")
         return text
 
+    def _text(self, text: str) -> str:
+        return samples.clean(self.scrub(text), MAX_MESSAGE)
+
     def work(self, fork: messages.Fork) -> None:
         """Runs a worker in this (forked) process until the pool hangs up."""
         stop = StopSignal()
@@ -81,7 +85,7 @@ class WarmProject:
             with Client(self._start.socket, family="AF_UNIX", authkey=bytes.fromhex(self._start.key)) as pool:
                 messages.send(pool, hello)
                 while True:
-                    _one_run(pool, evaluator)
+                    _one_run(pool, evaluator, self._text)
         except (EOFError, OSError, AuthenticationError):
             return  # the pool hung up: it has no more work for this worker, or is gone
 
@@ -91,7 +95,7 @@ class WarmProject:
         try:
             sessions.end_sessions(invocation.adapter(), list(prefixes))
         except (psycopg2.Error, DbtBaseException) as error:  # the target may be down: then the sessions are gone as well
-            return self.scrub(f"sessions of a stopped worker could not be ended: {error}")
+            return self._text(f"sessions of a stopped worker could not be ended: {error}")
         return None
 
     def end_own_sessions(self) -> None:
@@ -100,7 +104,8 @@ class WarmProject:
         self._end_sessions((f"{self._start.session_prefix}:",))
 
 
-def _one_run(pool: Connection, evaluator: Evaluator) -> None:
+def _one_run(pool: Connection, evaluator: Evaluator, shown: Callable[[str], str]) -> None:
+    """`shown`: a text as it may be told and logged."""
     message = messages.receive(pool)
     if not isinstance(message, messages.Work):
         raise TypeError(f"a worker was sent {message.kind}")
@@ -108,13 +113,16 @@ def _one_run(pool: Connection, evaluator: Evaluator) -> None:
     try:
         evaluated = evaluator.evaluate(request)
     except Exception as error:  # noqa: BLE001  # dbt may raise anything; the run is then errored, and the worker lives on
-        traceback.print_exc()
-        detail = "" if request.gate.samples.mask else f": {error}"
-        evaluated = Evaluated(ReportStatus.ERRORED, message=f"the run could not be evaluated: {type(error).__name__}{detail}")
+        # The text of any exception may quote a row.
+        name, masked = type(error).__name__, bool(request.gate.samples.mask)
+        sys.stderr.write(f"{name if masked else shown(traceback.format_exc())}\n")
+        message = f"the run could not be evaluated: {name}" if masked else shown(f"the run could not be evaluated: {name}: {error}")
+        evaluated = Evaluated(ReportStatus.ERRORED, message=message)
     done = messages.Done(
         run=request.run,
         attempt=request.attempt,
         status=evaluated.status,
+        gate_fingerprint=request.gate.fingerprint,
         message=evaluated.message,
         results=tuple(evaluated.results),
         notes=tuple(evaluated.notes),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from runner_lab import Bench, Lab, rule
 
-from stringx.model import DbtResult, DbtStatus, Report, ReportStatus
+from stringx.model import DbtResult, DbtStatus, Report, ReportStatus, Severity
+from stringx.verdict import judge
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -155,6 +156,26 @@ def test_a_selected_test_keeps_its_own_condition_severity_and_slice(bench: Bench
     expected = lab.ask("select count(*) from raw.orders where day >= '2013-02-02' and status = 'paid' and amount is null")
     assert (result.status, result.failures) == (DbtStatus.WARN, expected)
     assert result.message == f"Got {expected} results, configured to warn if != 0"
+
+
+def test_a_severity_of_the_gate_stands_in_place_of_the_tests_own_thresholds(bench: Bench) -> None:
+    select = {"select": "orders_amount_tolerated", "kind": "engineering"}
+    (own,) = bench.evaluate(bench.gate(select=[select])).results
+    assert (own.status, own.severity) == (DbtStatus.PASS, Severity.WARN)
+    for severity, status in ((Severity.ERROR, DbtStatus.FAIL), (Severity.WARN, DbtStatus.WARN)):
+        gate = bench.gate(select=[{**select, "severity": severity}])
+        report = bench.evaluate(gate)
+        (result,) = report.results
+        assert (result.status, result.failures, result.severity) == (status, 10, severity)
+        assert judge(gate, report).checks[0].outcome == {"fail": "failed", "warn": "warned"}[status]
+
+
+def test_a_request_whose_gate_is_not_the_one_that_it_names_is_errored(bench: Bench) -> None:
+    gate = bench.gate(rule("any", "not_null", column="id"))
+    report = bench.evaluate(gate, gate_fingerprint="f" * 32)
+    assert (report.status, report.results) == (ReportStatus.ERRORED, ())
+    assert report.gate_fingerprint == gate.fingerprint
+    assert "f" * 32 in (report.message or "")
 
 
 def test_a_test_that_two_selections_choose_gives_a_result_for_each(bench: Bench, lab: Lab) -> None:

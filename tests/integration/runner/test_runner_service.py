@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import yaml
 from pydantic import SecretStr
 from runner_lab import INSTALLATION, PROJECT, TOKEN, Bench, Lab, processes, rule, wait_for
 from werkzeug.serving import make_server
@@ -123,6 +124,23 @@ def test_a_full_runner_says_so(make_runner: Any) -> None:
     with pytest.raises(RunnerUnreachable, match="closing"):
         full.submit(INSTALLATION, [runs[2]])
     full.close()
+
+
+def test_a_backlog_of_one_target_takes_no_room_from_another(make_runner: Any, project: Path) -> None:
+    profiles = yaml.safe_load((project / "profiles.yml").read_text())
+    profiles["stringx"]["outputs"]["other"] = profiles["stringx"]["outputs"]["demo"]
+    (project / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    bench: Bench = make_runner(targets=("demo", "other"), runner_queue=1, dbt_project_dir=project)
+    slow = rule("slow", "slow", arguments={"seconds": 600})
+    backlog = [bench.request(bench.gate(slow)) for _ in range(3)]
+    assert [refused.run for refused in bench.runner.submit(INSTALLATION, backlog).refused] == [backlog[2].run]
+    wait_for(lambda: bench.runner.ready, "both targets have a project")
+    status = bench.runner.status(INSTALLATION)
+    assert (status.free, status.free_by_target) == (1, {"demo": 0, "other": 1})
+    more = [bench.request(bench.gate(slow)), bench.request(bench.gate(rule("a", "not_null", column="amount"), target="other"))]
+    submission = bench.runner.submit(INSTALLATION, more)
+    assert [run for run, _ in submission.accepted] == [more[1].run]
+    assert bench.report(more[1].run).results[0].failures == 10
 
 
 # --- over HTTP ---

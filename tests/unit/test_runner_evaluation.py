@@ -1,0 +1,132 @@
+"""What a worker makes of what dbt gave, where a database would not give it at will: missing results, slow samples, exceptions."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stringx.model import DbtStatus, Gate, ReportStatus, RunRequest, Slice
+from stringx.runner import evaluation, messages, worker
+from stringx.runner.evaluation import SAMPLES_SECONDS, Evaluator
+from stringx.runner.invocation import Invocation, Ran, StopSignal
+from stringx.runner.parsed import KnownTable
+from stringx.runner.samples import Sample
+
+PASSWORD = "the-target's-password"
+
+
+class Project:
+    """Two tests are attached to its only table."""
+
+    def table(self, _name: str) -> KnownTable:
+        return KnownTable("source.raw.a", "source('raw', 'a')", '"raw"."a"')
+
+    def attached_tests(self, _name: str) -> list[Any]:
+        return [node("answered"), node("unanswered")]
+
+    def cut(self, _nodes: object) -> None: ...
+
+
+def node(name: str) -> Any:
+    config = SimpleNamespace(where=None, severity="ERROR", warn_if="!= 0", error_if="> 100", limit=10)
+    return SimpleNamespace(
+        name=name,
+        unique_id=name,
+        tags=["t"],
+        original_file_path="",
+        config=config,
+        depends_on=SimpleNamespace(nodes=[]),
+        test_metadata=None,
+    )
+
+
+def request(**samples: Any) -> RunRequest:
+    gate = Gate.model_validate(
+        {
+            "workspace": "default",
+            "table": "raw.a",
+            "target": "demo",
+            "select": [{"select": "tag:t", "kind": "business"}],
+            "samples": {"rows": 2, **samples},
+        }
+    )
+    return RunRequest(
+        run=uuid.uuid4().hex, attempt=1, gate=gate, gate_version=1, gate_fingerprint=gate.fingerprint, slice=Slice(()), timeout_seconds=600
+    )
+
+
+@pytest.fixture
+def evaluator() -> Evaluator:
+    project: Any = Project()
+    nothing: Any = SimpleNamespace()
+    return Evaluator(project, nothing, nothing, StopSignal(), lambda text: text.replace(PASSWORD, "*****"))
+
+
+@pytest.fixture
+def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
+    """dbt answers one of the two; the statements that samples are fetched with, and their limits in seconds."""
+    fetched: list[tuple[str, float]] = []
+
+    @contextmanager
+    def cursor(_adapter: object, _name: str) -> Iterator[Any]:
+        yield SimpleNamespace(connection=SimpleNamespace(rollback=lambda: None))
+
+    def fetch(_cursor: object, sql: str, *, timeout_seconds: float, **_more: object) -> Sample:
+        fetched.append((sql, timeout_seconds))
+        return Sample(("x",), ((1,),))
+
+    invocation = Invocation(results={"answered": Ran("fail", 3, "Got 3 results", 0.1, "select 1")})
+    monkeypatch.setattr(evaluation, "run_tests", lambda *_: invocation)
+    monkeypatch.setattr(evaluation, "adapter", lambda: None)
+    monkeypatch.setattr(evaluation.sessions, "cursor", cursor)
+    monkeypatch.setattr(evaluation.samples, "fetch", fetch)
+    return fetched
+
+
+def test_a_test_without_a_result_is_an_error_beside_one_that_failed(evaluator: Evaluator, sampled: list[tuple[str, float]]) -> None:
+    evaluated = evaluator.evaluate(request())
+    assert evaluated.status is ReportStatus.COMPLETED
+    results = {result.test: result for result in evaluated.results}
+    assert (results["answered"].status, results["answered"].sample) == (DbtStatus.FAIL, ((1,),))
+    assert (results["unanswered"].status, results["unanswered"].message) == (DbtStatus.ERROR, "dbt gave no result for this test")
+    assert [sql for sql, _ in sampled] == ["select 1"]
+
+
+def test_samples_do_not_hold_up_a_verdict_for_the_rest_of_its_time(evaluator: Evaluator, sampled: list[tuple[str, float]]) -> None:
+    evaluator.evaluate(request())
+    assert all(0 < seconds <= SAMPLES_SECONDS for _, seconds in sampled)
+
+
+@pytest.mark.parametrize("mask", [(), ("email",)])
+def test_what_dbt_raises_is_told_without_secrets_and_where_columns_are_masked_by_its_name_alone(
+    mask: tuple[str, ...], evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def explode(*_: object) -> Invocation:
+        raise LookupError(f"row ('odd@example.org') by {PASSWORD}\x00")
+
+    monkeypatch.setattr(evaluation, "run_tests", explode)
+    asked = request(mask=mask)
+    ours, its = Pipe()
+    messages.send(ours, messages.Work(request=asked))
+    worker._one_run(its, evaluator, evaluator._text)  # noqa: SLF001  # its loop ends only with the pool
+    done = received(ours)
+    logged = capfd.readouterr().err
+    assert (done.status, done.gate_fingerprint) == (ReportStatus.ERRORED, asked.gate.fingerprint)
+    assert PASSWORD not in f"{done.message}{logged}"
+    assert "\x00" not in f"{done.message}{logged}"
+    for text in (done.message or "", logged):
+        assert "LookupError" in text
+        assert ("odd@example.org" in text) is (mask == ())
+
+
+def received(connection: Connection) -> messages.Done:
+    message = messages.receive(connection)
+    assert isinstance(message, messages.Done)
+    return message
