@@ -5,16 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 
-from sqlalchemy import Connection
-
 from stringx import logs
 from stringx.dispatch.context import Context
 from stringx.dispatch.replica import Replica
-from stringx.dispatch.settlement import conclude_without_report, lose
+from stringx.dispatch.settlement import lose
+from stringx.dispatch.unserved import Unserved
 from stringx.errors import DatabaseUnavailable
-from stringx.model import VerdictName
 from stringx.store import dispatchers, runs
-from stringx.store.runs import Run
 
 #: Runs that are looked at in one transaction.
 BATCH = 100
@@ -31,7 +28,7 @@ class Reaper:
 
     def __init__(self, context: Context, replicas: Callable[[], dict[str, list[Replica]]], inline_targets: Collection[str]) -> None:
         self._context = context
-        self._replicas = replicas
+        self._unserved = Unserved(context, replicas)
         self._inline_targets = sorted(inline_targets)
 
     def run(self) -> None:
@@ -39,21 +36,32 @@ class Reaper:
         # ran out meanwhile: the runners may well hold all of it.
         while not self._context.stopped.is_set():
             try:
-                self._register()
-                if not self._context.stopped.wait(self._context.settings.lease_seconds):
-                    self._reap_until_standstill()
+                self._wait_a_lease()
+                self._reap_until_standstill()
             except DatabaseUnavailable as error:
                 log.warning("reaper failed", error=str(error))
                 self._context.stopped.wait(self._context.beat_seconds)
 
-    def _reap_until_standstill(self) -> None:
-        before = time.monotonic()
-        while time.monotonic() - before < self._context.settings.lease_seconds and not self._context.stopped.is_set():
-            before = time.monotonic()
+    def _wait_a_lease(self) -> None:
+        waited = 0.0
+        while not self._context.stopped.is_set() and waited < self._context.settings.lease_seconds:
             self._register()
+            self._context.stopped.wait(self._context.beat_seconds)
+            # However long it really was: a standstill gives the heartbeats no time.
+            waited += self._context.beat_seconds
+
+    def _reap_until_standstill(self) -> None:
+        self._unserved.forget()
+        before = time.monotonic()
+        while not self._context.stopped.is_set():
+            self._register()
+            # Looked at last of all: a process can be stopped anywhere.
+            if time.monotonic() - before >= self._context.settings.lease_seconds:
+                return
             while self._reap() == BATCH:
                 pass
-            self._end_unserved()
+            self._unserved.end()
+            before = time.monotonic()
             self._context.stopped.wait(self._context.beat_seconds)
 
     def _register(self) -> None:
@@ -75,27 +83,3 @@ class Reaper:
         if expired:
             log.warning("runs lost", runs=[run.id for run in expired], reason="lease ran out")
         return len(expired)
-
-    def _end_unserved(self) -> None:
-        """A run waits for a runner that is down; one that asks for what no runner has would wait for ever."""
-        # A process or a replica that is just being started again is waited for.
-        grace = 2 * self._context.settings.lease_seconds
-        with self._context.transaction() as connection:
-            unserved = dispatchers.locked_unserved(connection, waiting_seconds=grace, limit=BATCH)
-            for run in unserved:
-                where = f"inline on target {run.gate.target!r}" if run.mode == "inline" else f"by a runner named {run.gate.runner!r}"
-                self._end(connection, run, f"no dispatcher can have it run {where}")
-            for name, replicas in self._replicas().items():
-                targets = [replica.targets for replica in replicas]
-                if not targets or None in targets:
-                    continue
-                served = sorted({target for each in targets for target in each or ()})
-                for run in dispatchers.locked_for_other_targets(
-                    connection, runner=name, targets=served, waiting_seconds=grace, limit=BATCH
-                ):
-                    known = ", ".join(served) or "none"
-                    self._end(connection, run, f"no replica of runner {name!r} has target {run.gate.target!r} (targets: {known})")
-
-    def _end(self, connection: Connection, run: Run, message: str) -> None:
-        log.warning("run unserved", run=run.id, reason=message)
-        conclude_without_report(connection, self._context.settings, run, VerdictName.ERRORED, message)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from stringx.store.runs import Run, locked_queued
+from stringx.store.triggers import INLINE
 
 #: A dispatcher that has not been seen for so long is forgotten.
 FORGOTTEN_AFTER_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Where queued runs are to be executed."""
+
+    #: its name, or INLINE
+    runner: str
+    target: str
 
 
 def register(connection: Connection, dispatcher: str, *, runners: Sequence[str], inline_targets: Sequence[str]) -> None:
@@ -27,29 +38,24 @@ def register(connection: Connection, dispatcher: str, *, runners: Sequence[str],
     )
 
 
-def locked_unserved(connection: Connection, *, waiting_seconds: float, limit: int) -> list[Run]:
-    """Runs that have waited so long, and no dispatcher seen in that time knows their runner or serves their inline target; locked."""
-    return locked_queued(
-        connection,
-        """
-            run.queued_at < now() - make_interval(secs => :waiting_seconds) and not exists (
+def wanted(connection: Connection, *, seen_within_seconds: float) -> dict[Wanted, bool]:
+    """What queued runs ask for, and whether a dispatcher seen in that time knows the runner, or serves the inline target itself."""
+    rows = connection.execute(
+        text("""
+            with wanted as materialized (select distinct runner, target from runs where state = 'queued')
+            select runner, target, exists (
                 select from dispatchers
-                where seen_at > now() - make_interval(secs => :waiting_seconds)
-                  and case run.runner when 'inline' then jsonb_exists(inline_targets, run.target) else jsonb_exists(runners, run.runner) end
-            )
-        """,
-        {"waiting_seconds": waiting_seconds},
-        limit,
+                where seen_at > now() - make_interval(secs => :seconds)
+                  and case runner when :inline then jsonb_exists(inline_targets, target) else jsonb_exists(runners, runner) end
+            ) as served
+            from wanted
+        """),
+        {"seconds": seen_within_seconds, "inline": INLINE},
     )
+    return {Wanted(row.runner, row.target): row.served for row in rows}
 
 
-def locked_for_other_targets(
-    connection: Connection, *, runner: str, targets: Sequence[str], waiting_seconds: float, limit: int
-) -> list[Run]:
-    """Runs for a runner that have waited so long and ask for none of its targets; locked."""
-    return locked_queued(
-        connection,
-        "run.runner = :runner and run.target <> all(:targets) and run.queued_at < now() - make_interval(secs => :waiting_seconds)",
-        {"runner": runner, "targets": list(targets), "waiting_seconds": waiting_seconds},
-        limit,
-    )
+def locked_wanting(connection: Connection, what: Wanted, limit: int) -> list[Run]:
+    """Up to `limit` queued runs that ask for this, locked."""
+    condition = "run.runner = :runner and run.target = :target"
+    return locked_queued(connection, condition, {"runner": what.runner, "target": what.target}, limit)

@@ -176,6 +176,27 @@ def test_a_target_that_no_replica_has_is_errored(store: Store, start: Start) -> 
     assert verdict["message"] == "no replica of runner 'default' has target 'warehouse' (targets: demo, other)"
 
 
+def test_however_old_a_run_is_the_replica_that_has_its_target_is_waited_for(store: Store, make_settings: Callable[..., Settings]) -> None:
+    """The whole backend was down for a day; what comes up last is not missing."""
+    run = store.queue(target="warehouse")
+    store.rows("update runs set queued_at = now() - interval '1 day' returning id")
+    runners = {"fake:1": FakeRunner("fake:1"), "fake:2": FakeRunner("fake:2", targets=("warehouse",))}
+    found = ["fake:1"]
+    settings = make_settings(runner_discovery_seconds=0.05, lease_seconds=2.0)
+    dispatcher = Dispatcher(
+        settings, connect(settings), None, connect=runners.__getitem__, publisher=FakeKafka().publisher, find=lambda _url: tuple(found)
+    )
+    dispatcher.start()
+    # By then it has looked whether the run is served.
+    eventually(lambda: store.rows("select 1 from dispatchers where seen_at - started_at > interval '2.5 seconds'"))
+    assert store.run(run)["state"] == "queued"
+
+    found.append("fake:2")
+    eventually(lambda: store.judged(run))
+    assert store.verdict(run) == "passed"
+    stop(dispatcher)
+
+
 def test_a_runner_that_is_down_is_waited_for(store: Store, start: Start) -> None:
     runner = FakeRunner()
     runner.go_down()
