@@ -5,10 +5,11 @@ It is told when an offset may be committed (`store`); committing is librdkafka's
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import methodcaller
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 
@@ -22,6 +23,8 @@ from stringx.triggers.record import KafkaRecord
 Protocol = Literal["consumer", "classic"]
 
 REQUEST_SECONDS = 5.0
+#: A member asks the coordinator to take it as soon as it has found it; one that has not for so long never will.
+UNASKED_MS = 1000
 #: The id of a topic on a broker that has no topic ids.
 _NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 #: Properties that only the classic protocol has; librdkafka refuses them beside the other one.
@@ -67,6 +70,8 @@ class TriggerConsumer:
         self._assigned = assigned
         self._revoked = revoked
         self._pace = Pace(seconds=10.0)
+        #: None: not known yet
+        self._broker_has_protocol: bool | None = None
         try:
             self._consumer = Consumer(self._properties(settings, protocol), logger=client_logger("consumer"))
         except KafkaException as error:
@@ -76,6 +81,8 @@ class TriggerConsumer:
     def poll(self, timeout_seconds: float) -> KafkaRecord | None:
         """The next record, without its topic's id; None when time was up, or something else happened. Raises ConsumerLost."""
         message = self._consumer.poll(timeout_seconds)
+        if self._broker_has_protocol is False:
+            raise ConsumerLost("the broker does not have group.protocol=consumer")
         if message is None:
             return None
         error = message.error()
@@ -166,6 +173,8 @@ class TriggerConsumer:
         }
         if protocol == "classic":
             properties.setdefault("partition.assignment.strategy", "cooperative-sticky")
+        else:
+            properties |= {"statistics.interval.ms": 1000, "stats_cb": self._on_statistics}
         return properties
 
     def _on_assign(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
@@ -174,6 +183,10 @@ class TriggerConsumer:
 
     def _on_revoke(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self._revoked([partition.partition for partition in partitions])
+
+    def _on_statistics(self, text: str) -> None:
+        if self._broker_has_protocol is None:
+            self._broker_has_protocol = True if self.joined else has_protocol(json.loads(text))
 
     def _on_error(self, error: KafkaError) -> None:
         if self._pace.may(error.code()):
@@ -207,6 +220,21 @@ def _record(topic: str, message: Message) -> KafkaRecord:
         headers=tuple(headers),
         headers_error=headers_error,
     )
+
+
+def has_protocol(statistics: Mapping[str, Any]) -> bool | None:
+    """Whether the broker has `group.protocol=consumer`, by librdkafka's statistics; None where they do not tell yet.
+
+    On a broker before 4.0 librdkafka (2.16) finds the coordinator, never asks it to join, and says nothing at all. The heartbeats
+    by which a member asks are not in the statistics by name: they are what was sent beside the requests that are.
+    """
+    group, coordinator = statistics.get("cgrp", {}), statistics["brokers"].get("GroupCoordinator", {})
+    named = sum(number for name, number in coordinator.get("req", {}).items() if name != "ConsumerGroupHeartbeat")
+    if coordinator.get("tx", 0) > named:
+        return True
+    if coordinator.get("state") == "UP" and group.get("state") == "up" and group["stateage"] > UNASKED_MS:
+        return False
+    return None
 
 
 def protocols(settings: Settings) -> tuple[Protocol, ...]:

@@ -1,0 +1,265 @@
+"""One consumer's life: it reads the triggers' topic into the inbox, and loses nothing.
+
+Per batch, one database transaction stores what was taken (triggers, runs, dead letters) and how far the door has come; only
+then are the offsets stored, which librdkafka commits in the background. A record that is read twice is known to the inbox.
+
+While the database is away the batch is held: its partitions are paused, and polling goes on, since a member that does not
+poll loses its partitions. A rebalance un-pauses, and a poll can bring a record even so: it is kept with the others.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stringx import inbox, logs
+from stringx.errors import KafkaUnavailable, Refusal, Unavailable
+from stringx.model import Trigger
+from stringx.settings import Settings
+from stringx.store import positions
+from stringx.store.database import transaction
+from stringx.triggers.consumer import ConsumerLost, Protocol, TopicIds, TriggerConsumer
+from stringx.triggers.pace import Pace
+from stringx.triggers.parse import legible, parse_record
+from stringx.triggers.record import KafkaRecord, Legible
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+POLL_SECONDS = 0.5
+#: A batch ends with what is there, or at one of these.
+BATCH_RECORDS = 500
+BATCH_BYTES = 8 * 1024 * 1024
+#: Pause between two tries of what is away; it doubles up to the second.
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+#: How often the topic's id is looked at while nothing comes.
+WATCH_SECONDS = 5.0
+#: Nothing came for so long: is there really nothing?
+STALL_SECONDS = 60.0
+
+log = logs.get(__name__)
+
+
+class Reading:
+    """A consumer of the group, and what it has read and not yet stored. Used by one thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        protocol: Protocol,
+        closing: threading.Event,
+        stall_seconds: float,
+        stalled: dict[int, tuple[int, int]],
+        make_consumer: type[TriggerConsumer],
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._closing = closing
+        self._stall_seconds = stall_seconds
+        #: the lag for which the consumer before this one was given up; shared with it
+        self._stalled = stalled
+        self._pace = Pace(seconds=10.0)
+        self._ids = TopicIds(settings)
+        self._topic_id: str | None = None
+        #: read, and not yet in the database
+        self._held: list[KafkaRecord] = []
+        #: assigned, and nothing read of them yet
+        self._fresh: set[int] = set()
+        self._assigned: set[int] = set()
+        self._last_read = self._last_watch = time.monotonic()
+        self._consumer = make_consumer(settings, protocol, assigned=self._on_assigned, revoked=self._on_revoked)
+
+    @property
+    def joined(self) -> bool:
+        return self._consumer.joined
+
+    def close(self) -> bool:
+        return self._consumer.close()
+
+    def run(self) -> None:
+        """Reads until closed. Raises ConsumerLost."""
+        pause = FIRST_PAUSE_SECONDS
+        while not self._closing.is_set():
+            try:
+                self._watch()
+                self._read()
+                if self._held:
+                    self._take()
+                pause = FIRST_PAUSE_SECONDS
+            except Unavailable as error:
+                if self._pace.may("held"):
+                    log.warning("records held", reason=str(error), records=len(self._held))
+                self._hold(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _read(self) -> None:
+        """Adds what is there, up to one batch, to what is held; waits only while nothing is."""
+        size = sum(record.size_bytes for record in self._held)
+        while len(self._held) < BATCH_RECORDS and size < BATCH_BYTES:
+            record = self._consumer.poll(0 if self._held else POLL_SECONDS)
+            if record is None:
+                return
+            self._held.append(record)
+            size += record.size_bytes
+
+    def _hold(self, seconds: float) -> None:
+        """Waits, polling. Paused again before each poll, since a rebalance un-pauses."""
+        until = time.monotonic() + seconds
+        while not self._closing.is_set() and (left := until - time.monotonic()) > 0:
+            self._consumer.pause()
+            record = self._consumer.poll(min(left, POLL_SECONDS))
+            if record is not None:
+                self._held.append(record)
+        self._consumer.resume()
+
+    def _take(self) -> None:
+        """Stores what is held, and then its offsets."""
+        self._last_read = time.monotonic()
+        self._check_topic()
+        self._check_fresh()
+        if not self._held:
+            return
+        batch = [replace(record, topic_id=self._topic_id) for record in self._held]
+        deliveries = [_delivery(record, self._settings) for record in batch]
+        last = {record.partition: record for record in batch}
+        with transaction(self._engine) as connection:
+            expected = positions.expected(connection, self._consumer.topic, self._topic_id, last)
+            outcomes = inbox.take(connection, self._settings, deliveries)
+            positions.advance(
+                connection, self._consumer.topic, self._topic_id, {partition: record.offset + 1 for partition, record in last.items()}
+            )
+        self._held = []
+        for record in last.values():
+            self._consumer.store(record)
+        self._tell_gaps(batch, {partition: known.next_offset for partition, known in expected.items()})
+        for delivery, outcome in zip(deliveries, outcomes, strict=True):
+            _tell(delivery, outcome)
+
+    # --- a topic made anew, and records that are missing ----------------------------------------------------------------
+
+    def _check_topic(self) -> None:
+        """Where the topic was made anew under us, what it has is read from its first record.
+
+        librdkafka (2.16, `group.protocol=consumer`) goes on at the old topic's offset, and passes over what stands before it.
+        """
+        found = self._ids.current()
+        if self._topic_id is None or found == self._topic_id:
+            self._topic_id = found
+            return
+        with transaction(self._engine) as connection:
+            expected = positions.expected(connection, self._consumer.topic, found, self._assigned)
+        log.warning("topic made anew: read from its first record", topic=self._consumer.topic, topic_id=found, before=self._topic_id)
+        self._topic_id = found
+        self._held = []
+        for partition, known in expected.items():
+            if not self._consumer.seek(partition, known.next_offset):
+                self._fresh.add(partition)
+
+    def _check_fresh(self) -> None:
+        """The offset committed in Kafka may be past what was taken (see `store.positions`): goes back, once per assignment."""
+        first: dict[int, int] = {}
+        for record in self._held:
+            first.setdefault(record.partition, record.offset)
+        fresh = self._fresh & first.keys()
+        if not fresh:
+            return
+        with transaction(self._engine) as connection:
+            expected = positions.expected(connection, self._consumer.topic, self._topic_id, fresh)
+        for partition, known in expected.items():
+            behind = known.next_offset if known.next_offset is not None else 0
+            if (known.next_offset is None and not known.anew) or first[partition] <= behind:
+                self._fresh.discard(partition)
+            elif self._consumer.seek(partition, known.next_offset):
+                log.warning("reading again", partition=partition, from_offset=behind, committed=first[partition])
+                self._fresh.discard(partition)
+                self._drop({partition})
+            else:
+                self._drop({partition})
+                raise KafkaUnavailable(f"Kafka: partition {partition} cannot be read again yet")
+
+    def _tell_gaps(self, batch: Sequence[KafkaRecord], wanted: dict[int, int | None]) -> None:
+        """Offsets that were never read: deleted by retention, a transaction's marks, or lost. Told, never passed over in silence."""
+        missing = []
+        for record in batch:
+            first = wanted[record.partition]
+            if first is not None and record.offset > first:
+                missing.append({"partition": record.partition, "first": first, "last": record.offset - 1})
+            wanted[record.partition] = record.offset + 1
+        if missing:
+            log.warning("offsets missing", topic=self._consumer.topic, topic_id=self._topic_id, missing=missing)
+
+    # --- watching -------------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """While nothing comes: was the topic made anew, has the consumer stalled? Raises ConsumerLost where it has."""
+        now = time.monotonic()
+        if self._held or now - self._last_watch < min(WATCH_SECONDS, self._stall_seconds):
+            return
+        self._last_watch = now
+        self._check_topic()
+        if now - self._last_read < self._stall_seconds:
+            return
+        self._last_read = now
+        lag = self._consumer.lag()
+        # The same lag as before a new consumer came is what nobody can read: the marks of a transaction, or an open one.
+        if lag and lag != self._stalled:
+            self._stalled.clear()
+            self._stalled.update(lag)
+            raise ConsumerLost(f"nothing came for {self._stall_seconds:g} s, and there is more to read: {lag}")
+
+    def _on_assigned(self, partitions: Collection[int]) -> None:
+        self._assigned.update(partitions)
+        self._fresh.update(partitions)
+        log.info("partitions assigned", partitions=sorted(partitions))
+
+    def _on_revoked(self, partitions: Collection[int]) -> None:
+        """What is held of them is the next owner's to read."""
+        self._assigned.difference_update(partitions)
+        self._fresh.difference_update(partitions)
+        self._drop(partitions)
+        log.info("partitions revoked", partitions=sorted(partitions))
+
+    def _drop(self, partitions: Collection[int]) -> None:
+        self._held = [record for record in self._held if record.partition not in partitions]
+
+
+def _delivery(record: KafkaRecord, settings: Settings) -> inbox.Delivery:
+    try:
+        trigger = parse_record(record, settings)
+    except Refusal as refusal:
+        return inbox.Delivery(record, legible(record), refusal)
+    return inbox.Delivery(record, _known(trigger), trigger)
+
+
+def _known(trigger: Trigger) -> Legible:
+    return Legible(
+        id=trigger.id,
+        source=trigger.source,
+        table=trigger.table,
+        workspace=trigger.workspace,
+        correlation_id=trigger.correlation_id,
+        traceparent=trigger.traceparent,
+    )
+
+
+def _tell(delivery: inbox.Delivery, outcome: inbox.Accepted | Refusal) -> None:
+    """One line per record."""
+    record = delivery.record
+    where = {"topic": record.topic, "partition": record.partition, "offset": record.offset, "table": delivery.legible.table}
+    if isinstance(outcome, Refusal):
+        log.warning("record refused", code=outcome.code, reason=str(outcome), event_id=outcome.event_id, **where)
+        return
+    log.info(
+        "trigger accepted",
+        trigger=outcome.trigger,
+        run=outcome.run,
+        state=outcome.state,
+        duplicate=outcome.duplicate,
+        correlation_id=delivery.legible.correlation_id,
+        **where,
+    )
