@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine
 
+from stringx import logs
 from stringx.settings import Settings
 from stringx.store.database import transaction
+from stringx.store.runs import Run
 
 #: Who looks for work looks this often even when nobody told it to; a NOTIFY comes long before.
 TICK_SECONDS = 1.0
@@ -41,6 +43,11 @@ class Context:
     def beat_seconds(self) -> float:
         """How often a lease is renewed."""
         return self.settings.lease_seconds / 3
+
+
+def logs_of(run: Run) -> AbstractContextManager[None]:
+    """Lines that are logged within are of this run, and found by what its trigger was sent with."""
+    return logs.bound(run=run.id, attempt=run.attempt, correlation_id=run.correlation_id, traceparent=run.traceparent)
 
 
 class Pause:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from stringx import logs
 from stringx.acks.outbox import Drain, PublisherFactory
 from stringx.dispatch.collect import Collector
-from stringx.dispatch.context import TICK_SECONDS, Context, Pause, Threads
+from stringx.dispatch.context import TICK_SECONDS, Context, Pause, Threads, logs_of
 from stringx.dispatch.discovery import resolve
 from stringx.dispatch.feed import Feeder
 from stringx.dispatch.heartbeat import Heartbeat
@@ -24,10 +24,9 @@ from stringx.dispatch.replica import Replica
 from stringx.dispatch.settlement import hand_back
 from stringx.errors import DatabaseUnavailable, InlineRunnerBroken, RunnerUnavailable, Unavailable
 from stringx.runner.port import RunnerPort
-from stringx.settings import Settings
+from stringx.settings import INLINE_RUNNER, Settings
 from stringx.store import runs
 from stringx.store.database import OUTBOX_CHANNEL, RUNS_CHANNEL, Listener, installation_id, transaction
-from stringx.store.triggers import INLINE
 
 #: Names of the threads that talk to no runner.
 OWN_LOOPS = ("dispatch", "listen", "outbox", "reap")
@@ -164,7 +163,7 @@ class Dispatcher:
         self._threads.start("outbox", self._drain.run)
         self._threads.start("reap", Reaper(context, self._replicas_by_runner, inline_targets).run)
         if self._inline is not None:
-            self._serve(context, INLINE, self._inline, None)
+            self._serve(context, INLINE_RUNNER, self._inline, None)
         while not self._closing.is_set():
             if self._inline is not None and self._inline.broken:
                 raise InlineRunnerBroken("a pool of this dispatcher's own workers has failed; only a new process mends it")
@@ -256,8 +255,9 @@ class Dispatcher:
         except Unavailable as error:
             log.warning("inline runs left to their leases", error=str(error))
         else:
-            if left:
-                log.info("runs handed back", address=self._inline.address, runs=[run.id for run in left], reason="stop")
+            for run in left:
+                with logs_of(run):
+                    log.info("run handed back", address=self._inline.address, reason="the dispatcher stopped")
 
     def _stop(self) -> None:
         self._stopped.set()

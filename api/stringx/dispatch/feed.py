@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from stringx import logs
-from stringx.dispatch.context import TICK_SECONDS, Context, Pause
+from stringx.dispatch.context import TICK_SECONDS, Context, Pause, logs_of
 from stringx.dispatch.replica import Replica, Room, Share
 from stringx.dispatch.settlement import hand_back, refuse, storable_message
 from stringx.errors import DatabaseUnavailable, RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
@@ -84,13 +84,12 @@ class Feeder:
         self._send(room, claimed)
 
     def _send(self, room: Room, claimed: list[Run]) -> None:
-        held = [(run.id, run.attempt) for run in claimed]
         try:
             submission = self._replica.port.submit(self._context.installation, [_request(run) for run in claimed])
         except RunnerBusy as error:
             for run in claimed:
                 self._replica.full(run.gate.target)
-            self._hand_back(held, f"busy: {error}", min(max(error.retry_after_seconds, 0.0), LONGEST_BUSY_SECONDS))
+            self._hand_back(claimed, f"busy: {error}", min(max(error.retry_after_seconds, 0.0), LONGEST_BUSY_SECONDS))
         except RunnerRefused as error:
             if len(claimed) == 1:
                 self._end(claimed[0], f"the runner refused it: {error}")
@@ -100,7 +99,7 @@ class Feeder:
                 self._send(room, [run])
         except RunnerUnreachable as error:
             self._replica.silent()
-            self._hand_back(held, f"not reached: {error}", 0)
+            self._hand_back(claimed, f"not reached: {error}", 0)
         except RunnerUnavailable as error:
             # It may have taken them: the lease stays, its heartbeat says whether it did, and if not the lease runs out.
             log.warning("no answer to a submission", address=self._replica.address, runs=[run.id for run in claimed], error=str(error))
@@ -117,22 +116,26 @@ class Feeder:
                 continue
             if refused.code == "busy":
                 self._replica.full(run.gate.target)
-                self._hand_back([(run.id, run.attempt)], f"busy: {refused.reason}", BUSY_SECONDS)
+                self._hand_back([run], f"busy: {refused.reason}", BUSY_SECONDS)
             else:
                 self._replica.refused(run.gate.target)
-                self._hand_back([(run.id, run.attempt)], f"target unknown: {refused.reason}", 0)
+                self._hand_back([run], f"target unknown: {refused.reason}", 0)
 
     def _move(self, boot: str, taken: Sequence[Held]) -> None:
         with self._context.transaction() as connection:
             runs.moved(connection, address=self._replica.address, boot=boot, taken=taken)
 
-    def _hand_back(self, held: Sequence[Held], message: str, after_seconds: float) -> None:
+    def _hand_back(self, claimed: Sequence[Run], message: str, after_seconds: float) -> None:
+        held = [(run.id, run.attempt) for run in claimed]
+
         def store() -> None:
             with self._context.transaction() as connection:
                 for run in runs.locked_attempts(connection, held):
                     hand_back(connection, self._context.settings, run, message, after_seconds)
 
-        log.info("runs handed back", address=self._replica.address, runs=[run for run, _ in held], reason=message)
+        for run in claimed:
+            with logs_of(run):
+                log.info("run handed back", address=self._replica.address, reason=message)
         self._store(store)
 
     def _end(self, run: Run, message: str) -> None:
@@ -141,7 +144,8 @@ class Feeder:
                 for leased in runs.locked_attempts(connection, [(run.id, run.attempt)]):
                     refuse(connection, self._context.settings, leased, storable_message(message))
 
-        log.warning("run refused", address=self._replica.address, run=run.id, attempt=run.attempt, reason=message)
+        with logs_of(run):
+            log.warning("run refused", address=self._replica.address, reason=message)
         self._store(store)
         self._replica.freed({run.gate.target: 1})
 

@@ -7,7 +7,7 @@ import time
 from sqlalchemy import func, select
 
 from stringx import logs
-from stringx.dispatch.context import TICK_SECONDS, Context, Pause
+from stringx.dispatch.context import TICK_SECONDS, Context, Pause, logs_of
 from stringx.dispatch.replica import Replica
 from stringx.dispatch.settlement import lose
 from stringx.errors import DatabaseUnavailable, RunnerUnavailable
@@ -63,8 +63,9 @@ class Heartbeat:
             lost = runs.locked_of_other_boots(connection, address=address, boot=boot, asked_at=asked_at)
             for run in lost:
                 lose(connection, self._context.settings, run, f"the runner was started anew and does not have it (boot {run.boot})")
-        if lost:
-            log.warning("runs lost", address=address, runs=[run.id for run in lost], boot=boot)
+        for run in lost:
+            with logs_of(run):
+                log.warning("run lost", address=address, boot=boot, reason="runner started anew")
         self._replica.heard(status)
 
     def _cancel(self) -> None:

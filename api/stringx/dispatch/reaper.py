@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 
 from stringx import logs
-from stringx.dispatch.context import Context
+from stringx.dispatch.context import Context, logs_of
 from stringx.dispatch.replica import Replica
 from stringx.dispatch.settlement import lose
 from stringx.dispatch.unserved import Unserved
@@ -80,6 +80,7 @@ class Reaper:
             expired = runs.locked_expired(connection, BATCH)
             for run in expired:
                 lose(connection, self._context.settings, run, f"no runner said for {seconds:g} s that it has it")
-        if expired:
-            log.warning("runs lost", runs=[run.id for run in expired], reason="lease ran out")
+        for run in expired:
+            with logs_of(run):
+                log.warning("run lost", address=run.address, reason="lease ran out")
         return len(expired)

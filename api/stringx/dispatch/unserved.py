@@ -8,13 +8,13 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from stringx import logs
-from stringx.dispatch.context import Context
+from stringx.dispatch.context import Context, logs_of
 from stringx.dispatch.replica import Replica
 from stringx.dispatch.settlement import conclude_without_report
 from stringx.model import VerdictName
+from stringx.settings import INLINE_RUNNER
 from stringx.store import dispatchers
 from stringx.store.dispatchers import Wanted
-from stringx.store.triggers import INLINE
 
 #: What nobody has served for as many leases is given up: a process or a replica that is started again is back by then.
 GRACE_LEASES = 4
@@ -57,7 +57,7 @@ class Unserved:
         missing: dict[Wanted, str] = {}
         for wanted, served in dispatchers.wanted(connection, seen_within_seconds=lease).items():
             if not served:
-                where = f"inline on target {wanted.target!r}" if wanted.runner == INLINE else f"by a runner named {wanted.runner!r}"
+                where = f"inline on target {wanted.target!r}" if wanted.runner == INLINE_RUNNER else f"by a runner named {wanted.runner!r}"
                 missing[wanted] = f"no dispatcher can have it run {where}"
                 continue
             targets = [replica.targets for replica in replicas.get(wanted.runner, [])]
@@ -72,6 +72,6 @@ class Unserved:
 
     def _give_up(self, connection: Connection, wanted: Wanted, message: str) -> None:
         for run in dispatchers.locked_wanting(connection, wanted, BATCH):
-            with logs.bound(run=run.id, correlation_id=run.correlation_id, traceparent=run.traceparent):
+            with logs_of(run):
                 log.warning("run unserved", reason=message)
             conclude_without_report(connection, self._context.settings, run, VerdictName.ERRORED, message)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from stringx.settings import INLINE_RUNNER
 from stringx.store.runs import Run, locked_queued
-from stringx.store.triggers import INLINE
 
 #: A dispatcher that has not been seen for so long is forgotten.
 FORGOTTEN_AFTER_SECONDS = 86_400
@@ -19,7 +19,7 @@ FORGOTTEN_AFTER_SECONDS = 86_400
 class Wanted:
     """Where queued runs are to be executed."""
 
-    #: its name, or INLINE
+    #: its name, or INLINE_RUNNER
     runner: str
     target: str
 
@@ -50,7 +50,7 @@ def wanted(connection: Connection, *, seen_within_seconds: float) -> dict[Wanted
             ) as served
             from wanted
         """),
-        {"seconds": seen_within_seconds, "inline": INLINE},
+        {"seconds": seen_within_seconds, "inline": INLINE_RUNNER},
     )
     return {Wanted(row.runner, row.target): row.served for row in rows}
 

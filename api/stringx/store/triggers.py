@@ -11,12 +11,9 @@ from typing import Literal
 from sqlalchemy import Connection, insert, text
 
 from stringx.model import GateVersion, Mode, Slice, Trigger
+from stringx.settings import INLINE_RUNNER
 from stringx.store.database import IDENTITY_LOCK, RUNS_CHANNEL, SLICE_LOCK, notify
 from stringx.store.tables import runs, triggers
-
-#: Where inline runs go: no runner may be called so.
-INLINE = "inline"
-
 
 #: Workspace, source and id: by these a trigger is accepted once.
 Identity = tuple[str, str, str]
@@ -187,7 +184,7 @@ def _row(want: WantedRun) -> dict[str, object]:
         "slice": want.bound.as_json(),
         "slice_key": want.bound.key,
         "mode": gate.mode,
-        "runner": INLINE if gate.mode is Mode.INLINE else gate.runner,
+        "runner": INLINE_RUNNER if gate.mode is Mode.INLINE else gate.runner,
         "target": gate.target,
         "engine": gate.engine,
         "priority": want.priority,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from fake_publisher import FakeKafka
 from fake_runner import FakeRunner, report_of
 from queued import Store, eventually
@@ -368,6 +369,17 @@ def test_a_fault_of_ours_in_settling_ends_the_dispatcher_and_the_report_comes_ag
     start(runner)
     eventually(lambda: store.judged(run))
     assert store.verdict(run) == "passed"
+
+
+def test_what_is_logged_of_a_run_is_found_by_its_correlation_id(store: Store, start: Start) -> None:
+    runner = FakeRunner()
+    runner.refusals.append(RunnerBusy("no worker free", 0.1))
+    run = store.queue()
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:
+        start(runner)
+        eventually(lambda: runner.acknowledged)
+    told = [(line["event"], line["attempt"]) for line in logged if line.get("correlation_id") == "c-1" and line["run"] == run]
+    assert told == [("run handed back", 1), ("report taken", 2)]
 
 
 def test_a_run_at_a_runner_is_cancelled_there(store: Store, start: Start) -> None:
