@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import time
+import traceback
 import uuid
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,11 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def properties(given: argparse.Namespace) -> dict[str, str]:
-    lines = given.properties_file.read_text().splitlines() if given.properties_file else []
+    try:
+        lines = given.properties_file.read_text().splitlines() if given.properties_file else []
+    except (OSError, ValueError) as error:
+        print(f"send_kafka_trigger: --properties-file: {error}", file=sys.stderr)
+        sys.exit(REFUSED)
     named = [pair(line) for line in lines if line.strip() and not line.lstrip().startswith("#")]
     # librdkafka would write a line for each of its tries; what went wrong in the end is said once, by us.
     return {"bootstrap.servers": given.bootstrap, "log_level": "0", **dict(named), **dict(pair(text) for text in given.property)}
@@ -126,13 +131,24 @@ def answer(given: argparse.Namespace, consumer: Consumer) -> dict[str, Any] | No
     deadline = time.monotonic() + given.wait
     while (left := deadline - time.monotonic()) > 0:
         message = consumer.poll(min(left, 1.0))
-        value = message.value() if message is not None and message.error() is None else None
-        if value is None:
+        if message is None or message.error() is not None:
             continue
-        found = json.loads(value)
-        if found.get("trigger_id") == given.id and found.get("trigger_source") == given.source:
-            return dict(found)
+        found = acknowledgement_in(message.value() or b"")
+        if found is None:
+            place = f"{message.topic()}, partition {message.partition()}, offset {message.offset()}"
+            print(f"send_kafka_trigger: {place}: no acknowledgement, passed over", file=sys.stderr)
+        elif (found.get("trigger_id"), found.get("trigger_source")) == (given.id, given.source):
+            return found
     return None
+
+
+def acknowledgement_in(value: bytes) -> dict[str, Any] | None:
+    """None for a record of somebody else: the topic may be shared."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.get("state") in ("judged", "unmatched", "refused") else None
 
 
 def exit_code(acknowledgement: dict[str, Any]) -> int:
@@ -170,4 +186,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Exception:  # noqa: BLE001  # Python's own exit code would be 1, which tells a pipeline "closed by rules"
+        traceback.print_exc()
+        sys.exit(NOT_JUDGED)

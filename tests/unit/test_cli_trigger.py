@@ -162,6 +162,7 @@ def told(state: Any = "accepted", verdict: VerdictName | None = None, decision: 
         (told(verdict=VerdictName.CANCELLED, decision=Decision.CLOSED), 3),
         (told("unmatched"), 3),
         (told(), 4),
+        (told("sent"), 4),
     ],
 )
 def test_the_exit_code_of_a_wait_is_a_gates(known: Told, code: int) -> None:

@@ -38,7 +38,8 @@ PUBLISH_SECONDS = 15.0
 class Told:
     """What is known of a trigger, by whichever way it was learnt."""
 
-    state: Literal["accepted", "unmatched", "refused"]
+    #: `sent`: the broker has it, and nothing more is known
+    state: Literal["sent", "accepted", "unmatched", "refused"]
     table: str
     slice: str
     run: str | None
@@ -129,7 +130,7 @@ def trigger(
     else:
         _show(told)
     if wait is not None:
-        if told.decision is None and told.state == "accepted":
+        if told.exit_code == EXIT_WAITED_TOO_LONG:
             click.echo(f"stringx: no verdict within {wait:g} seconds", err=True)
         sys.exit(told.exit_code)
 
@@ -186,7 +187,7 @@ def _over_kafka(settings: Settings, body: TriggerBody, wait: float | None) -> To
     if wait is None:
         publish(settings, [body], PUBLISH_SECONDS)
         return _told_by(None, body)
-    acknowledgements = Acknowledgements(settings, lambda: None)
+    acknowledgements = Acknowledgements(settings, waiting=lambda: None, warn=_warn)
     try:
         publish(settings, [body], PUBLISH_SECONDS)
         deadline = time.monotonic() + wait
@@ -200,10 +201,15 @@ def _over_kafka(settings: Settings, body: TriggerBody, wait: float | None) -> To
     return _told_by(found, body)
 
 
+def _warn(line: str) -> None:
+    click.echo(f"stringx: {line}", err=True)
+
+
 def _told_by(acknowledgement: Acknowledgement | None, body: TriggerBody) -> Told:
+    """What an acknowledgement tells; without one it is not known whether the trigger was accepted."""
     if acknowledgement is None:
-        document = {"trigger": None, **body.as_json(), "state": "accepted", "verdict": None, "decision": None}
-        return Told("accepted", body.table, str(body.slice), None, None, None, None, (), document)
+        document = {"trigger": None, **body.as_json(), "state": "sent", "verdict": None, "decision": None}
+        return Told("sent", body.table, str(body.slice), None, None, None, None, (), document)
     return Told(
         state="accepted" if acknowledgement.state == "judged" else acknowledgement.state,
         table=body.table,

@@ -16,7 +16,7 @@ import click
 from rich.live import Live
 
 from stringx import settings as settings_module
-from stringx.cli import EXIT_NOT_JUDGED, EXIT_WAITED_TOO_LONG, output
+from stringx.cli import EXIT_INTERRUPTED, EXIT_NOT_JUDGED, EXIT_WAITED_TOO_LONG, output
 from stringx.cli.verdict_board import VerdictBoard
 from stringx.client import Client
 from stringx.embedded import addresses, replay
@@ -30,7 +30,6 @@ from stringx.settings import Settings
 PATIENCE_SECONDS = 300.0
 #: Kafka and Postgres want some seconds to end in order.
 LEAST_GRACE_SECONDS = 10.0
-EXIT_INTERRUPTED = 130
 
 
 @click.command()
@@ -79,7 +78,7 @@ def _serve(stack: Stack, once: bool, form: str) -> int:
     """The demo's triggers and their verdicts; then, unless `once`, until a signal. Returns the exit code."""
     settings = stack.settings.model_copy(update={"kafka_bootstrap": stack.addresses.kafka})
     check = stack.supervisor.check
-    acknowledgements = replay.Acknowledgements(settings, waiting=check)
+    acknowledgements = replay.Acknowledgements(settings, waiting=check, warn=_say)
     board = VerdictBoard(replay.demo_triggers() if stack.demo else [])
     if stack.demo:
         _say(f"publishing {len(board.triggers)} triggers to {settings.kafka_triggers_topic}; the runner parses its dbt project first")

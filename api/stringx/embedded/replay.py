@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from pydantic import ValidationError
 
 from stringx.errors import KafkaUnavailable
 from stringx.model import Acknowledgement, TriggerBody
@@ -67,8 +68,12 @@ def publish(settings: Settings, triggers: Sequence[TriggerBody], timeout_seconds
 class Acknowledgements:
     """Reads `stringx.verdicts` from its end on; made before triggers are published, it misses none of theirs."""
 
-    def __init__(self, settings: Settings, waiting: Callable[[], None]) -> None:
-        """Blocks until the topics are there, calling `waiting` meanwhile; KafkaUnavailable where they do not come."""
+    def __init__(self, settings: Settings, waiting: Callable[[], None], warn: Callable[[str], None]) -> None:
+        """Blocks until the topics are there, calling `waiting` meanwhile; KafkaUnavailable where they do not come.
+
+        `warn` is told in one line of each record that is no acknowledgement.
+        """
+        self._warn = warn
         group = f"{settings.kafka_group}-up-{uuid.uuid4().hex}"  # asked for by librdkafka; nothing is committed in it
         properties: dict[str, str | int | bool] = {"group.id": group, "enable.auto.commit": False, "allow.auto.create.topics": True}
         self._consumer = Consumer(settings.kafka_client(**_QUIET, **properties))
@@ -84,11 +89,16 @@ class Acknowledgements:
         self._consumer.assign([self._end(partition, deadline) for partition in partitions])
 
     def poll(self, timeout_seconds: float) -> Acknowledgement | None:
-        """The next one, or None where none came in that time."""
+        """The next one, or None where none came in that time. Anybody may write to the topic: what is no acknowledgement is passed over."""
         message = self._consumer.poll(timeout_seconds)
-        if message is None or message.error() is not None or message.value() is None:
+        if message is None or message.error() is not None:
             return None
-        return Acknowledgement.model_validate_json(message.value() or b"")
+        try:
+            # Fields that a later version may add are left out.
+            return Acknowledgement.model_validate_json(message.value() or b"", extra="ignore")
+        except ValidationError:
+            self._warn(f"{message.topic()}, partition {message.partition()}, offset {message.offset()}: no acknowledgement, passed over")
+            return None
 
     def close(self) -> None:
         self._consumer.close()

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 from commands import command, start
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 from served import RULES, Served
 from waiting import until
 
 from stringx.acks.kafka import kafka_publisher
 from stringx.acks.outbox import Drain
+from stringx.embedded.replay import Acknowledgements
+from stringx.model import Acknowledgement
 from stringx.triggers.kafka import KafkaDoor
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "send_kafka_trigger.py"
@@ -70,8 +74,8 @@ def test_the_command_is_told_what_was_refused_on_kafka(kafka: dict[str, str]) ->
 
 def test_the_command_sends_to_kafka_without_waiting(kafka: dict[str, str], served: Served) -> None:
     process = command("trigger", "raw.flights", *FLIGHTS, "--kafka", "--id", "load-1", **environment(kafka))
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, "sent: raw.flights, flight_date = 2013-02-08\n"), err
     until(lambda: served.count("triggers") == 1, "the trigger")
 
 
@@ -101,6 +105,50 @@ def test_the_script_sends_a_trigger_and_reads_its_acknowledgement(kafka: dict[st
     assert "sent load-1 to" in err
 
 
+FOREIGN = [None, b"", b"\xff\x00", b"{", b"7", b"[]", b'{"state": "asleep"}', b'{"id": 1}']
+
+
+def write_verdicts(topics: dict[str, str], *values: bytes | None) -> None:
+    producer = Producer({"bootstrap.servers": topics["kafka_bootstrap"]})
+    for value in values:
+        producer.produce(topics["kafka_verdicts_topic"], value)
+    assert producer.flush(30) == 0
+
+
+def test_what_is_no_acknowledgement_is_passed_over_with_a_line(kafka: dict[str, str], served: Served) -> None:
+    lines: list[str] = []
+    reader = Acknowledgements(served.settings, waiting=lambda: None, warn=lines.append)
+    write_verdicts(kafka, *FOREIGN, b'{"state": "unmatched", "trigger_id": "a", "of_a_later_version": {"b": 1}}')
+    read: list[Acknowledgement] = []
+
+    def both() -> bool:
+        found = reader.poll(0.2)
+        read.extend([found] if found is not None else [])
+        return bool(read) and len(lines) == len(FOREIGN)
+
+    until(both, "the acknowledgement, and a line for each other record")
+    reader.close()
+    assert [(one.state, one.trigger_id) for one in read] == [("unmatched", "a")]
+    assert all(kafka["kafka_verdicts_topic"] in line and "no acknowledgement" in line for line in lines)
+
+
+def test_the_script_passes_over_what_is_no_acknowledgement(topics: dict[str, str]) -> None:
+    """Nothing else serves here: the records come while it waits for an answer to its trigger."""
+    admin = AdminClient({"bootstrap.servers": topics["kafka_bootstrap"]})
+    names = (topics["kafka_triggers_topic"], topics["kafka_verdicts_topic"])
+    for made in admin.create_topics([NewTopic(name, 1, 1) for name in names]).values():
+        made.result(30)
+    where = ("--bootstrap", topics["kafka_bootstrap"], "--topic", names[0], "--verdicts-topic", names[1])
+    process = start(sys.executable, str(SCRIPT), *where, "--table", "raw.flights", "--id", "load-1", "--wait", "90")
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("sent load-1")
+    answer = {"state": "judged", "trigger_id": "load-1", "trigger_source": "send_kafka_trigger", "decision": "open", "later": 1}
+    write_verdicts(topics, *FOREIGN, json.dumps(answer).encode())
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, json.loads(out)) == (0, answer), err
+    assert len(err.splitlines()) == len(FOREIGN)
+
+
 def test_the_script_sends_and_ends_with_the_delivery_report(kafka: dict[str, str], served: Served) -> None:
     month = json.dumps({"column": "flight_date", "from": "2013-02-01", "to": "2013-03-01"})
     code, out, err = script(kafka, "--table", "raw.flights", "--slice-json", month)
@@ -118,6 +166,8 @@ def test_the_script_says_what_is_wrong() -> None:
     assert script(nowhere, "--table", "raw.flights", *FLIGHTS, "--slice-json", "{}")[0] == 2
     assert script(nowhere, "--slice", "d=1")[0] == 2
     assert script(nowhere, "--table", "raw.flights", "--slice", "d")[0] == 2
+    assert script(nowhere, "--table", "raw.flights", "--properties-file", "/not/there")[0] == 2
+    assert script(nowhere, "--table", "raw.flights", "--timeout", "nan")[0] == 3  # a fault that nobody thought of is not "closed by rules"
 
 
 def test_the_script_needs_nothing_but_python_and_confluent_kafka() -> None:
