@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from stringx.errors import Invalid
 from stringx.model import Report, ReportStatus, Slice, UnreadableReport
+from stringx.runner.generations import DEAF_SECONDS, GenerationOptions, Generations
 from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
 from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.reports import ReportShelf, checked
@@ -70,7 +75,8 @@ def test_a_report_that_cannot_be_read_does_not_hide_its_neighbours(tmp_path: Pat
     unreadable = found[RUN + "b"]
     assert isinstance(unreadable, UnreadableReport)
     assert unreadable.attempt == 1
-    assert "{" in unreadable.raw
+    assert unreadable.raw_bytes == b'{"run": "\xff'
+    assert UnreadableReport.model_validate_json(unreadable.model_dump_json()) == unreadable
     assert unreadable.error
 
 
@@ -167,6 +173,48 @@ def test_two_runners_on_one_volume_have_a_folder_each_and_the_next_one_takes_it_
     third.release()
 
 
+def test_what_may_hold_rows_of_the_data_is_for_this_user_alone(tmp_path: Path) -> None:
+    (tmp_path / "runner" / "1" / "reports" / "one").mkdir(parents=True)  # an earlier version's, open to all
+    state = StateFolder(tmp_path / "runner", "a" * 32)
+    shelf = ReportShelf(state.reports)
+    shelf.put("one", report(RUN + "a"))
+    shelf.put("two", report(RUN + "b"))
+    for folder in (tmp_path / "runner", state.reports.parent, state.reports, state.reports / "two", state.work.parent, state.work):
+        assert folder.stat().st_mode & 0o777 == 0o700, folder
+    state.release()
+
+
+# --- generations ---
+
+
+def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path) -> None:
+    options = GenerationOptions(
+        target="demo",
+        project=tmp_path,
+        profiles=tmp_path,
+        work=tmp_path,
+        session_prefix="s",
+        left_sessions=(),
+        workers=1,
+        stop_grace_seconds=1,
+    )
+    generations = Generations(options)
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    listener, generations.listener = generations.listener, cast(Any, SimpleNamespace(accept=refuse))
+    now = time.monotonic()
+    generations.accept()
+    assert not generations.listening
+    (again,) = generations.due(now)
+    assert now < again <= time.monotonic() + DEAF_SECONDS
+    while not generations.listening:
+        assert time.monotonic() < again + 20
+    generations.listener = listener
+    generations.close()
+
+
 # --- the SQL of a slice ---
 
 
@@ -179,13 +227,13 @@ def test_every_value_of_a_slice_is_quoted_and_marked() -> None:
             {"column": "d", "from": "2013-02-01", "to": "2013-02-02"},
         ]
     )
-    sql = slice_sql(slice_, nonce)
+    sql = slice_sql(slice_, nonce, {})
     assert sql.count(mark(nonce)) == 6
     plain = sql
     for place in range(6):
         plain = plain.replace(f"{mark(nonce)}{place}*/", "").replace(f"/*{nonce}*/", "")
     assert plain == "\"a\"\"b\" = '5' and \"c\" in ('x', 'it''s',  E'back\\\\slash') and \"d\" >= '2013-02-01' and \"d\" < '2013-02-02'"
-    assert slice_sql(Slice(()), nonce) == ""
+    assert slice_sql(Slice(()), nonce, {}) == ""
     assert new_nonce() != nonce
 
 

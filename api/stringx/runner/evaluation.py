@@ -83,7 +83,7 @@ class Evaluator:
             message = f"the request names gate {request.gate_fingerprint} and brings gate {request.gate.fingerprint}"
             return Evaluated(ReportStatus.ERRORED, message=message)
         try:
-            condition = slice_sql(request.slice, nonce)
+            condition = slice_sql(request.slice, nonce, request.gate.slice_columns)
             table = self._project.table(request.gate.table)
         except (NotFound, Refusal) as error:
             return Evaluated(ReportStatus.ERRORED, message=self._text(str(error)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from stringx.errors import Invalid
-from stringx.model import Predicate, Scalar, Slice
+from stringx.model import ColumnType, Predicate, Scalar, Slice
 
 
 def new_nonce() -> str:
@@ -19,10 +19,10 @@ def mark(nonce: str) -> str:
     return f"/*{nonce}:"
 
 
-def slice_sql(slice_: Slice, nonce: str) -> str:
-    """The condition, without a bracket round it; empty for the whole table."""
+def slice_sql(slice_: Slice, nonce: str, columns: Mapping[str, ColumnType]) -> str:
+    """The condition, without a bracket round it; empty for the whole table. `columns`: the types that the gate gives them."""
     places = _places()
-    return " and ".join(part for predicate in slice_ for part in _parts(predicate, nonce, places))
+    return " and ".join(part for predicate in slice_ for part in _parts(predicate, nonce, places, columns.get(predicate.column)))
 
 
 def combined(slice_condition: str, own: str | None) -> str | None:
@@ -39,11 +39,14 @@ def _places() -> Iterator[int]:
         place += 1
 
 
-def _parts(predicate: Predicate, nonce: str, places: Iterator[int]) -> Iterator[str]:
+def _parts(predicate: Predicate, nonce: str, places: Iterator[int], column_type: ColumnType | None) -> Iterator[str]:
     column = '"' + predicate.column.replace('"', '""') + '"'
+    # As the text of a column without a time zone, a point in time would lose its zone without a word. So cast, such a column is
+    # told in the database's time zone.
+    cast = "::timestamptz" if column_type is ColumnType.TIMESTAMP else ""
 
     def value(scalar: Scalar) -> str:
-        return f"{mark(nonce)}{next(places)}*/{quoted(scalar)}/*{nonce}*/"
+        return f"{mark(nonce)}{next(places)}*/{quoted(scalar)}/*{nonce}*/{cast}"
 
     if predicate.equals is not None:
         yield f"{column} = {value(predicate.equals)}"

@@ -99,6 +99,28 @@ def test_hostile_values_of_a_slice_stay_values(bench: Bench, lab: Lab) -> None:
     assert report.results[0].failures == len(HOSTILE)
 
 
+def test_a_point_in_time_is_never_read_without_its_zone(bench: Bench, lab: Lab) -> None:
+    """A column without a time zone is told in the database's; its rows are not shifted in silence."""
+    import psycopg
+
+    with psycopg.connect(lab.url, autocommit=True) as connection:
+        connection.execute("create table raw.moments (zoned timestamptz, local timestamp)")
+        connection.execute("set timezone = 'UTC'")
+        hours = "generate_series(timestamptz '2013-02-08 00:00Z', '2013-02-08 23:00Z', '1 hour')"
+        connection.execute(f"insert into raw.moments select hour, hour::timestamp from {hours} as hour".encode())
+    gate = bench.gate(
+        rule("none", "holds", arguments={"expression": "false"}),
+        table="raw.moments",
+        slice_columns={"zoned": "timestamp", "local": "timestamp"},
+    )
+    for column in ("zoned", "local"):
+        (result,) = bench.evaluate(gate, {"column": column, "from": "2013-02-08T05:00:00Z", "to": "2013-02-08T09:00:00Z"}).results
+        condition = f"{column} >= timestamptz '2013-02-08 05:00Z' and {column} < timestamptz '2013-02-08 09:00Z'"
+        assert result.failures == lab.ask(f"select count(*) from raw.moments where {condition}"), result.message
+        assert f'"{column}" >= ' in (result.sql or "")
+        assert (result.sql or "").count("::timestamptz") == 2
+
+
 def test_a_condition_on_rows_holds_together_with_the_slice(bench: Bench, lab: Lab) -> None:
     condition = "status = 'paid' or id < 10 -- and so on"
     gate = bench.gate(
