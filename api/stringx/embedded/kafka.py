@@ -1,5 +1,5 @@
 """A Kafka broker of our own, for this machine: Apache Kafka where `java` and `mvn` are there and the jars can be had, else
-librdkafka's in-memory cluster in a process of its own. `start_broker` decides, and its `kind` and `reason` say which and why.
+librdkafka's in-memory cluster in a process of its own. `choose_broker` decides, and says which and why.
 """
 
 from __future__ import annotations

@@ -69,6 +69,8 @@ class Stack:
         self.supervisor = Supervisor(self.say)
         self._variables: dict[str, str] = {}
         self._children: dict[str, Child] = {}
+        #: what the backend's processes are told, and what `addresses.json` says
+        self._inline_targets = self.settings.inline_targets
 
     def start(self) -> None:
         """Raises ChildFailed where a part does not come up."""
@@ -87,7 +89,7 @@ class Stack:
             kafka=bootstrap,
             kafka_kind=kind,
             database=SecretStr(self._variables["DATABASE_URL"]),
-            inline_targets=json.loads(self._variables["INLINE_TARGETS"]) if self.demo else self.settings.inline_targets,
+            inline_targets=self._inline_targets,
         )
         self._variables["RUNNERS"] = json.dumps({**self.settings.runners, "default": self.addresses.runner})
         self._variables["KAFKA_BOOTSTRAP"] = bootstrap
@@ -146,7 +148,8 @@ class Stack:
         parts = psycopg.conninfo.conninfo_to_dict(server.url(TARGET_DATABASE, demo.READER))
         for name in ("host", "port", "user", "password", "dbname"):
             self._variables[f"TARGET_{name.upper()}"] = str(parts[name])
-        self._variables["INLINE_TARGETS"] = json.dumps([TARGET_DATABASE])
+        self._inline_targets = tuple(dict.fromkeys([*self.settings.inline_targets, TARGET_DATABASE]))
+        self._variables["INLINE_TARGETS"] = json.dumps(self._inline_targets)
 
     def _start_broker(self) -> tuple[str, Literal["apache", "memory", "named"]]:
         if "kafka_bootstrap" in self.settings.model_fields_set:
