@@ -87,13 +87,16 @@ def write_project(folder: Path) -> None:
 class Process:
     """One of our commands, with all that it starts."""
 
-    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, name: str, verb: str, folder: Path, environment: dict[str, str]) -> None:
         self.name = name
-        self._child = Child(name, [sys.executable, "-m", "stringx", name], folder=folder, environment=environment)
+        self._child = Child(name, [sys.executable, "-m", "stringx", verb], folder=folder, environment=environment)
 
-    def start(self) -> None:
-        if not self._child.running:
-            self._child.start()
+    def start(self) -> bool:
+        """Starts it, unless it runs; True where it did not."""
+        if self._child.running:
+            return False
+        self._child.start()
+        return True
 
     def kill(self) -> None:
         """kill -9, at whatever instruction it is."""
@@ -145,6 +148,8 @@ class Installation:
     consume: Process
     dispatch: Process
     runner: Process
+    #: a dispatcher with dbt workers of its own, for the test that needs them
+    inline: Process
     events: list[Event] = field(default_factory=list)
 
     # --- looking ---
@@ -188,7 +193,13 @@ class Installation:
 
     def blocked_on(self, table: str) -> bool:
         """A process of ours stands within its transaction, at that table."""
-        return bool(self.rows("select 1 from pg_locks where relation = %s::regclass and not granted", table))
+        return bool(
+            self.rows(
+                "select 1 from pg_locks join pg_stat_activity using (pid) "
+                "where relation = %s::regclass and not granted and backend_type = 'client backend'",
+                table,
+            )
+        )
 
     def request_waits(self) -> bool:
         """A request as long as a submission lies unread in a socket of the runner that was stopped."""
@@ -231,10 +242,10 @@ class Installation:
         finally:
             os.killpg(pid, signal.SIGCONT)
 
-    def start(self) -> None:
-        """Starts what does not run."""
-        for process in (self.runner, self.dispatch, self.consume):
-            process.start()
+    def start(self) -> bool:
+        """Starts what does not run; True where that was anything."""
+        started = [process.start() for process in (self.runner, self.dispatch, self.consume)]
+        return any(started)
 
     def ready(self) -> bool:
         with suppress(httpx2.HTTPError):

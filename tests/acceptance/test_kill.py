@@ -11,6 +11,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -76,15 +77,16 @@ def installation(
         topics=topics,
         runner_url=f"http://{HOST}:{port}",
         token=token,
-        consume=Process("consume", folder, environment),
-        dispatch=Process("dispatch", folder, environment),
-        runner=Process("runner", folder, environment),
+        consume=Process("consume", "consume", folder, environment),
+        dispatch=Process("dispatch", "dispatch", folder, environment | {"STRINGX_INLINE_TARGETS": "[]"}),
+        runner=Process("runner", "runner", folder, environment),
+        inline=Process("inline", "dispatch", folder, environment),
     )
     read, stop = threading.Thread(target=lambda: made.read_events(stop)), threading.Event()
     read.start()
-    made.start()
     yield made
     exit_codes = [process.end() for process in (made.consume, made.dispatch, made.runner) if process.running]
+    made.inline.kill()
     stop.set()
     read.join()
     broker.close()
@@ -98,25 +100,25 @@ def installation(
 
 @pytest.fixture
 def way(installation: Installation) -> Installation:
-    """All processes run, and the runner has parsed its project."""
-    installation.start()
-    eventually(installation.ready, "the runner is ready")
+    """All processes run, and know each other."""
+    if installation.start():
+        eventually(installation.ready, "the runner is ready")
+        installation.assert_judged_once(installation.publish())
     return installation
 
 
 @pytest.fixture(autouse=True)
 def _last_words(installation: Installation, request: pytest.FixtureRequest) -> Iterator[None]:
-    """What the processes said, for a test that fails."""
+    """Shows what the processes said, where a test fails."""
     yield
-    for process in (installation.consume, installation.dispatch, installation.runner):
-        request.node.add_report_section("call", process.name, process.last_words)
+    for process in (installation.consume, installation.dispatch, installation.runner, installation.inline):
+        sys.stdout.write(f"--- {process.name}, after {request.node.name}\n{process.last_words}\n")
 
 
 def test_nothing_is_killed(way: Installation) -> None:
-    slow, small = way.publish("raw.slow"), way.publish("raw.small")
-    way.assert_judged_once(slow)
-    way.assert_judged_once(small)
-    assert way.attempts(slow) == way.attempts(small) == ["settled"]
+    trigger = way.publish()
+    way.assert_judged_once(trigger)
+    assert way.attempts(trigger) == ["settled"]
 
 
 def test_the_door_is_killed_before_it_read_the_record(way: Installation) -> None:
@@ -149,8 +151,11 @@ def test_the_door_is_killed_between_its_commit_and_the_offset(way: Installation)
 
 
 def test_the_dispatcher_is_killed_within_its_claim(way: Installation) -> None:
-    with way.writes_held("attempts"):
-        trigger = way.publish()
+    with ExitStack() as held:
+        with way.dispatch.stopped():
+            trigger = way.publish()
+            eventually(lambda: way.run_state(trigger) == "queued", "the run is queued")
+            held.enter_context(way.writes_held("attempts"))
         eventually(lambda: way.blocked_on("attempts"), "the dispatcher claims the run")
         way.dispatch.kill()
         assert way.run_state(trigger) == "queued"
@@ -277,33 +282,35 @@ def test_the_dispatcher_is_killed_before_the_event_is_delivered(way: Installatio
 
 
 def test_the_dispatcher_is_killed_between_the_delivery_and_the_mark(way: Installation) -> None:
-    with way.writes_held("verdicts") as release_verdicts:
-        trigger = way.publish()
-        eventually(lambda: way.blocked_on("verdicts"), "the dispatcher settles the run")
-        with way.broker_stopped():
-            release_verdicts()
-            eventually(lambda: way.rows("select 1 from outbox where published_at is null"), "the event is in the outbox")
-            marks = way.writes_held("outbox")
-            marks.__enter__()
+    with ExitStack() as held:
+        with way.writes_held("verdicts") as release:
+            trigger = way.publish()
+            eventually(lambda: way.blocked_on("verdicts"), "the dispatcher settles the run")
+            with way.broker_stopped():
+                release()
+                eventually(lambda: way.rows("select 1 from outbox where published_at is null"), "the event is in the outbox")
+                held.enter_context(way.writes_held("outbox"))
         eventually(lambda: any(event.value["trigger_id"] == trigger for event in way.events), "the event has arrived")
         eventually(lambda: way.blocked_on("outbox"), "the dispatcher marks it")
         way.dispatch.kill()
-        marks.__exit__(None, None, None)
     way.start()
     way.assert_judged_once(trigger)
 
 
 def test_the_dispatcher_is_killed_while_it_executes_an_inline_run(way: Installation) -> None:
+    way.inline.start()
     with way.runs_held("raw.small"):
         trigger = way.publish("raw.small")
         eventually(way.executing, "dbt executes the run")
-        way.dispatch.kill()
-        way.start()
+        way.inline.kill()
+        way.inline.start()
+        eventually(lambda: way.attempts(trigger)[0] == "lost", "the attempt is known to be lost")
     way.assert_judged_once(trigger)
+    assert way.inline.end() == 0
 
 
 def test_everything_is_killed_at_once(way: Installation) -> None:
-    triggers = [way.publish(table) for table in [*TABLES] * 5]
+    triggers = [way.publish() for _ in range(10)]
     eventually(lambda: way.run_of(triggers[0]), "the first triggers are stored")
     for process in (way.consume, way.dispatch, way.runner):
         process.kill()
