@@ -28,7 +28,7 @@ def test_the_demos_target_comes_to_the_users_own_inline_targets(monkeypatch: pyt
     monkeypatch.setenv("STRINGX_INLINE_TARGETS", '["mine"]')
     monkeypatch.setattr(demo, "load", lambda _url: None)
     stack = Stack(Settings(home=tmp_path), Home(tmp_path), demo=True, say=lambda _line: None)
-    stack._prepare_target(cast("EmbeddedPostgres", Server()))
+    stack._prepare_target(cast("EmbeddedPostgres", Server()))  # noqa: SLF001  # the parts that start servers are left out
     for process in ("dispatch", "gates"):
-        assert json.loads(stack._environment(process)["STRINGX_INLINE_TARGETS"]) == ["mine", "demo"]
-    assert stack._inline_targets == ("mine", "demo")
+        assert json.loads(stack._environment(process)["STRINGX_INLINE_TARGETS"]) == ["mine", "demo"]  # noqa: SLF001
+    assert stack._inline_targets == ("mine", "demo")  # noqa: SLF001
