@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from stringx.model import DbtStatus, Gate, ReportStatus, RunRequest, Slice
-from stringx.runner import evaluation, messages, worker
+from stringx.runner import evaluation, messages, samples, sessions, worker
 from stringx.runner.evaluation import SAMPLES_SECONDS, Evaluator
 from stringx.runner.invocation import Invocation, Ran, StopSignal
 from stringx.runner.parsed import KnownTable
@@ -85,8 +85,8 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     invocation = Invocation(results={"answered": Ran("fail", 3, "Got 3 results", 0.1, "select 1")})
     monkeypatch.setattr(evaluation, "run_tests", lambda *_: invocation)
     monkeypatch.setattr(evaluation, "adapter", lambda: None)
-    monkeypatch.setattr(evaluation.sessions, "cursor", cursor)
-    monkeypatch.setattr(evaluation.samples, "fetch", fetch)
+    monkeypatch.setattr(sessions, "cursor", cursor)
+    monkeypatch.setattr(samples, "fetch", fetch)
     return fetched
 
 

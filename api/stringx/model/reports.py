@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -112,7 +113,14 @@ class UnreadableReport(Value):
     run: str
     attempt: int
     raw: str
+    #: of `raw`: base64 where the bytes may be no text
+    encoding: Literal["text", "base64"] = "text"
     error: str
+
+    @property
+    def raw_bytes(self) -> bytes:
+        """As they were found. ValueError where `raw` is no base64 although it says so."""
+        return b64decode(self.raw, validate=True) if self.encoding == "base64" else self.raw.encode(errors="surrogatepass")
 
 
 class ReportBatch(Value):

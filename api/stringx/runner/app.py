@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
+import signal
+import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -24,17 +28,28 @@ log = logs.get(__name__)
 MAX_BODY_BYTES = 64 * 2**20
 #: A longer wait would outlive what proxies and clients bear.
 LONGEST_WAIT_SECONDS = 60.0
+#: Requests that may wait for reports at a time; others of this process's threads answer probes and take runs.
+WAITING_POLLS = 8
 _PROBES = ("livez", "readyz")
 
 _Body = TypeVar("_Body", bound=Value)
 
 
-def create_app(runner: Runner, settings: Settings) -> Flask:
-    """The WSGI application in front of a runner that was started. ConfigurationError where there is no token."""
+def end_process() -> None:
+    """Ends this process in order; whoever supervises it (gunicorn's master) starts another."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def create_app(runner: Runner, settings: Settings, *, when_broken: Callable[[], None] = end_process) -> Flask:
+    """The WSGI application in front of a runner that was started. ConfigurationError where there is no token.
+
+    `when_broken` is called when the runner has failed by a fault of ours, which only a new process mends.
+    """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     _ask_for_token(app, settings.required("runner_token"))
     app.register_error_handler(Exception, _answer_error)
+    runner.on_broken(when_broken)
     _add_probes(app, runner)
     _add_runs(app, runner)
     _add_reports(app, runner)
@@ -76,9 +91,17 @@ def _add_runs(app: Flask, runner: Runner) -> None:
 
 
 def _add_reports(app: Flask, runner: Runner) -> None:
+    waiting = threading.BoundedSemaphore(WAITING_POLLS)
+
     @app.get("/v1/reports")
     def reports() -> Response:
-        return _value(runner.reports(_installation(), _wait_seconds()))
+        installation, seconds = _installation(), _wait_seconds()
+        if not seconds or not waiting.acquire(blocking=False):
+            return _value(runner.reports(installation, 0))  # what is there; who asked too often asks again
+        try:
+            return _value(runner.reports(installation, seconds))
+        finally:
+            waiting.release()
 
     @app.post("/v1/reports/ack")
     def acknowledge() -> Response:

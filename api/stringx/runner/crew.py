@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 
@@ -24,6 +24,8 @@ class Ticket:
 
     installation: str
     request: RunRequest
+    #: on the clock of `time.monotonic`
+    taken_at: float = field(default_factory=time.monotonic)
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
@@ -105,6 +107,8 @@ class Crew:
 
     def __init__(self, start: messages.Start) -> None:
         self.start = start
+        #: on the clock of `time.monotonic`
+        self.started_at = time.monotonic()
         #: None until the generation has connected, and after we have hung up
         self.connection: Connection | None = None
         self.workers: dict[int, Worker] = {}

@@ -23,6 +23,12 @@ log = logs.get(__name__)
 #: After a generation or a worker that died of itself the next start waits; each further time twice as long.
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
+#: A project that is not parsed after this time is given up; its target is tried again after a while.
+PARSE_SECONDS = 300.0
+#: Starts that failed, one after another, until runs are no longer kept waiting for the next.
+HOPEFUL_RETRIES = 3
+#: How long nobody is accepted after that has failed: out of file descriptors, say.
+DEAF_SECONDS = 0.5
 #: How often a process that has no connection is looked at.
 LOOK_SECONDS = 0.1
 #: The longest path that a Unix socket takes, with some room.
@@ -63,6 +69,7 @@ class Generations:
         self._last_number = 0
         self._retries = 0
         self._not_before = 0.0
+        self._deaf_until = 0.0
         self._key = secrets.token_bytes(32)
         self.listener, self._socket_folder = _listen(options.work)
 
@@ -82,7 +89,12 @@ class Generations:
     @property
     def hopeless(self) -> bool:
         """Nothing is in charge, and nothing will be before the project or the machine changes."""
-        return self.in_charge is None and self._next is None and self.error is not None and (not self._stale or self._retries > 3)
+        return (
+            self.in_charge is None
+            and self._next is None
+            and self.error is not None
+            and (not self._stale or self._retries > HOPEFUL_RETRIES)
+        )
 
     def refresh(self) -> None:
         """The project has changed: parse it anew."""
@@ -101,6 +113,8 @@ class Generations:
     def advance(self, now: float) -> list[tuple[Crew, Worker]]:
         """Does what is due; gives the workers that have ended."""
         ended = [pair for crew in self.crews() if crew.connection is None and crew.ended for pair in self._generation_ended(crew)]
+        if self._next is not None and now >= self._next.started_at + PARSE_SECONDS:
+            self._give_up(self._next)
         if self._stale and self._next is None and now >= self._not_before:
             self._stale = False
             self._next = self._spawn()
@@ -131,7 +145,17 @@ class Generations:
     def due(self, now: float) -> list[float]:
         """When there is something to do without anybody having spoken."""
         unconnected = self._ending or any(crew.connection is None for crew in self.crews())
-        return [*([now + LOOK_SECONDS] if unconnected else []), *([self._not_before] if self._not_before > now else [])]
+        due = [moment for moment in (self._not_before, self._deaf_until) if moment > now]
+        if unconnected:
+            due.append(now + LOOK_SECONDS)
+        if self._next is not None:
+            due.append(self._next.started_at + PARSE_SECONDS)
+        return due
+
+    @property
+    def listening(self) -> bool:
+        """Whether `accept` is to be called when somebody connects."""
+        return time.monotonic() >= self._deaf_until
 
     def hear(self, crew: Crew) -> list[tuple[Crew, Worker]]:
         """A generation has spoken; gives the workers that have ended."""
@@ -162,7 +186,12 @@ class Generations:
 
     def accept(self) -> None:
         """A generation or a worker connects. Blocks for its greeting, which it sends at once."""
-        accepted, _ = self.listener.accept()
+        try:
+            accepted, _ = self.listener.accept()
+        except OSError as error:
+            log.error("cannot accept", target=self._options.target, error=str(error))
+            self._deaf_until = time.monotonic() + DEAF_SECONDS
+            return
         connection = Connection(accepted.detach())
         try:
             deliver_challenge(connection, self._key)
@@ -182,6 +211,19 @@ class Generations:
                 log.warning("sessions left", target=self._options.target, note=hello.note)
         else:  # it was let go meanwhile
             connection.close()
+
+    def abandon(self) -> None:
+        """Lets all processes end by themselves, which ends their queries too; nobody hears of it."""
+        if self._next is not None:
+            self._next.kill_processes()  # it has no queries, and would not look up from parsing
+        for crew in [*self.crews(), *self._ending]:
+            crew.hang_up()
+
+    def wait_for_all(self) -> None:
+        """Blocks until what was abandoned has ended, or had to be killed."""
+        for crew in [*self.crews(), *self._ending]:
+            while not crew.gone():
+                time.sleep(LOOK_SECONDS)
 
     def kill_processes(self) -> None:
         """Kills everything; their connections' ends are heard as of any that dies."""
@@ -226,6 +268,18 @@ class Generations:
         log.error("project refused", target=self._options.target, fingerprint=message.fingerprint, reason=message.message)
         self._next = None
         self._end(crew)
+
+    def _give_up(self, crew: Crew) -> None:
+        crew.kill_processes()
+        self._end(crew)
+        self._next = None
+        self.error = f"dbt had not parsed the project after {PARSE_SECONDS:g} s, and was stopped"
+        self.failed_fingerprint = None
+        log.error("project given up", target=self._options.target, generation=crew.number, reason=self.error)
+        self._stale = True
+        # What waits has waited long enough.
+        self._retries = max(self._retries, HOPEFUL_RETRIES)
+        self.back_off()
 
     def _generation_ended(self, crew: Crew) -> list[tuple[Crew, Worker]]:
         """It ended of itself, and takes its workers with it; after a while comes a new one."""

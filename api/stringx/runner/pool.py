@@ -24,6 +24,12 @@ from stringx.runner.generations import GenerationOptions, Generations
 
 log = logs.get(__name__)
 
+_BROKEN = "the runner's pool has failed"
+
+
+#: A run that no worker has begun after this time is given back: another replica may be faster.
+QUEUE_SECONDS = 600.0
+
 
 class Receiver(Protocol):
     """Whom the pool tells; called by its thread, without its lock."""
@@ -32,6 +38,9 @@ class Receiver(Protocol):
 
     def lost(self, ticket: Ticket, reason: str) -> None:
         """There will be no report: the attempt is over."""
+
+    def broke(self) -> None:
+        """The pool has failed by a fault of ours, and has told all else: it executes nothing any more."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Pool:
         self._lock = threading.RLock()
         self._generations = Generations(generations)
         self._queue: deque[Ticket] = deque()
-        self._told: list[Callable[[], None]] = []
+        self._told: deque[Callable[[], None]] = deque()
         self._closing = False
         #: when, after `close`, what still executes is stopped
         self._stop_at: float | None = None
@@ -96,7 +105,11 @@ class Pool:
 
     def submit(self, ticket: Ticket) -> None:
         with self._lock:
-            self._queue.append(ticket)
+            broken = self._broken
+            if not broken:
+                self._queue.append(ticket)
+        if broken:
+            self._receiver.lost(ticket, _BROKEN)
         self._wake_up()
 
     def stop(self, ticket: Ticket) -> None:
@@ -123,8 +136,8 @@ class Pool:
 
     @property
     def ready(self) -> bool:
-        """A project is in charge."""
-        return self._generations.in_charge is not None
+        """A project is in charge, and what is submitted is executed."""
+        return not self._broken and self._generations.in_charge is not None
 
     @property
     def fingerprint(self) -> str | None:
@@ -155,19 +168,27 @@ class Pool:
     def _run(self) -> None:
         try:
             self._supervise()
-            self._generations.close()
-            with self._lock:
-                self._woken.close()
-                self._wake.close()
+            self._close_all()
         except BaseException:
             # Nobody else would end these processes, or tell that their runs are lost.
             with self._lock:
                 self._broken = True
-                self._generations.kill_processes()
-                lost = [*self._queue, *(task.ticket for _, _, task in self._tasks())]
-            for ticket in lost:
-                self._receiver.lost(ticket, "the runner's pool failed")
+                self._generations.abandon()
+                for ticket in [*self._queue, *(task.ticket for _, _, task in self._tasks())]:
+                    self._lose(ticket, _BROKEN)
+            try:
+                self._tell()
+            finally:
+                self._receiver.broke()
+                self._generations.wait_for_all()
+                self._close_all()
             raise
+
+    def _close_all(self) -> None:
+        self._generations.close()
+        with self._lock:
+            self._woken.close()
+            self._wake.close()
 
     def _supervise(self) -> None:
         while True:
@@ -188,6 +209,8 @@ class Pool:
         if self._closing:
             while self._queue:
                 self._lose(self._queue.popleft(), "the runner is closing")
+        while self._queue and now >= self._queue[0].taken_at + QUEUE_SECONDS:
+            self._lose(self._queue.popleft(), f"no worker began it within {QUEUE_SECONDS:g} s")
         for crew, worker in self._generations.wind_up() if self._closing else self._generations.advance(now):
             self._worker_ended(crew, worker)
         for crew, worker, task in self._tasks():
@@ -295,11 +318,14 @@ class Pool:
     def _speakers(self) -> list[Connection | socket.socket]:
         crews = self._generations.crews()
         connections = [crew.connection for crew in crews] + [worker.connection for crew in crews for worker in crew.workers.values()]
-        return [self._woken, self._generations.listener, *(connection for connection in connections if connection is not None)]
+        listener = [self._generations.listener] if self._generations.listening else []
+        return [self._woken, *listener, *(connection for connection in connections if connection is not None)]
 
     def _until(self, now: float) -> float | None:
         """Seconds until something is due; None: only when somebody speaks."""
         due = self._generations.due(now)
+        if self._queue:
+            due.append(self._queue[0].taken_at + QUEUE_SECONDS)
         for _, _, task in self._tasks():
             if task.kill_at is not None:
                 due.append(task.kill_at)
@@ -315,9 +341,11 @@ class Pool:
 
     def _tell(self) -> None:
         """Calls the receiver, without the lock: it has one of its own, and calls us under it."""
-        with self._lock:
-            told, self._told = self._told, []
-        for tell in told:
+        while True:
+            with self._lock:
+                if not self._told:
+                    return
+                tell = self._told.popleft()
             tell()
 
     def _wake_up(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import threading
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from stringx.errors import Invalid
 from stringx.model import Report, UnreadableReport
+from stringx.runner.state_folder import private_folder
 
 #: Names that may be a folder.
 INSTALLATION = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -28,7 +30,7 @@ class ReportShelf:
         self._folder = folder
         self._lock = threading.Lock()
         self._kept: dict[str, dict[tuple[str, int], Path]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         for installation, key, path in _found(folder):
             self._kept.setdefault(installation, {})[key] = path
 
@@ -36,7 +38,7 @@ class ReportShelf:
         """Returns when the report is safe on disk. OSError where the disk does not take it."""
         folder = self._folder / installation
         if not folder.is_dir():
-            folder.mkdir(exist_ok=True)
+            private_folder(folder)
             _sync(self._folder)
         path = folder / f"{report.run}.{report.attempt}.json"
         unfinished = path.with_suffix(_UNFINISHED)
@@ -100,7 +102,16 @@ def _parsed(key: tuple[str, int], raw: bytes) -> Report | UnreadableReport:
         return Report.model_validate_json(raw)
     except ValidationError as error:  # of another version, or a damaged disk
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
-        return UnreadableReport(run=key[0], attempt=key[1], raw=raw.decode(errors="replace"), error=faults)
+        return _unreadable(key, raw, faults)
+
+
+def _unreadable(key: tuple[str, int], raw: bytes, faults: str) -> UnreadableReport:
+    """With its bytes, to the last one."""
+    try:
+        return UnreadableReport(run=key[0], attempt=key[1], raw=raw.decode(), error=faults)
+    except UnicodeDecodeError:
+        text = base64.b64encode(raw).decode()
+        return UnreadableReport(run=key[0], attempt=key[1], raw=text, encoding="base64", error=faults)
 
 
 def _sync(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -49,6 +49,7 @@ class Runner:
         #: what is queued or executed, by installation and run: one attempt, the newest
         self._tickets: dict[tuple[str, str], Ticket] = {}
         self._closing = False
+        self._when_broken: Callable[[], None] | None = None
 
     # --- lifecycle ---
 
@@ -113,6 +114,8 @@ class Runner:
         with self._changed:
             if self._closing:
                 raise RunnerUnreachable("the runner is closing")
+            if self.broken:
+                raise RunnerUnreachable("a pool of the runner has failed; only a new process mends it")
             finished = dict(sorted(self._shelf.keys(installation)))
             for request in runs:
                 ticket = self._tickets.get((installation, request.run))
@@ -185,13 +188,20 @@ class Runner:
 
     @property
     def ready(self) -> bool:
-        """Every target has a project in charge."""
+        """Every target has a project in charge, and what is submitted is executed."""
         return not self._closing and all(pool.ready for pool in self._pools.values())
 
     @property
     def broken(self) -> bool:
         """A pool failed by a fault of ours: only a new process mends it."""
         return any(pool.broken for pool in self._pools.values())
+
+    def on_broken(self, tell: Callable[[], None]) -> None:
+        """Has `tell` called, in a pool's thread, when a pool has failed; at once where one has. It must not block."""
+        with self._changed:
+            self._when_broken = tell
+        if self.broken:
+            tell()
 
     # --- what the pools tell ---
 
@@ -211,6 +221,13 @@ class Runner:
     def lost(self, ticket: Ticket, reason: str) -> None:
         if self._let_go(ticket):
             log.warning("attempt lost", run=ticket.request.run, attempt=ticket.request.attempt, reason=reason)
+
+    def broke(self) -> None:
+        with self._changed:
+            tell = self._when_broken
+        log.error("a pool has failed; its runs are given back, and this runner takes no more")
+        if tell is not None:
+            tell()
 
     # --- small parts ---
 

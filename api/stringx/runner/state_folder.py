@@ -11,6 +11,13 @@ from itertools import count
 from pathlib import Path
 
 
+def private_folder(folder: Path) -> None:
+    """Makes a folder for this user alone, also where it is there already: rows of the data may be in it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.stat().st_uid == os.getuid():  # a mounted volume may be another's, and its mode his to say
+        folder.chmod(0o700)
+
+
 class StateFolder:
     """The first of the folders `<root>/1`, `<root>/2`, … that no living process has: replicas may share a volume."""
 
@@ -18,7 +25,8 @@ class StateFolder:
         """Claims a folder, until `release` or the process's end. OSError where `root` cannot be written."""
         for number in count(1):
             folder = root / str(number)
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(root)
+            private_folder(folder)
             descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,7 +45,8 @@ class StateFolder:
         shutil.rmtree(folder / "work", ignore_errors=True)  # of a process that was killed
         #: for this boot alone: what a killed one has left running cannot write into it
         self.work = folder / "work" / boot[:8]
-        self.work.mkdir(parents=True, mode=0o700)
+        private_folder(folder / "work")
+        private_folder(self.work)
 
     @property
     def reports(self) -> Path:

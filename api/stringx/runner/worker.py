@@ -116,8 +116,8 @@ def _one_run(pool: Connection, evaluator: Evaluator, shown: Callable[[str], str]
         # The text of any exception may quote a row.
         name, masked = type(error).__name__, bool(request.gate.samples.mask)
         sys.stderr.write(f"{name if masked else shown(traceback.format_exc())}\n")
-        message = f"the run could not be evaluated: {name}" if masked else shown(f"the run could not be evaluated: {name}: {error}")
-        evaluated = Evaluated(ReportStatus.ERRORED, message=message)
+        reason = name if masked else shown(f"{name}: {error}")
+        evaluated = Evaluated(ReportStatus.ERRORED, message=f"the run could not be evaluated: {reason}")
     done = messages.Done(
         run=request.run,
         attempt=request.attempt,
