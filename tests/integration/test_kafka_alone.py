@@ -24,6 +24,9 @@ def test_it_prints_its_address_serves_and_stops_at_a_signal(tmp_path: Path) -> N
         second = subprocess.run(COMMAND, capture_output=True, text=True, env=environment, check=True)
         assert second.stdout.strip() == address
         assert "runs already" in second.stderr
+        up = subprocess.run([sys.executable, "-m", "stringx", "up"], capture_output=True, text=True, env=environment, check=False)
+        assert (up.returncode, up.stdout) == (2, "")
+        assert f"process {first.pid} (`scripts/kafka`)" in up.stderr
         first.send_signal(signal.SIGINT)
         assert first.wait(60) == 0
     assert list(tmp_path.glob("broker/*/*.pid")) == []

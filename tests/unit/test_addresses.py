@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -68,6 +69,17 @@ def test_a_home_has_one_owner_at_a_time(tmp_path: Path) -> None:
     first.release()
     assert second.acquire()
     second.release()
+
+
+def test_the_brokers_folder_has_an_owner_of_its_own(tmp_path: Path) -> None:
+    up, broker = Home(tmp_path / "home"), Home(tmp_path / "home")
+    assert broker.acquire_broker()
+    assert up.acquire()
+    assert not up.acquire_broker()
+    assert up.broker_holder() == str(os.getpid())
+    broker.release()
+    assert up.acquire_broker()
+    up.release()
 
 
 def test_a_home_is_emptied_of_what_is_ours_alone(tmp_path: Path) -> None:

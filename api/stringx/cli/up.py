@@ -55,6 +55,9 @@ def up(demo: bool, once: bool, fresh: bool, form: str, kafka: str | None, databa
     if not place.acquire():
         _say_where_the_first_serves(place, once)
         return
+    if not place.acquire_broker() and (fresh or "kafka_bootstrap" not in settings.model_fields_set):
+        holder = f"process {place.broker_holder()} (`scripts/kafka`) runs the broker on the data in {place.folder}"
+        raise ConfigurationError(f"{holder}: stop it, or give this one another --home")
     place.end_leftovers()
     if fresh:
         _say(f"deleting what an earlier start kept in {place.folder}")
@@ -187,8 +190,7 @@ def _say_where_the_first_serves(place: Home, once: bool) -> None:
     if once:
         raise ConfigurationError(f"another `stringx up` serves from {place.folder}: stop it, or give this one another --home")
     if found is None:
-        _say(f"another `stringx up` is starting from {place.folder}")
-        return
+        raise ConfigurationError(f"another `stringx up` is starting or stopping in {place.folder}: try again once it has")
     _say(f"another `stringx up` serves from {place.folder} already.")
     _say_addresses(found)
 

@@ -9,13 +9,12 @@ import threading
 import click
 
 from stringx import settings as settings_module
-from stringx.embedded import addresses
 from stringx.embedded.home import Home
 from stringx.embedded.kafka import choose_broker
 from stringx.embedded.ports import HOST, next_free
 from stringx.embedded.stack import KAFKA_PORT
 from stringx.embedded.supervisor import Stage, Supervisor
-from stringx.errors import StringXError
+from stringx.errors import ConfigurationError, StringXError
 
 
 def main() -> None:
@@ -24,10 +23,12 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     home = Home(settings_module.load().home)
-    if not home.acquire():
-        serving = addresses.read(home.folder)
+    if not home.acquire_broker():
+        address = home.broker / "address"
+        if not address.exists():
+            raise ConfigurationError(f"process {home.broker_holder()} has the broker's data in {home.folder}, and no broker runs on it yet")
         click.echo(f"a broker runs already on the data in {home.folder}", err=True)
-        click.echo(serving.kafka if serving is not None else (home.broker / "address").read_text())
+        click.echo(address.read_text())
         return
     home.end_leftovers()
     supervisor = Supervisor(lambda line: click.echo(line, err=True))

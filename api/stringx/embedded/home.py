@@ -1,4 +1,4 @@
-"""The folder of `stringx up` (STRINGX_HOME): one `up` at a time, its tokens and records, and how it is emptied."""
+"""The folder of `stringx up` (STRINGX_HOME): one `up` and one broker at a time, its tokens and records, and how it is emptied."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ _OURS = ("addresses.json", "tokens", "postgres", "broker", "runner", "inline", "
 
 
 class Home:
-    """Holds the lock of one home; the kernel releases it when the process ends, however it ends."""
+    """Holds the locks of one home, of which the broker's folder has its own; the kernel releases them when the process ends."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.expanduser().resolve()
         self._lock: int | None = None
+        self._broker_lock: int | None = None
 
     @property
     def postgres(self) -> Path:
@@ -37,33 +38,54 @@ class Home:
         return self.folder / "processes"
 
     def acquire(self) -> bool:
-        """Takes the home for this process; False where another one has it."""
+        """Takes the home, but for the broker's folder, for this `up`; False where another one has it."""
+        self._lock = self._locked("up.lock")
+        return self._lock is not None
+
+    def acquire_broker(self) -> bool:
+        """Takes the broker's folder for this process; False where another `up` or `scripts/kafka` has it."""
+        self._broker_lock = self._locked("broker.lock")
+        if self._broker_lock is None:
+            return False
+        (self.broker / "address").unlink(missing_ok=True)
+        os.ftruncate(self._broker_lock, 0)
+        os.write(self._broker_lock, str(os.getpid()).encode())
+        return True
+
+    def broker_holder(self) -> str:
+        """The pid of the process that took the broker's folder last."""
+        return (self.folder / "broker.lock").read_text()
+
+    def _locked(self, name: str) -> int | None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self.folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            return False
-        self._lock = lock
-        return True
+            return None
+        return lock
 
     def release(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        for lock in (self._lock, self._broker_lock):
+            if lock is not None:
+                os.close(lock)
+        self._lock = self._broker_lock = None
 
     def end_leftovers(self) -> None:
-        """Ends what a killed `up` left running, so that its ports and data are free."""
+        """Ends what a killed `up` left running in the folders whose locks are held, so that its ports and data are free."""
+        if self._broker_lock is not None:
+            for record in self.broker.glob("*/*.pid"):
+                clean_up(record, signal.SIGTERM)
+        if self._lock is None:
+            return
         for record in self.processes.glob("*.pid"):
-            clean_up(record, signal.SIGTERM)
-        for record in self.broker.glob("*/*.pid"):
             clean_up(record, signal.SIGTERM)
         for record in self.postgres.glob("*.pid"):
             clean_up(record, signal.SIGINT)
 
     def empty(self) -> None:
-        """Deletes all that an earlier `up` kept here; call it holding the lock, with nothing running."""
+        """Deletes all that an earlier `up` kept here; call it holding both locks, with nothing running."""
         EmbeddedPostgres(self.postgres).remove()
         for name in _OURS:
             path = self.folder / name

@@ -159,6 +159,7 @@ class Stack:
         self.say("looking for a broker (Apache Kafka's jars are fetched once)")
         broker, kind = choose_broker(self.home.broker, port=next_free(KAFKA_PORT))
         self.supervisor.start("kafka", broker, Stage.SERVER, restarted=lambda: self._broker_restarted(broker))
+        (self.home.broker / "address").write_text(broker.bootstrap)
         self.broker_kind = f"{kind}, {broker.bootstrap}"
         self.say(f"broker: {self.broker_kind}")
         if broker.kind == "apache" and not broker.bootstrap.endswith(f":{KAFKA_PORT}"):
@@ -169,6 +170,7 @@ class Stack:
         """librdkafka's cluster comes back on another port: its clients are started again with that."""
         if broker.bootstrap == self.addresses.kafka:
             return
+        (self.home.broker / "address").write_text(broker.bootstrap)
         self._variables["KAFKA_BOOTSTRAP"] = broker.bootstrap
         self.addresses = self.addresses.model_copy(update={"kafka": broker.bootstrap})
         addresses.write(self.home.folder, self.addresses)
