@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from commands import command, start
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from served import RULES, Served
 from waiting import until
 
