@@ -1,4 +1,4 @@
-"""Every error that StringX raises on purpose.
+"""The errors that cross a boundary of StringX. A module that has one for itself derives it from `StringXError`, too.
 
     StringXError
     ├── Refusal                what somebody sent cannot be taken: dead letter on Kafka, 4xx over HTTP
