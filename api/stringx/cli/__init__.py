@@ -59,7 +59,13 @@ def main() -> None:
     Its exit code is the error's own `exit_code`, else 3 where something does not answer, else 2.
     """
     try:
-        stringx.main(standalone_mode=True)
+        # Not click's own endings: interrupted, it exits with 1, which tells a CI job "closed by rules".
+        sys.exit(stringx.main(standalone_mode=False))
+    except click.Abort:
+        sys.exit(EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
     except StringXError as error:
         click.echo(f"stringx: {error}", err=True)
         sys.exit(getattr(error, "exit_code", EXIT_NOT_JUDGED if isinstance(error, Unavailable) else EXIT_USAGE))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from stringx.client import Client
 from stringx.embedded import addresses
-from stringx.errors import ConfigurationError
+from stringx.errors import ApiUnavailable, ConfigurationError
 from stringx.model import Door
 from stringx.settings import Settings
 
 
 def api(settings: Settings) -> Client:
-    """A client of the API. ConfigurationError where no token is known for it.
+    """A client of the API. ApiUnavailable where none is named and none was started, ConfigurationError where its token is not known.
 
     The token of `stringx up` is for the address of `stringx up` alone: it is never sent to another one.
     """
@@ -24,7 +24,12 @@ def api(settings: Settings) -> Client:
     else:
         token = None
     if not token:
-        raise ConfigurationError(f"no token is known for {url}: start `stringx up`, or set STRINGX_API_URL and STRINGX_API_TOKEN")
+        if settings.api_url is None and started is None:
+            raise ApiUnavailable(
+                f"nothing serves from {settings.home}: start `stringx up`; if it was started with --home, set STRINGX_HOME to that folder; "
+                "for another machine's, set STRINGX_API_URL and STRINGX_API_TOKEN"
+            )
+        raise ConfigurationError(f"STRINGX_API_TOKEN is not set, and no token is known for {url}")
     return Client(url, token, door=Door.CLI)
 
 

@@ -45,6 +45,7 @@ def apply(folder: Path | None, dry_run: bool, output: str) -> None:
     from stringx.store import gates as store
 
     settings = connection.with_database(settings_module.load())
+    settings.required("database_url")  # before the files: without it nothing is known of the backend that they are for
     found = _read(folder or settings.gates_dir, output, inline_targets=settings.inline_targets)
     engine = database.connect(settings)
     try:

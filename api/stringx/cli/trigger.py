@@ -149,6 +149,8 @@ def _over_http(settings: Settings, body: TriggerBody, wait: float | None) -> Tol
     with connection.api(settings) as api:
         answer = api.trigger(body)
         if wait is not None:
+            if not answer.settled:
+                click.echo(f"stringx: {answer.state}; waiting for its verdict: stringx run {answer.run}", err=True)
             answer = _wait(api, answer, time.monotonic() + wait)
     return Told(
         state=answer.state,
@@ -187,7 +189,7 @@ def _over_kafka(settings: Settings, body: TriggerBody, wait: float | None) -> To
     if wait is None:
         publish(settings, [body], PUBLISH_SECONDS)
         return _told_by(None, body)
-    acknowledgements = Acknowledgements(settings, waiting=lambda: None, warn=_warn)
+    acknowledgements = Acknowledgements(settings, waiting=lambda: None, warn=_warn, patience_seconds=min(wait, PUBLISH_SECONDS))
     try:
         publish(settings, [body], PUBLISH_SECONDS)
         deadline = time.monotonic() + wait

@@ -68,22 +68,26 @@ def publish(settings: Settings, triggers: Sequence[TriggerBody], timeout_seconds
 class Acknowledgements:
     """Reads `stringx.verdicts` from its end on; made before triggers are published, it misses none of theirs."""
 
-    def __init__(self, settings: Settings, waiting: Callable[[], None], warn: Callable[[str], None]) -> None:
-        """Blocks until the topics are there, calling `waiting` meanwhile; KafkaUnavailable where they do not come.
+    def __init__(
+        self, settings: Settings, waiting: Callable[[], None], warn: Callable[[str], None], patience_seconds: float = TOPIC_SECONDS
+    ) -> None:
+        """Blocks until the topics are there, calling `waiting` meanwhile; KafkaUnavailable where they do not come in that time.
 
         `warn` is told in one line of each record that is no acknowledgement.
         """
         self._warn = warn
+        self._bootstrap = settings.kafka_bootstrap
+        self._fault = ""
         group = f"{settings.kafka_group}-up-{uuid.uuid4().hex}"  # asked for by librdkafka; nothing is committed in it
         properties: dict[str, str | int | bool] = {"group.id": group, "enable.auto.commit": False, "allow.auto.create.topics": True}
         self._consumer = Consumer(settings.kafka_client(**_QUIET, **properties))
-        deadline = time.monotonic() + TOPIC_SECONDS
+        deadline = time.monotonic() + patience_seconds
         partitions: list[TopicPartition] = []
         for topic in (settings.kafka_triggers_topic, settings.kafka_verdicts_topic):
             partitions = self._partitions(topic)
             while not partitions:
                 if time.monotonic() > deadline:
-                    raise KafkaUnavailable(f"the topic {topic} is not there: make it, or let StringX make it (STRINGX_KAFKA_CREATE_TOPICS)")
+                    raise KafkaUnavailable(self._fault)
                 waiting()
                 partitions = self._partitions(topic)
         self._consumer.assign([self._end(partition, deadline) for partition in partitions])
@@ -107,8 +111,10 @@ class Acknowledgements:
         try:
             # All topics are asked for: asking for one by name would make it, with settings that are not ours.
             found = self._consumer.list_topics(timeout=1.0).topics.get(topic)
-        except KafkaException:
+        except KafkaException as error:
+            self._fault = f"{self._bootstrap} does not answer: {error.args[0].str()}"
             return []
+        self._fault = f"the topic {topic} is not there: make it, or let StringX make it (STRINGX_KAFKA_CREATE_TOPICS)"
         return [TopicPartition(topic, number) for number in found.partitions] if found and found.error is None else []
 
     def _end(self, partition: TopicPartition, deadline: float) -> TopicPartition:

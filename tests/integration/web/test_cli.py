@@ -38,7 +38,7 @@ def test_a_wait_for_an_open_gate_ends_with_0(served: Served) -> None:
     judge = judged(served, {RULES[0]: 2})
     code, out, err = run(served, "trigger", *FLIGHTS, "--wait=60")
     judge.join()
-    assert (code, err) == (0, "")
+    assert (code, "accepted; waiting for its verdict: stringx run " in err) == (0, True)
     assert "open (warned): raw.flights, flight_date = 2013-02-08" in out
     assert "\x1b" not in out
 
@@ -67,7 +67,7 @@ def test_a_wait_for_what_cannot_be_judged_ends_with_3(served: Served) -> None:
 def test_a_wait_that_takes_too_long_ends_with_4(served: Served) -> None:
     code, out, err = run(served, "trigger", *FLIGHTS, "--wait=0.2", "--output", "json")
     assert (code, json.loads(out)["verdict"]) == (4, None)
-    assert err == "stringx: no verdict within 0.2 seconds\n"
+    assert err.splitlines()[-1] == "stringx: no verdict within 0.2 seconds"
 
 
 def test_a_trigger_that_nobody_waits_for_ends_with_0(served: Served) -> None:
@@ -150,6 +150,13 @@ def test_dead_letters_are_listed_and_shown(served: Served) -> None:
     for shown in ("malformed (table): must be JSON", "partition 2, offset 7", "key: key", "text/plain", "not json"):
         assert shown in out
     assert "\x1b" not in out  # a stranger's bytes do not steer the terminal
+
+
+def test_where_nothing_was_started_it_says_what_to_do(tmp_path: Path) -> None:
+    process = command("runs", STRINGX_HOME=str(tmp_path / "nothing"))
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 3
+    assert "STRINGX_HOME" in err
 
 
 def test_the_command_finds_what_up_wrote_down(served: Served, tmp_path: Path) -> None:
