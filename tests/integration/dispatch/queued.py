@@ -10,10 +10,21 @@ from typing import Any
 
 from sqlalchemy import Engine, RowMapping, insert, text
 
+from stringx.dispatch.dispatcher import Dispatcher
 from stringx.model import Door, Gate, GateVersion, Rule, Slice, Trigger
 from stringx.settings import Settings
 from stringx.store import tables, triggers
 from stringx.store.database import transaction
+
+#: Starts a dispatcher for the runners that it is called with.
+Start = Callable[..., Dispatcher]
+
+
+def stop(dispatcher: Dispatcher) -> None:
+    """Stops it, unless the test has done so."""
+    if not dispatcher.wait(0):
+        dispatcher.close()
+        assert dispatcher.join(30)
 
 
 def eventually(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
