@@ -47,17 +47,7 @@ class Ways(RuleBasedStateMachine):
     @precondition(lambda self: self.reports)
     @rule(which=st.integers(0, 1000))
     def deliver(self, which: int) -> None:
-        report = self.reports[which % len(self.reports)]
-        before = self.store.run(report.run)
-        verdict = self.store.rows("select attempt from verdicts where run_id = :run", run=report.run)
-        with transaction(self.store.engine) as connection:
-            settlement = settle(connection, self.store.settings, report)
-        if before["state"] == "leased" and before["attempt"] == report.attempt:
-            assert settlement is Settlement.JUDGED
-        elif verdict and verdict[0]["attempt"] == report.attempt:
-            assert settlement is Settlement.REPEATED
-        else:
-            assert settlement is Settlement.LATE
+        self._deliver(self.reports[which % len(self.reports)])
 
     @precondition(lambda self: self.reports)
     @rule(which=st.integers(0, 1000))
@@ -78,6 +68,11 @@ class Ways(RuleBasedStateMachine):
         with transaction(self.store.engine) as connection:
             for run in runs.locked_expired(connection, 100):
                 lose(connection, self.store.settings, run, "nobody held it")
+
+    @rule()
+    def what_is_claimed_is_lost(self) -> None:
+        self._claim(1)
+        self.all_leases_run_out()
 
     @rule()
     def the_runner_takes_nothing(self) -> None:
@@ -132,12 +127,23 @@ class Ways(RuleBasedStateMachine):
         for _ in range(2 * len(self.runs) + 1):
             self._claim(100)
             for report in self.reports:
-                with transaction(self.store.engine) as connection:
-                    settle(connection, self.store.settings, report)
+                self._deliver(report)
         assert self.store.judged(*self.runs)
         self.a_run_is_done_when_it_has_its_verdict_and_its_triggers_their_acknowledgements()
         self.a_verdict_never_changes()
         super().teardown()
+
+    def _deliver(self, report: Report) -> None:
+        before = self.store.run(report.run)
+        verdict = self.store.rows("select attempt from verdicts where run_id = :run", run=report.run)
+        with transaction(self.store.engine) as connection:
+            settlement = settle(connection, self.store.settings, report)
+        if before["state"] == "leased" and before["attempt"] == report.attempt:
+            assert settlement is Settlement.JUDGED
+        elif verdict and verdict[0]["attempt"] == report.attempt:
+            assert settlement is Settlement.REPEATED
+        else:
+            assert settlement is Settlement.LATE
 
     def _claim(self, limit: int) -> None:
         with transaction(self.store.engine) as connection:
