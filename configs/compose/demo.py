@@ -16,7 +16,7 @@ if __name__ == "__main__":
     demo.load(f"postgresql://postgres:{quote(password)}@{os.environ['PGHOST']}:5432/demo")
     settings = settings_module.load()
     # Once there is a reader of verdicts, `consume` has made the topics.
-    replay.Acknowledgements(settings, waiting=lambda: time.sleep(0.2)).close()
+    replay.Acknowledgements(settings, waiting=lambda: time.sleep(0.2), warn=print).close()
     triggers = replay.demo_triggers()
     replay.publish(settings, triggers)
     sys.stderr.write(f"published {len(triggers)} triggers\n")
