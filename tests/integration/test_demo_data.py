@@ -16,6 +16,13 @@ ROWS = {"airlines": 16, "airports": 1458, "planes": 3322, "weather": 26115, "fli
 
 
 @pytest.fixture
+def reader_password(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One for this test: roles are the whole server's, and other tests read by the password that the server keeps."""
+    yield uuid.uuid4().hex
+    postgres.ensure_login(demo.READER)
+
+
+@pytest.fixture
 def admin_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     name = f"demo_{uuid.uuid4().hex}"
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
@@ -81,10 +88,9 @@ def test_the_blizzard_is_in_the_data(admin_url: str) -> None:
     assert closed == [("2013-02-08",), ("2013-02-09",)]
 
 
-def test_the_reader_reads_and_cannot_write(admin_url: str) -> None:
-    password = uuid.uuid4().hex
-    demo.load(admin_url, reader_password=password)
-    reader = psycopg.conninfo.make_conninfo(admin_url, user=demo.READER, password=password)
+def test_the_reader_reads_and_cannot_write(admin_url: str, reader_password: str) -> None:
+    demo.load(admin_url, reader_password=reader_password)
+    reader = psycopg.conninfo.make_conninfo(admin_url, user=demo.READER, password=reader_password)
     with psycopg.connect(admin_url) as connection:
         connection.execute("create table raw.later (id int)")
     assert counts(reader) == ROWS
