@@ -80,6 +80,8 @@ class RunSummary(Answer):
     decision: Decision | None
     message: str | None
     counts: dict[Outcome, int] | None
+    #: that it was about: of the slice, or of the whole table; null where they were not counted
+    rows: int | None = None
     gate_version: int
     #: every acknowledgement of its triggers is published
     acknowledged: bool

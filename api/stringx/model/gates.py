@@ -127,6 +127,9 @@ class Gate(Value):
     #: the decision when the table could not be judged: `errored`, `timed_out`
     on_error: Decision = Decision.CLOSED
     on_no_checks: Decision = Decision.CLOSED
+    #: the decision when there were no rows to check. Not written where it is `open`: a gate from before there was this field keeps
+    #: its fingerprint, and a runner from then reads it.
+    on_no_rows: Annotated[Decision, Field(exclude_if=lambda decision: decision is Decision.OPEN)] = Decision.OPEN
     samples: Samples = Samples()
     #: topics that a trigger's `reply_to` may name
     reply_to: tuple[TopicName, ...] = ()

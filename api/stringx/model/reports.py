@@ -79,7 +79,7 @@ class Report(Value):
     #: of the runner's process that ran it
     boot: str
     status: ReportStatus
-    #: why it is not `completed`: dbt's own words where there are some
+    #: why it is not `completed`, dbt's own words where there are some; of one that is, why `rows` is None
     message: str | None = None
     engine: Engine = Engine.DBT
     gate_fingerprint: str
@@ -87,6 +87,8 @@ class Report(Value):
     project_fingerprint: str | None = None
     started_at: AwareDatetime
     finished_at: AwareDatetime
+    #: that the run is about, counted before the tests: of the slice, or of the whole table; None where they were not counted
+    rows: Annotated[StrictInt, Field(ge=0)] | None = None
     results: tuple[DbtResult, ...] = ()
 
 

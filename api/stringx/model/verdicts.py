@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -109,6 +109,8 @@ class Acknowledgement(Value):
     decision: Decision | None = None
     message: str | None = None
     counts: dict[Outcome, int] | None = None
+    #: that the run was about: of the slice, or of the whole table; None where they were not counted
+    rows: Annotated[int, Field(ge=0)] | None = None
     failing: tuple[FailingRule, ...] = ()
     timings: Timings | None = None
     project_fingerprint: str | None = None
