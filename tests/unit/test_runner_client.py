@@ -59,7 +59,9 @@ def test_a_report_that_does_not_fit_comes_as_it_is_beside_its_neighbours(changes
     assert error in unreadable.error
 
 
-@pytest.mark.parametrize("odd", [[], "text", None, {"run": 5, "attempt": "x"}, {"run": [], "attempt": 2**40}])
+@pytest.mark.parametrize(
+    "odd", [[], "text", None, {"run": 5, "attempt": "x"}, {"run": [], "attempt": 2**40}, {"run": "half a pair \ud800"}]
+)
 def test_what_names_no_run_is_of_none(odd: object) -> None:
     unreadable, good = taken(odd, report())
     assert isinstance(unreadable, UnreadableReport)
@@ -70,6 +72,32 @@ def test_what_names_no_run_is_of_none(odd: object) -> None:
 def test_what_the_runner_could_not_read_stays_unreadable() -> None:
     told = {"run": RUN, "attempt": 2, "raw": "{", "error": "not JSON"}
     assert taken(told) == (UnreadableReport.model_validate(told),)
+
+
+def test_what_says_that_it_is_base64_and_is_none_comes_as_it_is_beside_its_neighbours() -> None:
+    odd = {"run": RUN, "attempt": 2, "raw": "no base64!", "encoding": "base64", "error": "not JSON"}
+    unreadable, good = taken(odd, report())
+
+    assert isinstance(unreadable, UnreadableReport)
+    assert (unreadable.run, unreadable.attempt, unreadable.encoding) == (RUN, 2, "text")
+    assert json.loads(unreadable.raw_bytes) == odd
+    assert "raw is no base64" in unreadable.error
+    assert isinstance(good, Report)
+
+
+def test_an_attempt_that_the_database_cannot_hold_is_of_none() -> None:
+    unreadable, good = taken(report(attempt=2**31), report())
+    assert isinstance(unreadable, UnreadableReport)
+    assert (unreadable.run, unreadable.attempt) == (RUN, 0)
+    assert "attempt: Input should be less than" in unreadable.error
+    assert isinstance(good, Report)
+
+
+def test_a_status_that_the_database_cannot_hold_is_not_a_runners_answer() -> None:
+    status = {"boot": "b", "version": "1", "workers": 1, "free": 1, "targets": ["demo"], "fingerprints": {}, "errors": {}}
+    with pytest.raises(RunnerUnavailable, match="not a RunnerStatus"):
+        runner(lambda _: httpx2.Response(200, json={**status, "held": [[RUN, 2**31]]})).status("i")
+    assert runner(lambda _: httpx2.Response(200, json={**status, "held": [[RUN, 1]]})).status("i").held == ((RUN, 1),)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"reports": 5, "boot": "b"}', b'{"reports": []}', b'{"boot": 5, "reports": []}'])

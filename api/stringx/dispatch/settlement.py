@@ -64,10 +64,8 @@ def settle_unstorable(connection: Connection, settings: Settings, report: Report
 
 def settle_unreadable(connection: Connection, settings: Settings, report: UnreadableReport) -> Settlement:
     """Keeps what the runner sent in place of a report, and makes its run `errored`, saying why."""
-    raw = report.raw.encode(errors="surrogatepass")
-    return _settle_by_its_fault(
-        connection, settings, report.run, report.attempt, f"the runner's report could not be read: {report.error}", raw
-    )
+    message = f"the runner's report could not be read: {report.error}"
+    return _settle_by_its_fault(connection, settings, report.run, report.attempt, message, report.raw_bytes)
 
 
 def lose(connection: Connection, settings: Settings, run: Run, message: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from base64 import b64decode
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, StrictInt
+from pydantic import AwareDatetime, Field, StrictInt, model_validator
 
 from stringx.model.gates import Engine, Gate, Severity
 from stringx.model.slices import Slice
 from stringx.model.values import RunId, Value
+
+#: An attempt as somebody tells it: as large as the database's integers, and 0 where it is of none.
+Attempt = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class RunRequest(Value):
@@ -18,7 +21,7 @@ class RunRequest(Value):
 
     run: RunId
     #: the fencing token: only the newest attempt's report is accepted
-    attempt: Annotated[StrictInt, Field(ge=1)]
+    attempt: Annotated[StrictInt, Field(ge=1, lt=2**31)]
     gate: Gate
     gate_version: int
     #: of `gate`; echoed by the report
@@ -75,7 +78,7 @@ class Report(Value):
     """What a runner says of one attempt: kept by it, on disk, until the backend has acknowledged it."""
 
     run: RunId
-    attempt: int
+    attempt: Attempt
     #: of the runner's process that ran it
     boot: str
     status: ReportStatus
@@ -96,7 +99,7 @@ class RefusedRun(Value):
     """A run that a runner did not take: `busy` (try again) or `unknown_target` (no use to try this runner again)."""
 
     run: RunId
-    attempt: int
+    attempt: Attempt
     code: Literal["busy", "unknown_target"]
     reason: str
 
@@ -105,7 +108,7 @@ class Submission(Value):
     """The answer to `POST /v1/runs`: what was taken, and what was not."""
 
     boot: str
-    accepted: tuple[tuple[RunId, int], ...] = ()
+    accepted: tuple[tuple[RunId, Attempt], ...] = ()
     refused: tuple[RefusedRun, ...] = ()
 
 
@@ -113,15 +116,24 @@ class UnreadableReport(Value):
     """A report that does not fit `Report`: it is set apart with its bytes and never blocks its neighbours."""
 
     run: str
-    attempt: int
+    attempt: Attempt
     raw: str
     #: of `raw`: base64 where the bytes may be no text
     encoding: Literal["text", "base64"] = "text"
     error: str
 
+    @model_validator(mode="after")
+    def _can_be_decoded(self) -> Self:
+        """Here, where a runner's answer is read: what settles it relies on its bytes."""
+        try:
+            self.raw_bytes  # noqa: B018  # whether it can be told
+        except ValueError as error:
+            raise ValueError(f"raw is no {self.encoding}: {error}") from error
+        return self
+
     @property
     def raw_bytes(self) -> bytes:
-        """As they were found. ValueError where `raw` is no base64 although it says so."""
+        """As they were found."""
         return b64decode(self.raw, validate=True) if self.encoding == "base64" else self.raw.encode(errors="surrogatepass")
 
 
@@ -129,7 +141,7 @@ class ReportBatch(Value):
     """The answer to `GET /v1/reports`: what finished and is not yet acknowledged, and what is still held."""
 
     boot: str
-    held: tuple[tuple[RunId, int], ...] = ()
+    held: tuple[tuple[RunId, Attempt], ...] = ()
     reports: tuple[Report | UnreadableReport, ...] = ()
 
 
@@ -145,7 +157,7 @@ class RunnerStatus(Value):
     free_by_target: dict[str, int] = Field(default_factory=dict)
     targets: tuple[str, ...]
     #: run and attempt of what it executes or has queued, and of reports not yet acknowledged, for the asking installation
-    held: tuple[tuple[RunId, int], ...]
+    held: tuple[tuple[RunId, Attempt], ...]
     #: per target, of the dbt project in charge; None while the first is being parsed
     fingerprints: dict[str, str | None]
     #: per target, why the newest dbt project is not in charge

@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import httpx2
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from stringx.errors import RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
-from stringx.model import Report, ReportBatch, RunnerStatus, RunRequest, Submission, UnreadableReport, Value
-from stringx.runner.port import AckBody, CancelBody, RunsBody
+from stringx.model import RUN_ID, Report, ReportBatch, RunnerStatus, RunRequest, Submission, UnreadableReport, Value
+from stringx.runner.port import AckBody, CancelBody, RunsBody, faults
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 15.0
 
 #: Client errors that say nothing of what was sent: the token, the address, a proxy, or too slow a request.
 _NOT_OF_THE_BODY = frozenset({401, 403, 404, 405, 407, 408})
-
-_REPORT: TypeAdapter[Report | UnreadableReport] = TypeAdapter(Report | UnreadableReport)
 
 _Answer = TypeVar("_Answer", bound=Value)
 
@@ -112,19 +110,16 @@ def _read_batch(response: httpx2.Response) -> ReportBatch:
 
 
 def _report(content: object) -> Report | UnreadableReport:
+    fields = content if isinstance(content, dict) else {}
     raw = json.dumps(content)
     try:
-        return _REPORT.validate_json(raw)
+        return (UnreadableReport if "raw" in fields else Report).model_validate_json(raw)
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-        # The union names its members: what is wrong with it as a `Report` is of interest.
-        told = [fault for fault in faults if fault["loc"][:1] == (Report.__name__,)] or faults
-        message = "; ".join(f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in told)
-    fields = content if isinstance(content, dict) else {}
+        message = faults(error)
     run, attempt = fields.get("run"), fields.get("attempt")
     # Of no run where it does not say of which one it is.
     return UnreadableReport(
-        run=run if isinstance(run, str) else "",
+        run=run if isinstance(run, str) and RUN_ID.fullmatch(run) else "",
         attempt=attempt if isinstance(attempt, int) and 0 <= attempt < 2**31 else 0,
         raw=raw,
         error=message,

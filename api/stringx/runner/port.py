@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Protocol
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from stringx.model import ReportBatch, RunId, RunnerStatus, RunRequest, Submission, Value
 
@@ -29,6 +29,12 @@ class RunnerPort(Protocol):
         """Has a run stopped; False where the runner does not have it."""
 
     def status(self, installation: str) -> RunnerStatus: ...
+
+
+def faults(error: ValidationError) -> str:
+    """What does not fit, field by field, without the values."""
+    found = error.errors(include_input=False, include_url=False)
+    return "; ".join(": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"]))) for fault in found)
 
 
 # --- the same over HTTP: what is sent ----------------------------------------

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from stringx.errors import Invalid
 from stringx.model import Report, UnreadableReport
+from stringx.runner.port import faults
 from stringx.runner.state_folder import private_folder
 
 #: Names that may be a folder.
@@ -101,17 +102,16 @@ def _parsed(key: tuple[str, int], raw: bytes) -> Report | UnreadableReport:
     try:
         return Report.model_validate_json(raw)
     except ValidationError as error:  # of another version, or a damaged disk
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
-        return _unreadable(key, raw, faults)
+        return _unreadable(key, raw, faults(error))
 
 
-def _unreadable(key: tuple[str, int], raw: bytes, faults: str) -> UnreadableReport:
+def _unreadable(key: tuple[str, int], raw: bytes, message: str) -> UnreadableReport:
     """With its bytes, to the last one."""
     try:
-        return UnreadableReport(run=key[0], attempt=key[1], raw=raw.decode(), error=faults)
+        return UnreadableReport(run=key[0], attempt=key[1], raw=raw.decode(), error=message)
     except UnicodeDecodeError:
         text = base64.b64encode(raw).decode()
-        return UnreadableReport(run=key[0], attempt=key[1], raw=text, encoding="base64", error=faults)
+        return UnreadableReport(run=key[0], attempt=key[1], raw=text, encoding="base64", error=message)
 
 
 def _sync(folder: Path) -> None:

@@ -217,6 +217,17 @@ def test_what_is_no_report_is_kept_with_its_bytes_and_the_run_is_errored(store: 
     assert store.one("select report from set_apart_reports")["report"] == b'{"status": "\x00 ok"}'
 
 
+def test_bytes_that_came_as_base64_are_kept_as_they_were_found(store: Store) -> None:
+    store.queue()
+    run = claim(store)
+    unreadable = UnreadableReport(run=run.id, attempt=run.attempt, raw="eyL/", encoding="base64", error="not UTF-8")
+
+    with transaction(store.engine) as connection:
+        assert settle_unreadable(connection, store.settings, unreadable) is Settlement.UNSTORABLE
+
+    assert store.one("select report from set_apart_reports")["report"] == b'{"\xff'
+
+
 def test_what_is_no_report_of_no_run_does_no_harm(store: Store) -> None:
     unreadable = UnreadableReport(run="\x00", attempt=0, raw="{", error="not JSON \x00")
     with transaction(store.engine) as connection:
