@@ -52,6 +52,7 @@ def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report
         decision=verdict.decision,
         message=verdict.message,
         counts=verdict.counts,
+        rows=None if report is None else report.rows,
         failing=tuple(
             FailingRule(
                 name=check.name,

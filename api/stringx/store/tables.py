@@ -187,6 +187,8 @@ verdicts = Table(
     _time("started_at"),
     _time("finished_at"),
     _now("judged_at"),
+    #: that the run was about; None where they were not counted
+    Column("rows", BigInteger),
 )
 
 check_results = Table(

@@ -45,6 +45,7 @@ def record(connection: Connection, run: Run, verdict: Verdict, *, attempt: int |
             counts=verdict.counts,
             engine=None if report is None else report.engine,
             project_fingerprint=None if report is None else report.project_fingerprint,
+            rows=None if report is None else report.rows,
             started_at=None if report is None else report.started_at,
             finished_at=None if report is None else report.finished_at,
         )
