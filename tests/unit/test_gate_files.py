@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stringx.errors import ConfigurationError, GateFileErrors, Problem
-from stringx.gates.files import LARGEST_BYTES, read
+from stringx.gates.files import LARGEST_BYTES, read, refuse_empty
 from stringx.gates.parse import parse
+from stringx.gates.served import Served
 from stringx.gates.shape import json_schema
 from stringx.model import Decision, Dimension, Gate, Kind, Level, Mode, Samples, Severity, Threshold
 from stringx.model.slices import ColumnType
@@ -152,7 +153,7 @@ def test_dates_and_quoted_words_stay_text() -> None:
 
 
 def test_the_demos_gates_are_right() -> None:
-    gates = {file.file: file.gate for file in read(GATES, inline_targets=["demo"])}
+    gates = {file.file: file.gate for file in read(GATES, served=Served(["demo"], ["default"]))}
     assert sorted(gates) == [f"default/raw.{table}.yaml" for table in ("airlines", "airports", "flights", "planes", "weather")]
     assert gates["default/raw.flights.yaml"].mode is Mode.ASYNC
     assert {gate.mode for gate in gates.values()} == {Mode.ASYNC, Mode.INLINE}
@@ -316,10 +317,38 @@ def test_the_file_is_called_after_its_table() -> None:
 def test_an_inline_gate_wants_a_target_that_the_backend_has() -> None:
     text = orders("mode: inline\n")
     assert gate_of(text).mode is Mode.INLINE
-    assert gate_of(text, inline_targets=["demo"]).mode is Mode.INLINE
-    (problem,) = problems_of(text, inline_targets=["other"])
+    assert gate_of(text, served=Served(["demo"], [])).mode is Mode.INLINE
+    (problem,) = problems_of(text, served=Served(["other"], []))
     assert problem.startswith("3:7: the backend cannot run dbt on the target demo itself (it runs dbt on other): ")
     assert problem.endswith('add "demo" to STRINGX_INLINE_TARGETS, or write `mode: async`')
+
+
+def test_an_async_gate_wants_a_runner_that_the_backend_knows() -> None:
+    served = Served([], ["default", "warehouse"])
+    assert gate_of(orders(), served=served).runner == "default"
+    assert problems_of(orders("runner: warehose\n"), served=served) == [
+        "3:9: the backend knows no runner `warehose`: STRINGX_RUNNERS has `default`, `warehouse`; did you mean `warehouse`?"
+    ]
+    # Where no runner is written it is `default`, and no line is to be pointed at but the file's first.
+    assert problems_of(orders(), served=Served([], ["warehouse"])) == [
+        "1:1: the backend knows no runner `default`: STRINGX_RUNNERS has `warehouse`"
+    ]
+
+
+def test_an_async_gate_wants_a_target_that_its_runner_has_as_far_as_that_is_known() -> None:
+    asked: list[str] = []
+
+    def targets_of(runner: str) -> list[str] | None:
+        asked.append(runner)
+        return {"default": ["dmo", "other"], "silent": None}[runner]
+
+    served = Served(["demo"], ["default", "silent", "nobodys"], targets_of)
+    assert problems_of(orders(), served=served) == [
+        "2:9: the runner `default` has no target `demo`: it has `dmo`, `other`; did you mean `dmo`?"
+    ]
+    assert gate_of(orders("runner: silent\n"), served=served).runner == "silent"
+    assert gate_of(orders("mode: inline\n"), served=served).mode is Mode.INLINE
+    assert asked == ["default", "silent"]
 
 
 def test_no_gate_names_the_backend_as_its_runner() -> None:
@@ -383,6 +412,55 @@ def test_the_same_table_in_two_workspaces_is_two_gates(tmp_path: Path) -> None:
         ("default", "default/raw.orders.yaml"),
         ("sales", "sales/raw.orders.yaml"),
     ]
+
+
+def test_one_file_is_read_in_its_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "sales" / "raw.orders.yaml"
+    file.parent.mkdir()
+    file.write_text(orders())
+    (tmp_path / "sales" / "raw.broken.yaml").write_text("[")
+    monkeypatch.chdir(file.parent)
+    for written in (file, Path("raw.orders.yaml"), Path("../sales/raw.orders.yaml")):
+        (only,) = read(written)
+        assert (only.gate.workspace, only.gate.table, only.file) == ("sales", "raw.orders", "sales/raw.orders.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("sales/raw.orders.yml", "call it raw.orders.yaml"),
+        ("sales/notes.md", "is not a gate file: name a <table>.yaml, or the folder of all of them"),
+        ("Sales Team/raw.orders.yaml", "is no name of a workspace"),
+    ],
+)
+def test_one_file_that_is_none_says_what_to_name(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text(orders())
+    with pytest.raises(GateFileErrors) as caught:
+        read(tmp_path / name)
+    (problem,) = caught.value.problems
+    assert says in problem.message
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("", "configs/gates"), ("configs", "configs/gates"), ("configs/gates/default", "configs/gates"), ("docs", None)]
+)
+def test_a_folder_without_gate_files_names_the_one_that_was_meant(tmp_path: Path, given: str, meant: str | None) -> None:
+    for name in ("configs/gates/default/raw.orders.yaml", "dbt_project/dbt_project.yml", "docs/adr/one.md", ".ci/a/b.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(orders())
+    refuse_empty(tmp_path / "configs" / "gates")
+    hint = f"did you mean {tmp_path / meant}?" if meant else "a gate stands in <workspace>/<table>.yaml"
+    with pytest.raises(ConfigurationError) as caught:
+        refuse_empty(tmp_path / given)
+    assert str(caught.value) == f"there is no gate file below {tmp_path / given}: {hint}"
+
+
+def test_a_gate_file_in_the_wrong_place_is_told_by_its_own_problem(tmp_path: Path) -> None:
+    (tmp_path / "raw.orders.yaml").write_text(orders())
+    refuse_empty(tmp_path)
+    with pytest.raises(GateFileErrors, match="stands in no workspace"):
+        read(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -10,13 +10,18 @@ import click
 from stringx import settings as settings_module
 from stringx.cli import connection
 from stringx.cli.output import output_option, print_json, print_table
+from stringx.cli.served import served
 from stringx.errors import GateFileErrors
 from stringx.gates import files
 from stringx.model import Mode, Rule, Selection, canonical_json
 
 if TYPE_CHECKING:
+    from stringx.gates.served import Served
+    from stringx.settings import Settings
     from stringx.store.gates import Change
 
+#: Which gate files; `_place` reads both.
+path_argument = click.argument("path", required=False, type=click.Path(path_type=Path))
 dir_option = click.option(
     "--dir", "folder", type=click.Path(path_type=Path), help="Folder of <workspace>/<table>.yaml; default: STRINGX_GATES_DIR."
 )
@@ -32,11 +37,12 @@ def gates(context: click.Context, output: str) -> None:
 
 
 @gates.command()
+@path_argument
 @dir_option
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @output_option
-def apply(folder: Path | None, dry_run: bool, output: str) -> None:
-    """Put the gates of a folder in force: a new version of each that is new or changed.
+def apply(path: Path | None, folder: Path | None, dry_run: bool, output: str) -> None:
+    """Put the gates of a folder, or of one file PATH, in force: a new version of each that is new or changed.
 
     All or nothing: with one error in any file, nothing changes, and every error is shown. Gates of tables that the folder does
     not have stay as they are.
@@ -44,9 +50,10 @@ def apply(folder: Path | None, dry_run: bool, output: str) -> None:
     from stringx.store import database
     from stringx.store import gates as store
 
-    settings = connection.with_database(settings_module.load())
+    given = settings_module.load()
+    settings = connection.with_database(given)
     settings.required("database_url")  # before the files: without it nothing is known of the backend that they are for
-    found = _read(folder or settings.gates_dir, output, inline_targets=settings.inline_targets)
+    found = _read(_place(path, folder, settings), output, served=served(given, _warn))
     engine = database.connect(settings)
     try:
         with database.transaction(engine) as opened:
@@ -57,11 +64,12 @@ def apply(folder: Path | None, dry_run: bool, output: str) -> None:
 
 
 @gates.command()
+@path_argument
 @dir_option
 @output_option
-def validate(folder: Path | None, output: str) -> None:
-    """Check the gate files of a folder, and change nothing. Exit code 2 where one is wrong."""
-    found = _read(folder or settings_module.load().gates_dir, output)
+def validate(path: Path | None, folder: Path | None, output: str) -> None:
+    """Check the gate files of a folder, or one file PATH, and change nothing. Exit code 2 where one is wrong."""
+    found = _read(_place(path, folder, settings_module.load()), output)
     if output == "json":
         print_json(
             {"gates": [{"workspace": file.gate.workspace, "table": file.gate.table, "file": file.file} for file in found], "problems": []}
@@ -182,10 +190,22 @@ def _selection_row(one: Selection) -> tuple[object, ...]:
     )
 
 
-def _read(folder: Path, output: str, *, inline_targets: tuple[str, ...] | None = None) -> list[files.GateFile]:
-    """The gates of a folder; its errors are raised, with `--output json` printed as well."""
+def _place(path: Path | None, folder: Path | None, settings: Settings) -> Path:
+    if path is not None and folder is not None:
+        raise click.UsageError(f"name one of the two: {path}, or --dir {folder}")
+    return path or folder or settings.gates_dir
+
+
+def _warn(line: str) -> None:
+    click.echo(f"stringx: {line}", err=True)
+
+
+def _read(place: Path, output: str, *, served: Served | None = None) -> list[files.GateFile]:
+    """The gates of a folder or a file; its errors are raised, with `--output json` printed as well."""
+    if place.is_dir():
+        files.refuse_empty(place)
     try:
-        return files.read(folder, inline_targets=inline_targets)
+        return files.read(place, served=served)
     except GateFileErrors as error:
         if output == "json":
             problems = [{"file": one.file, "line": one.line, "column": one.column, "message": one.message} for one in error.problems]

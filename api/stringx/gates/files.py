@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from stringx.errors import ConfigurationError, GateFileErrors, Problem
 from stringx.gates.parse import parse
+from stringx.gates.served import Served
 from stringx.model import Gate
 from stringx.model.values import WORKSPACE_NAME
 
@@ -23,56 +23,99 @@ class GateFile:
     file: str
 
 
-def read(folder: Path, *, inline_targets: Collection[str] | None = None) -> list[GateFile]:
-    """All gates of a folder, by workspace and table. Raises GateFileErrors with all that is wrong with any of them.
+def read(place: Path, *, served: Served | None = None) -> list[GateFile]:
+    """All gates of a folder, by workspace and table, or the one gate of a file that stands in its workspace's folder.
 
-    With `inline_targets`, a gate with `mode: inline` on another target is wrong too: the backend could not run it.
-    ConfigurationError where there is no such folder.
+    Raises GateFileErrors with all that is wrong with any of them; with `served`, a gate that asks for what is not served is wrong
+    too. ConfigurationError where there is neither folder nor file.
     """
-    if not folder.is_dir():
-        raise ConfigurationError(f"there is no folder {folder}: name the folder of gate files with --dir or STRINGX_GATES_DIR")
-    gates: list[GateFile] = []
-    problems: list[Problem] = []
-    for path in sorted(folder.iterdir()):
-        if _hidden(path):
-            continue
-        if path.is_dir():
-            _read_workspace(path, folder, inline_targets, gates, problems)
-        elif _is_yaml(path):
-            problems.append(Problem(str(path), 1, 1, "stands in no workspace: put it into a folder that is called after its workspace"))
-    if problems:
-        raise GateFileErrors(problems)
-    return gates
+    reading = _Reading(served)
+    if place.is_file():
+        reading.one_file(place)
+    elif place.is_dir():
+        reading.folder(place)
+    else:
+        raise ConfigurationError(f"there is no folder {place}: name the folder of gate files with --dir or STRINGX_GATES_DIR")
+    if reading.problems:
+        raise GateFileErrors(reading.problems)
+    return reading.gates
 
 
-def _read_workspace(
-    folder: Path, root: Path, inline_targets: Collection[str] | None, gates: list[GateFile], problems: list[Problem]
-) -> None:
-    if not WORKSPACE_NAME.fullmatch(folder.name):
-        problems.append(
-            Problem(str(folder), 1, 1, "is no name of a workspace: lower-case letters, digits, '-' and '_', at most 63 of them")
-        )
+def refuse_empty(folder: Path) -> None:
+    """ConfigurationError where no gate file stands below `folder`, naming the folder that was probably meant."""
+    if _holds_gates(folder):
         return
-    for path in sorted(folder.iterdir()):
-        if _hidden(path):
-            continue
-        if path.is_dir():
-            problems.append(
-                Problem(str(path), 1, 1, "is a folder within a workspace, which is not read: put gate files right into the workspace")
-            )
-        elif path.suffix.lower() == ".yml" or (_is_yaml(path) and path.suffix != ".yaml"):
-            problems.append(Problem(str(path), 1, 1, f"is not read under this name: call it {path.stem}.yaml"))
-        elif _is_yaml(path):
-            text = _text(path)
-            found = (
-                [text]
-                if isinstance(text, Problem)
-                else parse(text, workspace=folder.name, name=path.stem, file=str(path), inline_targets=inline_targets)
-            )
-            if isinstance(found, Gate):
-                gates.append(GateFile(found, path.relative_to(root).as_posix()))
-            else:
-                problems.extend(found)
+    # What people name instead: a folder above, or that of a single workspace.
+    places = [folder / "gates", folder / "configs" / "gates", *([folder.parent] if folder.absolute().parent.name == "gates" else ())]
+    near = next(filter(_holds_gates, places), None)
+    if near is not None:
+        raise ConfigurationError(f"there is no gate file below {folder}: did you mean {near}?")
+    # A file under another name, or in another place, is a problem of that file, which `read` tells.
+    if not any(_is_yaml(path) for pattern in ("*", "*/*") for path in folder.glob(pattern)):
+        raise ConfigurationError(f"there is no gate file below {folder}: a gate stands in <workspace>/<table>.yaml")
+
+
+def _holds_gates(folder: Path) -> bool:
+    return any(path.suffix == ".yaml" and not _hidden(path.parent) for path in folder.glob("*/*"))
+
+
+class _Reading:
+    """What was found so far."""
+
+    def __init__(self, served: Served | None) -> None:
+        self.gates: list[GateFile] = []
+        self.problems: list[Problem] = []
+        self._served = served
+
+    def folder(self, folder: Path) -> None:
+        for path in sorted(folder.iterdir()):
+            if _hidden(path):
+                continue
+            if path.is_dir():
+                self._workspace(path)
+            elif _is_yaml(path):
+                self._problem(path, "stands in no workspace: put it into a folder that is called after its workspace")
+
+    def one_file(self, path: Path) -> None:
+        if not _is_yaml(path):
+            self._problem(path, "is not a gate file: name a <table>.yaml, or the folder of all of them")
+        elif self._named(path.absolute().parent):
+            self._file(path)
+
+    def _workspace(self, folder: Path) -> None:
+        if not self._named(folder):
+            return
+        for path in sorted(folder.iterdir()):
+            if _hidden(path):
+                continue
+            if path.is_dir():
+                self._problem(path, "is a folder within a workspace, which is not read: put gate files right into the workspace")
+            elif _is_yaml(path):
+                self._file(path)
+
+    def _named(self, folder: Path) -> bool:
+        if WORKSPACE_NAME.fullmatch(folder.name):
+            return True
+        self._problem(folder, "is no name of a workspace: lower-case letters, digits, '-' and '_', at most 63 of them")
+        return False
+
+    def _file(self, path: Path) -> None:
+        if path.suffix != ".yaml":
+            self._problem(path, f"is not read under this name: call it {path.stem}.yaml")
+            return
+        text = _text(path)
+        if isinstance(text, Problem):
+            self.problems.append(text)
+            return
+        workspace = path.absolute().parent.name
+        found = parse(text, workspace=workspace, name=path.stem, file=str(path), served=self._served)
+        if isinstance(found, Gate):
+            self.gates.append(GateFile(found, f"{workspace}/{path.name}"))
+        else:
+            self.problems.extend(found)
+
+    def _problem(self, path: Path, message: str) -> None:
+        self.problems.append(Problem(str(path), 1, 1, message))
 
 
 def _hidden(path: Path) -> bool:

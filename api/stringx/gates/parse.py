@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 from stringx.errors import Problem
 from stringx.gates import checks, located
 from stringx.gates.located import Located
+from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape, SliceShape
-from stringx.model import Gate, Mode, Samples, Threshold
+from stringx.model import Gate, Samples, Threshold
 from stringx.model.values import Value
 
 #: What is wrong: with which value, where, and what would mend it.
@@ -52,8 +53,11 @@ _WORDS = {
 }
 
 
-def parse(text: str, *, workspace: str, name: str, file: str, inline_targets: Collection[str] | None = None) -> Gate | list[Problem]:
-    """The gate in the text of one file, or what is wrong with it. `name` is the file's name without `.yaml`; `file` is how to call it."""
+def parse(text: str, *, workspace: str, name: str, file: str, served: Served | None = None) -> Gate | list[Problem]:
+    """The gate in the text of one file, or what is wrong with it. `name` is the file's name without `.yaml`; `file` is how to call it.
+
+    With `served`, a gate that asks for what is not served is wrong too.
+    """
     document = located.read(text)
     found: _Found = list(document.faults)
     # A text that was not even YAML has one fault, and nothing more can be said of it.
@@ -64,14 +68,11 @@ def parse(text: str, *, workspace: str, name: str, file: str, inline_targets: Co
         _check_selections(document, found)
         _check_name(document, name, found)
     if shape is not None and not found:
-        if inline_targets is not None and shape.mode is Mode.INLINE and shape.target not in inline_targets:
-            known = f"it runs dbt on {', '.join(sorted(inline_targets))}" if inline_targets else "it runs dbt on none"
-            fix = f'add "{shape.target}" to STRINGX_INLINE_TARGETS, or write `mode: async`'
-            found.append(
-                (("mode",), document.place(("mode",)), f"the backend cannot run dbt on the target {shape.target} itself ({known}): {fix}")
-            )
-        else:
+        fault = served.fault(shape) if served is not None else None
+        if fault is None:
             return shape.gate(workspace)
+        field, message = fault
+        found.append(((field,), document.place((field,)), message))
     places = sorted({(place.line, place.column, message) for _, place, message in found})
     return [Problem(file, line, column, message) for line, column, message in places]
 
