@@ -135,6 +135,7 @@ def test_a_target_that_no_replica_has_is_errored(store: Store, start: Start) -> 
     verdict = store.one("select * from verdicts")
     assert verdict["verdict"] == "errored"
     assert verdict["message"] == "no replica of runner 'default' has target 'warehouse' (targets: demo, other)"
+    assert {check["message"] for check in store.rows("select message from check_results")} == {"not run"}
 
 
 def test_however_old_a_run_is_the_replica_that_has_its_target_is_waited_for(store: Store, make_settings: Callable[..., Settings]) -> None:
