@@ -8,10 +8,13 @@ Nothing expected may be missing: every rule, and every selection, yields at leas
     timed_out, cancelled, errored   the report is not complete
     errored     a check errored or was skipped, or the report does not fit the gate
     no_checks   the gate asks for nothing
+    failed      by `on_no_rows: closed`: there were no rows
+    errored     by `on_no_rows: closed`: it is not known whether there were any
     warned      open
     passed      open
 
-What could not be judged is decided by `on_error` and `on_no_checks`; `cancelled` is closed.
+What could not be judged is decided by `on_error` and `on_no_checks`; `cancelled` is closed. A run is about the rows of its slice,
+whatever the scope of its checks: a slice without rows is never `passed`, even if all checks looked at the whole table.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from stringx.model import (
     Scope,
     Selection,
     Severity,
+    Slice,
     Threshold,
     Verdict,
     VerdictName,
@@ -41,8 +45,8 @@ from stringx.model import (
 _FAULTS_NAMED = 3
 
 
-def judge(gate: Gate, report: Report) -> Verdict:
-    """The verdict on a run of `gate` that ended with `report`."""
+def judge(gate: Gate, report: Report, slice_: Slice) -> Verdict:
+    """The verdict on a run of `gate` for `slice_` that ended with `report`."""
     faults: list[str] = []
     results: Sequence[DbtResult] = report.results
     if report.gate_fingerprint != gate.fingerprint:
@@ -63,6 +67,12 @@ def judge(gate: Gate, report: Report) -> Verdict:
     if not checks:
         name = VerdictName.NO_CHECKS
         return Verdict(verdict=name, decision=_decision(gate, name), message="the gate has no rule and selects no test")
+    if report.rows == 0:
+        name = VerdictName.FAILED if gate.on_no_rows is Decision.CLOSED else VerdictName.WARNED
+        return Verdict(verdict=name, decision=gate.on_no_rows, message=_no_rows(slice_, checks), checks=checks)
+    if report.rows is None and gate.on_no_rows is Decision.CLOSED:
+        message = f"the rows could not be counted: {report.message or 'the runner did not say why'}"
+        return Verdict(verdict=VerdictName.ERRORED, decision=gate.on_error, message=message, checks=checks)
     name = VerdictName.WARNED if Outcome.WARNED in outcomes else VerdictName.PASSED
     return Verdict(verdict=name, decision=Decision.OPEN, checks=checks)
 
@@ -75,6 +85,13 @@ def judge_without_report(gate: Gate, verdict: VerdictName, message: str) -> Verd
     # Why is the run's to say, once: repeated at every check it would hide what the checks are.
     checks = _checks(gate, (), (Outcome.SKIPPED, "not run"))
     return Verdict(verdict=verdict, decision=_decision(gate, verdict), message=message, checks=checks)
+
+
+def _no_rows(slice_: Slice, checks: Sequence[CheckResult]) -> str:
+    if not slice_:
+        return "the table has no rows: nothing was checked"
+    checked = "only the whole table was checked" if any(check.scope is Scope.TABLE for check in checks) else "nothing was checked"
+    return f"no rows in the slice: {checked}"
 
 
 def _decision(gate: Gate, verdict: VerdictName) -> Decision:

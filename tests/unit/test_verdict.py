@@ -24,13 +24,22 @@ from stringx.model import (
     Scope,
     Selection,
     Severity,
+    Slice,
     Threshold,
+    Verdict,
     VerdictName,
 )
-from stringx.verdict import judge, judge_without_report
+from stringx.verdict import judge as judge_of_slice
+from stringx.verdict import judge_without_report
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WARN, ERROR = Severity.WARN, Severity.ERROR
+WHOLE_TABLE = Slice(())
+ONE_DAY = Slice.model_validate({"column": "day", "equals": "2013-02-08"})
+
+
+def judge(gate: Gate, report: Report, slice_: Slice = WHOLE_TABLE) -> Verdict:
+    return judge_of_slice(gate, report, slice_)
 
 
 def rule(name: str = "a", severity: Severity = ERROR, threshold: Threshold | None = None) -> Rule:
@@ -303,6 +312,74 @@ def test_without_a_report_nothing_is_judged_by_its_checks(name: str) -> None:
         judge_without_report(TWO, VerdictName(name), "x")
 
 
+# --- no rows ---
+
+PASSING, WARNING, FAILING, BROKEN = result("pass", 0), result("warn", 2), result("fail", 1), result("error", message="no column")
+CANNOT_SAY = "the rows could not be counted: it took more than 5.0 s"
+
+#: rows, `on_no_rows`, how the run ended, what was reported of the rule → verdict, decision, message
+NO_ROWS: list[tuple[int | None, str, str, DbtResult, str, str, str | None]] = [
+    (0, "open", "completed", PASSING, "warned", "open", "no rows in the slice: nothing was checked"),
+    (0, "open", "completed", WARNING, "warned", "open", "no rows in the slice: nothing was checked"),
+    (0, "closed", "completed", PASSING, "failed", "closed", "no rows in the slice: nothing was checked"),
+    (0, "closed", "completed", WARNING, "failed", "closed", "no rows in the slice: nothing was checked"),
+    (1, "closed", "completed", PASSING, "passed", "open", None),
+    (1, "closed", "completed", WARNING, "warned", "open", None),
+    # What is known of the checks goes first.
+    (0, "open", "completed", FAILING, "failed", "closed", None),
+    (0, "closed", "completed", FAILING, "failed", "closed", None),
+    (0, "open", "completed", BROKEN, "errored", "closed", "a: no column"),
+    (0, "closed", "timed_out", PASSING, "timed_out", "closed", "it took more than 5.0 s"),
+    (0, "closed", "cancelled", PASSING, "cancelled", "closed", "it took more than 5.0 s"),
+    # Whether there were any is not known: it matters only where none would close.
+    (None, "open", "completed", PASSING, "passed", "open", None),
+    (None, "open", "completed", WARNING, "warned", "open", None),
+    (None, "closed", "completed", PASSING, "errored", "closed", CANNOT_SAY),
+    (None, "closed", "completed", WARNING, "errored", "closed", CANNOT_SAY),
+    (None, "closed", "completed", FAILING, "failed", "closed", None),
+    (None, "closed", "completed", BROKEN, "errored", "closed", "a: no column"),
+]
+
+
+@pytest.mark.parametrize(("rows", "on_no_rows", "status", "found", "verdict", "decision", "message"), NO_ROWS)
+def test_no_rows_are_never_passed(
+    rows: int | None, on_no_rows: str, status: str, found: DbtResult, verdict: str, decision: str, message: str | None
+) -> None:
+    its = gate(rule(severity=WARN if found is WARNING else ERROR), on_no_rows=on_no_rows)
+    judged = judge(its, report(its, found, status=status, rows=rows, message="it took more than 5.0 s"), ONE_DAY)
+    assert (judged.verdict, judged.decision, judged.message) == (verdict, decision, message)
+    assert len(judged.checks) == 1
+
+
+@pytest.mark.parametrize("on_error", Decision)
+def test_rows_that_could_not_be_counted_are_decided_by_on_error(on_error: Decision) -> None:
+    its = gate(rule(), on_no_rows=Decision.CLOSED, on_error=on_error)
+    judged = judge(its, report(its, PASSING))
+    assert (judged.verdict, judged.decision) == (VerdictName.ERRORED, on_error)
+    assert judged.message == "the rows could not be counted: the runner did not say why"
+
+
+@pytest.mark.parametrize(
+    ("slice_", "sliced", "message"),
+    [
+        (ONE_DAY, True, "no rows in the slice: nothing was checked"),
+        (ONE_DAY, False, "no rows in the slice: only the whole table was checked"),
+        (WHOLE_TABLE, True, "the table has no rows: nothing was checked"),
+        (WHOLE_TABLE, False, "the table has no rows: nothing was checked"),
+    ],
+)
+def test_a_run_is_about_its_slice_whatever_its_checks_looked_at(slice_: Slice, sliced: bool, message: str) -> None:
+    its = gate(rule())
+    judged = judge(its, report(its, result("pass", 0, sliced=sliced), rows=0), slice_)
+    assert (judged.verdict, judged.message) == (VerdictName.WARNED, message)
+
+
+def test_a_gate_without_checks_has_no_checks_whether_or_not_there_are_rows() -> None:
+    its = gate(on_no_rows=Decision.CLOSED, on_no_checks=Decision.OPEN)
+    judged = judge(its, report(its, rows=0))
+    assert (judged.verdict, judged.decision) == (VerdictName.NO_CHECKS, Decision.OPEN)
+
+
 # --- what holds for all ---------------------------------------------------------------------------------------------
 
 counts = st.none() | st.integers(-2, 20)
@@ -311,9 +388,12 @@ names = st.sampled_from("abcd")
 rules = st.builds(rule, names, st.sampled_from(Severity), thresholds)
 selections = st.builds(selection, st.sampled_from(["tag:x", "tag:y"]), st.none() | st.sampled_from(Severity))
 gates = st.builds(
-    lambda rules, select, on_error, on_no_checks: gate(*rules, select=tuple(select), on_error=on_error, on_no_checks=on_no_checks),
+    lambda rules, select, on_error, on_no_checks, on_no_rows: gate(
+        *rules, select=tuple(select), on_error=on_error, on_no_checks=on_no_checks, on_no_rows=on_no_rows
+    ),
     st.lists(rules, max_size=4, unique_by=lambda one: one.name),
     st.lists(selections, max_size=2),
+    st.sampled_from(Decision),
     st.sampled_from(Decision),
     st.sampled_from(Decision),
 )
@@ -326,7 +406,9 @@ results = st.builds(result, st.sampled_from(DbtStatus), counts, rule=names) | st
 def judged_cases(draw: st.DrawFn) -> tuple[Gate, Report]:
     its = draw(gates)
     fingerprint = draw(st.sampled_from([its.fingerprint, its.fingerprint, "f" * 32]))
-    found = report(its, *draw(st.lists(results, max_size=6)), status=draw(st.sampled_from(ReportStatus)), gate_fingerprint=fingerprint)
+    rows = draw(st.none() | st.integers(0, 2))
+    status = draw(st.sampled_from(ReportStatus))
+    found = report(its, *draw(st.lists(results, max_size=6)), status=status, gate_fingerprint=fingerprint, rows=rows)
     return its, found
 
 
@@ -337,6 +419,7 @@ def test_open_by_rules_means_that_all_was_asked_answered_and_good(case: tuple[Ga
     if judged.verdict not in (VerdictName.PASSED, VerdictName.WARNED):
         return
     assert judged.decision is Decision.OPEN
+    assert found.rows != 0 or (judged.verdict is VerdictName.WARNED and its.on_no_rows is Decision.OPEN)
     assert found.status is ReportStatus.COMPLETED
     assert found.gate_fingerprint == its.fingerprint
     assert {check.outcome for check in judged.checks} <= {Outcome.PASSED, Outcome.WARNED}
@@ -351,7 +434,9 @@ def test_a_verdict_fits_its_checks_and_its_decision(case: tuple[Gate, Report]) -
     its, found = case
     judged = judge(its, found)
     outcomes = {check.outcome for check in judged.checks}
-    assert (judged.verdict is VerdictName.FAILED) == (Outcome.FAILED in outcomes)
+    closed_by_no_rows = judged.verdict is VerdictName.FAILED and found.rows == 0 and its.on_no_rows is Decision.CLOSED
+    assert (judged.verdict is VerdictName.FAILED and not closed_by_no_rows) <= (Outcome.FAILED in outcomes)
+    assert (Outcome.FAILED in outcomes) <= (judged.verdict is VerdictName.FAILED)
     by_policy = {
         VerdictName.ERRORED: its.on_error,
         VerdictName.TIMED_OUT: its.on_error,
@@ -363,7 +448,11 @@ def test_a_verdict_fits_its_checks_and_its_decision(case: tuple[Gate, Report]) -
     }
     assert judged.decision is by_policy[judged.verdict]
     assert sum(judged.counts.values()) == len(judged.checks) >= len(its.rules) + len(its.select)
-    assert (judged.message is None) == (judged.verdict in (VerdictName.PASSED, VerdictName.WARNED, VerdictName.FAILED))
+    by_checks = judged.verdict in (VerdictName.PASSED, VerdictName.WARNED, VerdictName.FAILED)
+    if found.rows != 0:
+        assert (judged.message is None) == by_checks
+    elif judged.message is None:
+        assert judged.verdict is VerdictName.FAILED, "without rows, a failed check alone needs no reason"
 
 
 @given(judged_cases(), st.integers(0, 5))

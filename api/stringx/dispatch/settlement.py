@@ -49,7 +49,7 @@ def settle(connection: Connection, settings: Settings, report: Report) -> Settle
     run = _leased_in(connection, report.run, report.attempt)
     if not isinstance(run, Run):
         return _put_aside(connection, run, report.run, report.attempt, _bytes(report))
-    verdict = judge(run.gate, report)
+    verdict = judge(run.gate, report, run.slice)
     runs.end_attempt(connection, run, "settled", None)
     _conclude(connection, settings, run, verdict, attempt=report.attempt, report=report)
     return Settlement.JUDGED

@@ -144,6 +144,7 @@ class GateShape(Value):
     slice: SliceShape | None = Field(None, description="What a trigger's slice may name; left out, triggers are about the whole table.")
     on_error: Decision = Field(Decision.CLOSED, description="The decision when the table could not be judged.")
     on_no_checks: Decision = Field(Decision.CLOSED, description="The decision when there is nothing to check.")
+    on_no_rows: Decision = Field(Decision.OPEN, description="The decision when the slice, or the table, has no rows.")
     samples: Samples = Field(Samples(), description="How many failing rows are shown, and which of their columns are masked.")
     reply_to: tuple[TopicName, ...] = Field((), description="Kafka topics that a trigger's `reply_to` may name.")
     select: tuple[SelectionShape, ...] = Field((), description="The dbt project's own tests.")
@@ -165,6 +166,7 @@ class GateShape(Value):
             slice_columns=self.slice.columns if self.slice else {},
             on_error=self.on_error,
             on_no_checks=self.on_no_checks,
+            on_no_rows=self.on_no_rows,
             samples=self.samples,
             reply_to=self.reply_to,
             select=tuple(Selection.model_validate(one.as_json()) for one in self.select),
