@@ -107,6 +107,18 @@ def broker(server_folder: Path, pytestconfig: pytest.Config) -> Iterator[str]:
         server.terminate()
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # A process of pytest-xdist tells the one that prints the summary.
+    if hasattr(session.config, "workeroutput") and BROKER_KIND in session.config.stash:
+        session.config.workeroutput["broker_kind"] = session.config.stash[BROKER_KIND]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if kind := getattr(node, "workeroutput", {}).get("broker_kind"):
+        node.config.stash[BROKER_KIND] = kind
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if BROKER_KIND in config.stash:
         terminalreporter.write_line(f"The broker of these tests: {config.stash[BROKER_KIND]}")
