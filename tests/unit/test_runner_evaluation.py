@@ -76,7 +76,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
 
     @contextmanager
     def cursor(_adapter: object, _name: str) -> Iterator[Any]:
-        yield SimpleNamespace(connection=SimpleNamespace(rollback=lambda: None))
+        yield SimpleNamespace(connection=SimpleNamespace(rollback=lambda: None), execute=lambda _sql: None, fetchone=lambda: (7,))
 
     def fetch(_cursor: object, sql: str, *, timeout_seconds: float, **_more: object) -> Sample:
         fetched.append((sql, timeout_seconds))
@@ -92,7 +92,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
 
 def test_a_test_without_a_result_is_an_error_beside_one_that_failed(evaluator: Evaluator, sampled: list[tuple[str, float]]) -> None:
     evaluated = evaluator.evaluate(request())
-    assert evaluated.status is ReportStatus.COMPLETED
+    assert (evaluated.status, evaluated.rows) == (ReportStatus.COMPLETED, 7)
     results = {result.test: result for result in evaluated.results}
     assert (results["answered"].status, results["answered"].sample) == (DbtStatus.FAIL, ((1,),))
     assert (results["unanswered"].status, results["unanswered"].message) == (DbtStatus.ERROR, "dbt gave no result for this test")
@@ -104,6 +104,7 @@ def test_samples_do_not_hold_up_a_verdict_for_the_rest_of_its_time(evaluator: Ev
     assert all(0 < seconds <= SAMPLES_SECONDS for _, seconds in sampled)
 
 
+@pytest.mark.usefixtures("sampled")
 @pytest.mark.parametrize("mask", [(), ("email",)])
 def test_what_dbt_raises_is_told_without_secrets_and_where_columns_are_masked_by_its_name_alone(
     mask: tuple[str, ...], evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

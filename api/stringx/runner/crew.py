@@ -57,6 +57,7 @@ class Ticket:
             project_fingerprint=fingerprint,
             started_at=min(started_at or now, now),
             finished_at=now,
+            rows=done.rows if done else None,
             results=done.results if done else (),
         )
 

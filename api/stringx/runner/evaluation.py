@@ -13,10 +13,11 @@ from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
 from stringx.gates.tests import test_name, test_sql
-from stringx.model import DbtResult, DbtStatus, Gate, ReportStatus, RunRequest, Samples, Scope, Selection, Severity
-from stringx.runner import samples, sessions
+from stringx.model import DbtResult, DbtStatus, Gate, ReportStatus, RunRequest, Samples, Scope, Selection, Severity, Slice
+from stringx.runner import row_count, samples, sessions
 from stringx.runner.invocation import DbtFolders, Invocation, Ran, StopSignal, adapter, run_tests
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
+from stringx.runner.selection import chosen, nothing_chosen
 from stringx.runner.slice_sql import combined, mark, new_nonce, slice_sql
 
 MAX_MESSAGE = 10_000
@@ -51,10 +52,17 @@ class Evaluated:
     """What a worker has to say of a run. `status` is None where it was interrupted: why, the one who interrupted knows."""
 
     status: ReportStatus | None
+    #: why it is not `completed`; of one that is, why its rows are not counted
     message: str | None = None
     results: list[DbtResult] = field(default_factory=list)
-    #: what went wrong beside the verdict: samples that could not be fetched
+    #: that the run is about; None where they were not counted
+    rows: int | None = None
+    #: what went wrong beside the verdict: rows that could not be counted, samples that could not be fetched
     notes: list[str] = field(default_factory=list)
+
+
+class Uncounted(Exception):
+    """The rows could not be counted; the message says why."""
 
 
 class Evaluator:
@@ -90,10 +98,24 @@ class Evaluator:
         planned, results = self._plan(request, condition)
         if not planned:
             return Evaluated(ReportStatus.COMPLETED, results=results)
+        # Before the tests: rows that come in between may be told as none, but none that a test did not see are told as checked.
+        rows, uncounted = None, None
+        try:
+            rows = self._count(request, table, nonce, deadline)
+        except KeyboardInterrupt:
+            return Evaluated(None, results=results)
+        except row_count.SliceDoesNotFit as error:  # no test would fit it either
+            return Evaluated(ReportStatus.ERRORED, message=self._text(str(error)))
+        except Uncounted as error:
+            uncounted = self._text(str(error))
         invocation = run_tests(self._project.cut(test.node for test in planned), self._folders, self._stop)
         if invocation.error is not None:
-            return Evaluated(ReportStatus.ERRORED, message=self._text(invocation.error), results=results)
-        evaluated = Evaluated(None if invocation.interrupted else ReportStatus.COMPLETED, results=results)
+            return Evaluated(ReportStatus.ERRORED, message=self._text(invocation.error), results=results, rows=rows)
+        evaluated = Evaluated(None, results=results, rows=rows)
+        if not invocation.interrupted:
+            evaluated.status, evaluated.message = ReportStatus.COMPLETED, uncounted
+        if uncounted is not None:
+            evaluated.notes.append(f"the rows were not counted: {uncounted}")
         failing: dict[int, str] = {}
         for test in planned:
             result = self._result(test, invocation, request.gate, table, nonce if condition else None)
@@ -108,7 +130,7 @@ class Evaluator:
     # --- which tests ---
 
     def _plan(self, request: RunRequest, condition: str) -> tuple[list[Planned], list[DbtResult]]:
-        """The tests to run, and the results of the rules that no test can be made of."""
+        """The tests to run, and the results of the rules and selections that no test can be made of."""
         planned: list[Planned] = []
         refused: list[DbtResult] = []
         gate = request.gate
@@ -127,12 +149,19 @@ class Evaluator:
             _store_nothing(node)
             planned.append(Planned(node, rule.name, None, sliced))
         for selection in gate.select:
-            planned.extend(self._selected(selection, gate.table, condition))
+            selected = list(self._selected(selection, gate.table, condition))
+            if not selected:
+                message = self._text(nothing_chosen(selection.select, gate.table, self._project.attached_tests(gate.table)))
+                sliced = selection.scope is Scope.SLICE
+                refused.append(
+                    DbtResult(select=selection.select, test=selection.select, status=DbtStatus.ERROR, message=message, sliced=sliced)
+                )
+            planned.extend(selected)
         return _with_ids_of_their_own(planned), refused
 
     def _selected(self, selection: Selection, table: str, condition: str) -> Iterable[Planned]:
         for test in self._project.attached_tests(table):
-            if not _chosen(selection.select, test):
+            if not chosen(selection.select, test):
                 continue
             node = own_copy(test)
             # A singular test is all SQL of its own: there is no place for a slice in it.
@@ -145,6 +174,21 @@ class Evaluator:
 
     def _resolve(self, table: str) -> str:
         return self._project.table(table).jinja
+
+    # --- the rows that it is about ---
+
+    def _count(self, request: RunRequest, table: KnownTable, nonce: str, deadline: float) -> int:
+        """Raises Uncounted, SliceDoesNotFit, and KeyboardInterrupt as soon as SIGINT comes."""
+        if table.relation is None:
+            raise Uncounted(f"{request.gate.table} is an ephemeral model, which is no table of the database")
+        columns = request.gate.slice_columns
+        conditions = [(predicate.column, slice_sql(Slice((predicate,)), nonce, columns)) for predicate in request.slice]
+        seconds = min(row_count.LIMIT_SECONDS, deadline - time.monotonic())
+        try:
+            with self._stop.armed(), sessions.within(seconds), sessions.cursor(adapter(), "stringx_count") as cursor:
+                return row_count.count_rows(cursor, table.relation, conditions, table=request.gate.table)
+        except (sessions.OutOfTime, psycopg2.Error, DbtBaseException) as error:
+            raise Uncounted(str(error).strip()) from error
 
     # --- what came of them ---
 
@@ -195,16 +239,6 @@ class Evaluator:
                     cursor.connection.rollback()
         except (psycopg2.Error, DbtBaseException) as error:
             evaluated.notes.append(f"no samples: {self._text(str(error))}")
-
-
-def _chosen(select: str, node: Any) -> bool:
-    kind, colon, wanted = select.partition(":")
-    if colon and kind == "tag":
-        return wanted in node.tags
-    if colon and kind == "path":
-        folder = wanted.rstrip("/")
-        return bool(node.original_file_path == folder or node.original_file_path.startswith(f"{folder}/"))
-    return bool(node.name == select)
 
 
 def _with_ids_of_their_own(planned: list[Planned]) -> list[Planned]:

@@ -101,6 +101,8 @@ class Done(Value):
     gate_fingerprint: str
     message: str | None
     results: tuple[DbtResult, ...]
+    #: that the run is about; None where they were not counted
+    rows: int | None
     notes: tuple[str, ...]
 
 

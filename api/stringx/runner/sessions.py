@@ -7,8 +7,10 @@ would not do: it is lost where a profile sets `search_path`, and a profile's `ap
 from __future__ import annotations
 
 import os
+import select
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -72,6 +74,40 @@ def cursor(adapter: Any, name: str) -> Iterator[Any]:
         handle = adapter.connections.get_thread_connection().handle
         with handle.cursor() as opened:
             yield opened
+
+
+class OutOfTime(Exception):
+    """What was done `within` a time limit was not done by then."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Has this thread connect and ask until then at most: OutOfTime, with the query cancelled. Signals are heard meanwhile.
+
+    Without it psycopg2 waits within libpq, where no signal handler gets a turn. For all sessions of the process: no other
+    thread may use any.
+    """
+    until = time.monotonic() + seconds
+
+    def wait(connection: Any) -> None:
+        try:
+            while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
+                place = [connection.fileno()]
+                reading = state == psycopg2.extensions.POLL_READ
+                remaining = until - time.monotonic()
+                if remaining <= 0 or not any(select.select(place if reading else [], [] if reading else place, [], remaining)):
+                    raise OutOfTime(f"it took more than {seconds:.1f} s")
+        except (OutOfTime, KeyboardInterrupt):
+            # psycopg2 then closes the session, of which the server learns only when it has the answer.
+            with suppress(psycopg2.Error):  # it was not connected yet: there is no query
+                connection.cancel()
+            raise
+
+    psycopg2.extensions.set_wait_callback(wait)
+    try:
+        yield
+    finally:
+        psycopg2.extensions.set_wait_callback(None)
 
 
 def end_sessions(adapter: Any, prefixes: list[str]) -> int:

@@ -125,6 +125,7 @@ def _one_run(pool: Connection, evaluator: Evaluator, shown: Callable[[str], str]
         gate_fingerprint=request.gate.fingerprint,
         message=evaluated.message,
         results=tuple(evaluated.results),
+        rows=evaluated.rows,
         notes=tuple(evaluated.notes),
     )
     messages.send(pool, done)

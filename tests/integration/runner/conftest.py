@@ -34,6 +34,10 @@ insert into raw.orders values
   (1, '2013-02-01', 'odd', 'NaN', 'odd@example.org', 1, E'tab\tquote"', '\x00ff', 'Infinity', '0044-03-15 BC', '{"a": "\u0000"}');
 create function raw.leave_a_trace() returns integer language sql
   as $$ insert into raw.customers values (999, 'trace') returning 1 $$;
+create view raw.computed as select * from raw.orders where 1 / (id - 500) >= 0;
+-- The runner's own count of it takes for ever; dbt begins its queries with a comment.
+create view raw.slow_to_count as select orders.* from raw.orders
+  join lateral (select case when current_query() like 'select count(*)%' then pg_sleep(600)::text end) as slow on true;
 """
 
 

@@ -84,6 +84,14 @@ def test_a_run_can_be_cancelled_while_it_waits_and_while_it_executes(bench: Benc
     assert not bench.runner.cancel(INSTALLATION, executing.run), "it was acknowledged, and is no longer here"
 
 
+def test_a_run_is_stopped_at_once_while_its_rows_are_counted(bench: Bench, lab: Lab) -> None:
+    request = bench.request(bench.gate(rule("quick", "not_null", column="amount"), table="raw.slow_to_count"))
+    started(bench, lab, request)
+    assert bench.runner.cancel(INSTALLATION, request.run)
+    report = bench.report(request.run)
+    assert (report.status, report.message, report.rows, report.results) == (ReportStatus.CANCELLED, "cancelled", None, ())
+
+
 def test_a_newer_attempt_takes_the_place_of_the_older_one(bench: Bench, lab: Lab) -> None:
     first = slow(bench)
     started(bench, lab, first)
