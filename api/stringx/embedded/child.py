@@ -166,5 +166,5 @@ def _gone(pid: int, was: str, timeout_seconds: float) -> bool:
     while identity(pid) == was:
         if time.monotonic() > deadline:
             return False
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # it may be no child of ours, and of others the kernel tells us nothing
     return True

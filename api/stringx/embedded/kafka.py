@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -20,7 +21,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from stringx.embedded.child import POLL_SECONDS, Child, ChildFailed
-from stringx.embedded.ports import HOST, any_free, wait_until_free
+from stringx.embedded.ports import HOST, any_free
+from stringx.embedded.server import Server, ServerOnPort
 from stringx.errors import StringXError
 
 VERSION = "4.3.1"
@@ -64,61 +66,30 @@ class Broker(Protocol):
     def bootstrap(self) -> str: ...
 
 
-class ApacheKafka:
+class ApacheKafka(ServerOnPort):
     """One KRaft node with its data below `folder`. `start` blocks until it answers; it ends with the thread that started it."""
 
     kind: Literal["apache"] = "apache"
+    name = "Apache Kafka"
+    busy = ("BindException",)
 
     def __init__(self, folder: Path, jars: Path, *, port: int | None = None) -> None:
         """`port` None: any free one."""
+        super().__init__(port)
         self.folder = folder
-        self.port = port
         self._jars = jars
-        self._child: Child | None = None
 
     def start(self, timeout_seconds: float = 60.0) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + timeout_seconds
-        moved, words = self.port is None, ""
-        while True:
-            port = any_free() if moved or self.port is None else self.port
-            wait_until_free(port, timeout_seconds)
-            self._child = self._run(port, any_free())
-            self.port = port
-            if self._answers(deadline):
-                return
-            words = self._child.last_words() or words
-            self._child.stop(1.0)
-            if time.monotonic() > deadline or "BindException" not in words:
-                raise ChildFailed(f"Apache Kafka does not start; {self._child.log} ends with:\n{words}")
-            time.sleep(POLL_SECONDS * 10)
-
-    def close(self) -> None:
-        if self._child:
-            self._child.close()
-
-    def join(self, timeout_seconds: float) -> bool:
-        return self._child is None or self._child.join(timeout_seconds)
-
-    def terminate(self) -> None:
-        if self._child:
-            self._child.terminate()
-
-    @property
-    def running(self) -> bool:
-        return self._child is not None and self._child.running
-
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
+        self._start_on_port(self._run, timeout_seconds)
 
     @property
     def bootstrap(self) -> str:
         return f"{HOST}:{self.port}"
 
-    def _run(self, port: int, controller_port: int) -> Child:
+    def _run(self, port: int) -> Child:
         properties = self.folder / "server.properties"
-        properties.write_text(_server_properties(port, controller_port, self.folder / "data"))
+        properties.write_text(_server_properties(port, any_free(), self.folder / "data"))
         self._format(properties)
         child = Child(
             "kafka",
@@ -152,21 +123,20 @@ class ApacheKafka:
             raise ChildFailed(f"Apache Kafka's storage cannot be made:\n{tool.stdout}{tool.stderr}")
         done.touch()
 
-    def _answers(self, deadline: float) -> bool:
-        """Waits for an answer to an admin call; False where the process ended or the time is over."""
-        assert self._child is not None  # noqa: S101  # `start` has just made it
+    def _asking(self) -> Callable[[], bool]:
         # Until the broker listens, librdkafka has nothing to say that is not known.
         admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 200})
-        while self._child.running and time.monotonic() < deadline:
+
+        def ask() -> bool:
             try:
-                if admin.list_topics(timeout=1.0).brokers:
-                    return self._child.running
+                return bool(admin.list_topics(timeout=1.0).brokers)
             except KafkaException:
-                time.sleep(POLL_SECONDS)
-        return False
+                return False
+
+        return ask
 
 
-class MemoryCluster:
+class MemoryCluster(Server):
     """librdkafka's own cluster, in another process that any client on the machine can use; its records are gone when it ends.
 
     It chooses its port itself, and a new one at every start.
@@ -175,8 +145,8 @@ class MemoryCluster:
     kind: Literal["memory"] = "memory"
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.folder = folder
-        self._child: Child | None = None
         self._bootstrap = ""
 
     def start(self, timeout_seconds: float = 60.0) -> None:
@@ -194,27 +164,8 @@ class MemoryCluster:
                 words = self._child.last_words()
                 self._child.terminate()
                 raise ChildFailed(f"librdkafka's cluster does not start; {self._child.log} ends with:\n{words}")
-            time.sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)  # the file that it writes is all that it tells, and files are not waited for portably
         self._bootstrap = address.read_text()
-
-    def close(self) -> None:
-        if self._child:
-            self._child.close()
-
-    def join(self, timeout_seconds: float) -> bool:
-        return self._child is None or self._child.join(timeout_seconds)
-
-    def terminate(self) -> None:
-        if self._child:
-            self._child.terminate()
-
-    @property
-    def running(self) -> bool:
-        return self._child is not None and self._child.running
-
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
 
     @property
     def bootstrap(self) -> str:

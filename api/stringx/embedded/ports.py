@@ -45,4 +45,4 @@ def wait_until_free(port: int, timeout_seconds: float, host: str = HOST) -> None
     while not is_free(port, host):
         if time.monotonic() > deadline:
             raise ChildFailed(f"port {port} on {host} is taken by another program")
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # the kernel tells nobody that a port is free

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -23,8 +23,9 @@ from psycopg import sql
 
 from stringx.embedded.addresses import write_private
 from stringx.embedded.child import POLL_SECONDS, Child, ChildFailed, User
-from stringx.embedded.ports import HOST, any_free, wait_until_free
+from stringx.embedded.ports import HOST
 from stringx.embedded.postgres_user import folder_elsewhere, give, programs_for, reachable, server_user
+from stringx.embedded.server import ServerOnPort
 
 SUPERUSER = "postgres"
 #: How long the next start waits for what a killed server left: its processes, its shared memory.
@@ -32,16 +33,18 @@ LEFTOVER_SECONDS = 30.0
 INITDB_SECONDS = 120.0
 
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
-_BUSY = ("pre-existing shared memory block", "lock file", "Address already in use", "could not bind")
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(ServerOnPort):
     """A server with its data below `folder`. `start` blocks until it answers; it ends with the thread that started it."""
+
+    name = "Postgres"
+    busy = ("pre-existing shared memory block", "lock file", "Address already in use", "could not bind")
 
     def __init__(self, folder: Path, *, port: int | None = None, options: Mapping[str, str] | None = None) -> None:
         """`port` None: any free one. `options` are server settings on top of ours."""
+        super().__init__(port)
         self.folder = folder
-        self.port = port
         self._options = {
             "listen_addresses": HOST,
             "unix_socket_directories": "",
@@ -51,7 +54,6 @@ class EmbeddedPostgres:
             "password_encryption": "scram-sha-256",
             **(options or {}),
         }
-        self._child: Child | None = None
         self._passwords: dict[str, str] = {}
 
     # --- lifecycle ---
@@ -67,33 +69,7 @@ class EmbeddedPostgres:
         if not data.exists():
             self._initialise(programs, place, data, user)
         _end_leftover(data)
-        deadline = time.monotonic() + timeout_seconds
-        moved, words = self.port is None, ""
-        while True:
-            port = any_free() if moved or self.port is None else self.port
-            wait_until_free(port, timeout_seconds)
-            self._child = self._run(programs, data, port, user)
-            self.port = port
-            if self._answers(deadline):
-                return
-            words = self._child.last_words() or words
-            self._child.stop(1.0)
-            if time.monotonic() > deadline or not any(reason in words for reason in _BUSY):
-                raise ChildFailed(f"Postgres does not start; {self._child.log} ends with:\n{words}")
-            time.sleep(POLL_SECONDS * 10)
-
-    def close(self) -> None:
-        """Asks for a fast shutdown: sessions are ended, the data is flushed; does not wait."""
-        if self._child:
-            self._child.close()
-
-    def join(self, timeout_seconds: float) -> bool:
-        return self._child is None or self._child.join(timeout_seconds)
-
-    def terminate(self) -> None:
-        """Kills the server; its next start recovers."""
-        if self._child:
-            self._child.terminate()
+        self._start_on_port(lambda port: self._run(programs, data, port, user), timeout_seconds)
 
     def remove(self) -> None:
         """Deletes everything, data and passwords; the server must have ended."""
@@ -101,14 +77,6 @@ class EmbeddedPostgres:
         if place is not None:
             shutil.rmtree(place, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    @property
-    def running(self) -> bool:
-        return self._child is not None and self._child.running
-
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
 
     # --- use ---
 
@@ -160,16 +128,15 @@ class EmbeddedPostgres:
         child.start()
         return child
 
-    def _answers(self, deadline: float) -> bool:
-        """Waits for an answer; False where the process ended or the time is over."""
-        assert self._child is not None  # noqa: S101  # `start` has just made it
-        while self._child.running and time.monotonic() < deadline:
+    def _asking(self) -> Callable[[], bool]:
+        def ask() -> bool:
             try:
-                with psycopg.connect(self.url(), connect_timeout=2):
-                    return self._child.running
+                psycopg.connect(self.url(), connect_timeout=2).close()
             except psycopg.OperationalError:
-                time.sleep(POLL_SECONDS)
-        return False
+                return False
+            return True
+
+        return ask
 
     def _initialise(self, programs: Path, place: Path, data: Path, user: User) -> None:
         """Under another name first: what a kill leaves half-made is thrown away by the next start."""
@@ -243,7 +210,7 @@ def _end_leftover(data: Path) -> None:
             for pid in left[:1]:  # the lowest: the postmaster where it lives, which stops the others
                 with suppress(ProcessLookupError):
                     os.kill(pid, ask)
-            time.sleep(POLL_SECONDS * 5)
+            time.sleep(POLL_SECONDS * 5)  # they are no children of ours: the kernel tells us nothing of their end
     if not _at_work(data):
         file.unlink(missing_ok=True)
 
