@@ -31,7 +31,7 @@ def failing(message: str) -> FailingRule:
 
 
 def test_the_headers_are_a_cloud_event_in_binary_mode() -> None:
-    record = acknowledgement_record(Settings(), acknowledgement(correlation_id="c-1", traceparent="00-a-b-01"), "row-verdict")
+    record = acknowledgement_record(Settings(), acknowledgement(correlation_id="c-1", traceparent="00-a-b-01", tracestate="a=1"), "row-verdict")
 
     assert dict(record.headers) == {
         "content-type": "application/json",
@@ -43,6 +43,7 @@ def test_the_headers_are_a_cloud_event_in_binary_mode() -> None:
         "ce_subject": "raw.flights",
         "ce_correlationid": "c-1",
         "traceparent": "00-a-b-01",
+        "tracestate": "a=1",
     }
     assert record.key == b"raw.flights"
     assert Acknowledgement.model_validate_json(record.value).trigger_id == "load-7"
@@ -56,7 +57,7 @@ def test_what_is_not_known_has_no_header_and_no_key() -> None:
     assert record.key is None
     assert headers["ce_type"] == "stringx.trigger.refused.v1"
     assert headers["ce_source"] == "stringx/default"
-    assert {"ce_subject", "ce_correlationid", "traceparent"}.isdisjoint(headers)
+    assert {"ce_subject", "ce_correlationid", "traceparent", "tracestate"}.isdisjoint(headers)
 
 
 def test_an_unmatched_trigger_has_a_type_of_its_own_and_the_time_it_came() -> None:

@@ -64,6 +64,20 @@ class TestPlainJson:
     def test_knows_the_correlation_id_by_several_names(self, name: str) -> None:
         assert parse(BODY, {name: b"c-1"}).correlation_id == "c-1"
 
+    def test_takes_the_trace_state_from_beside_the_traceparent(self) -> None:
+        both = {"traceparent": TRACEPARENT.encode(), "TraceState": b"vendor=a,other=b"}
+        assert parse(BODY, both).tracestate == "vendor=a,other=b"
+        assert parse(BODY, {"tracestate": b"vendor=a"}).tracestate is None, "it is of no trace"
+        event = {**EVENT, "traceparent": TRACEPARENT, "tracestate": "vendor=event"}
+        assert parse(event).tracestate == "vendor=event"
+        assert parse(event, {"traceparent": TRACEPARENT.encode()}).tracestate is None, "it is of another trace"
+        assert parse(BODY, {**BINARY, "ce_traceparent": TRACEPARENT.encode(), "ce_tracestate": b"a=1"}).tracestate == "a=1"
+
+    @pytest.mark.parametrize("wrong", [b"", b"\xff", "a=☃".encode(), b"a=" + b"x" * 511, b"a=1\n"])
+    def test_ignores_a_trace_state_that_is_none(self, wrong: bytes) -> None:
+        trigger = parse(BODY, {"traceparent": TRACEPARENT.encode(), "tracestate": wrong})
+        assert (trigger.traceparent, trigger.tracestate) == (TRACEPARENT, None)
+
     @pytest.mark.parametrize("wrong", ["", "x", TRACEPARENT.upper(), TRACEPARENT[:-1]])
     def test_ignores_a_traceparent_that_is_none(self, wrong: str) -> None:
         assert parse(BODY, {"traceparent": wrong.encode()}).traceparent is None
@@ -163,7 +177,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("raw", "says"),
         [
-            (b"", "must be JSON"),
+            (b"", 'the record\'s value is empty: send the trigger as its value, a JSON object such as {"table": "raw.orders"}'),
             (b"{", "line 1, column 2"),
             (b"\xff\xfe", "must be UTF-8; byte 0"),
             (b'{"table": NaN}', "NaN is not JSON"),
@@ -190,7 +204,13 @@ class TestRefusals:
         ("body", "field", "says"),
         [
             ({}, "table", "is required"),
-            ({"table": "raw.flights", "tabel": 1}, "tabel", "no such field; there are id, metadata, priority"),
+            ({"table": "raw.flights", "color": 1}, "color", "no such field; there are id, metadata, priority"),
+            ({"tabel": "raw.flights"}, "tabel", "no such field: did you mean 'table'? There are id, metadata, priority"),
+            (
+                {**BODY, "slice": {"colum": "a", "equals": 1}},
+                "slice.0.colum",
+                "did you mean 'column'? There are column, equals, from, in, to",
+            ),
             ({"table": 5}, "table", "must be text"),
             ({"table": "flights"}, "table", "schema.table"),
             ({"table": 'raw."flights"'}, "table", "schema.table"),
@@ -222,7 +242,7 @@ class TestRefusals:
             ({**BODY, "metadata": {"a\ud800": 1}}, "metadata.a?", "surrogate"),
             ({**BODY, "workspace": "Team A"}, "workspace", "lower-case"),
             ({**BODY, "reply_to": "a b"}, "reply_to", "Kafka topic name"),
-            ({"tabel": 1, "priority": "x"}, "table", "(also wrong: priority, tabel)"),
+            ({"tabel": 1, "priority": "x"}, "tabel", "(also wrong: table, priority)"),
             ([BODY], None, "must be a JSON object"),
             ("text", None, "not text"),
             (None, None, "not null"),
@@ -241,7 +261,7 @@ class TestRefusals:
     def test_too_many_bytes(self) -> None:
         refusal = refused({**BODY, "id": "big", "metadata": {"x": "y" * 70_000}})
         assert isinstance(refusal, TooLarge)
-        assert "65536" in refusal.reason
+        assert "may have 65536 (STRINGX_MAX_TRIGGER_BYTES)" in refusal.reason
         assert refusal.event_id == "big"
 
     def test_headers_that_the_client_could_not_read(self) -> None:

@@ -49,6 +49,7 @@ def acknowledgement_record(settings: Settings, ack: Acknowledgement, event_id: s
         "ce_subject": ack.table,
         "ce_correlationid": ack.correlation_id,
         "traceparent": ack.traceparent,
+        "tracestate": ack.tracestate,
     }
     value = _json(_cut(ack, MESSAGE_CHARACTERS))
     if len(value) > settings.kafka_max_record_bytes - ENVELOPE_BYTES:

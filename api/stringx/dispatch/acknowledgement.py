@@ -77,5 +77,6 @@ def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report
         project_fingerprint=None if report is None else report.project_fingerprint,
         correlation_id=trigger.correlation_id,
         traceparent=trigger.traceparent,
+        tracestate=trigger.tracestate,
         metadata=trigger.metadata,
     )

@@ -62,6 +62,7 @@ def refuse(connection: Connection, settings: Settings, refused: RefusedRecord, r
         message=str(refusal),
         correlation_id=legible.correlation_id,
         traceparent=legible.traceparent,
+        tracestate=legible.tracestate,
     )
     answer(connection, settings, told, event_id(record.position_key, "refused"), trigger_id=None)
 

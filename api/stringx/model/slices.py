@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, GetJsonSchemaHandler, RootModel, model_v
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from stringx.model.values import ColumnName, Scalar, Value, fingerprint
+from stringx.model.values import ColumnName, Scalar, Value, canonical_json, fingerprint
 
 
 class ColumnType(StrEnum):
@@ -93,7 +93,19 @@ class Slice(RootModel[tuple[Predicate, ...]]):
     def as_json(self) -> list[dict[str, Any]]:
         return [predicate.as_json() for predicate in self.root]
 
+    def as_written(self) -> list[dict[str, Any]]:
+        """Equal for slices that say the same whatever their gate is: in any order, each value of a list once, a list of one or that
+        one, a number or its text. What only a column's type can tell to be the same stays apart here (`gates.slices.bind`)."""
+        return sorted((_as_written(predicate) for predicate in self.root), key=canonical_json)
+
     @property
     def key(self) -> str:
         """What two slices are compared by; equal for equal slices once `gates.slices.bind` made them canonical."""
         return fingerprint(self.as_json())
+
+
+def _as_written(predicate: Predicate) -> dict[str, Any]:
+    if predicate.one_of is not None:
+        values = sorted({str(value) for value in predicate.one_of})
+        return {"column": predicate.column, "equals": values[0]} if len(values) == 1 else {"column": predicate.column, "in": values}
+    return {name: str(value) for name, value in predicate.as_json().items()}

@@ -57,11 +57,13 @@ class Trigger(Value):
     door: Door
     #: W3C Trace Context, as it came; None where it did not
     traceparent: str | None = None
+    #: only beside a `traceparent`
+    tracestate: str | None = None
     correlation_id: str | None = None
     position: Position | None = None
 
     @property
     def content_fingerprint(self) -> str:
         """Equal for two deliveries of one trigger; the same identity with another one is refused."""
-        content = self.as_json()
+        content = self.as_json() | {"slice": self.slice.as_written()}
         return fingerprint({name: content.get(name) for name in ("table", "slice", "reply_to", "priority", "metadata")})

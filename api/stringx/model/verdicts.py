@@ -58,7 +58,7 @@ class Verdict(Value):
 
     verdict: VerdictName
     decision: Decision
-    #: why it could not be judged; None for a verdict by rules
+    #: why it could not be judged, or that there were no rows; None for a verdict by rules
     message: str | None = None
     checks: tuple[CheckResult, ...] = ()
 
@@ -116,4 +116,5 @@ class Acknowledgement(Value):
     project_fingerprint: str | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)

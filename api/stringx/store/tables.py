@@ -1,7 +1,8 @@
 """The tables of the internal database, as SQLAlchemy Core sees them; `migrations/` makes them, and a test holds both equal.
 
 History is append-only: gate versions, triggers, attempts, verdicts, check results, dead letters and set-apart reports are
-written once. What changes is `runs.state` with its lease, `attempts.ended_at`, `outbox.published_at`, and which dispatchers there are.
+written once. What changes is `runs.state` with its lease, `attempts.ended_at`, `outbox.published_at`, which dispatchers there are, and
+which gates are in force.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ gate_versions = Table(
     UniqueConstraint("workspace", "table_name", "number"),
 )
 
-#: Which version of a gate is in force.
+#: Which version of a gate is in force, or was until the gate was withdrawn.
 gates = Table(
     "gates",
     metadata,
@@ -69,6 +70,7 @@ gates = Table(
     Column("table_name", Text, primary_key=True),
     Column("version_id", BigInteger, ForeignKey("gate_versions.id"), nullable=False),
     _now("updated_at"),
+    _time("withdrawn_at"),
 )
 
 runs = Table(
@@ -146,6 +148,7 @@ triggers = Table(
     Column("position", JSONB),
     Column("correlation_id", Text),
     Column("traceparent", Text),
+    Column("tracestate", Text),
     Column("state", Text, nullable=False),
     Column("run_id", Text, ForeignKey("runs.id")),
     _now("received_at"),

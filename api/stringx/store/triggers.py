@@ -118,6 +118,7 @@ def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]]) ->
             "position": trigger.position.as_json() if trigger.position is not None else None,
             "correlation_id": trigger.correlation_id,
             "traceparent": trigger.traceparent,
+            "tracestate": trigger.tracestate,
             "state": stored.state,
             "run_id": stored.run,
         }

@@ -26,6 +26,7 @@ class WaitingTrigger:
     metadata: dict[str, Any]
     correlation_id: str | None
     traceparent: str | None
+    tracestate: str | None
     received_at: datetime
 
 
@@ -79,6 +80,7 @@ def waiting_triggers(connection: Connection, run: Run) -> list[WaitingTrigger]:
             metadata=row.metadata,
             correlation_id=row.correlation_id,
             traceparent=row.traceparent,
+            tracestate=row.tracestate,
             received_at=row.received_at,
         )
         for row in rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import NoReturn
 
 from pydantic import ValidationError
@@ -20,10 +22,19 @@ def kind(value: object) -> str:
     return {type(None): "null", bool: "true or false", str: "text", list: "a list", dict: "an object"}.get(type(value), "a number")
 
 
+def no_such(what: str, name: str, known: Iterable[str]) -> str:
+    """What to say of a name that there is not: the one that was probably meant, and all that there are."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    there_are = f"here are {', '.join(known)}"
+    return f"no such {what}: did you mean {near[0]!r}? T{there_are}" if near else f"no such {what}; t{there_are}"
+
+
 def refuse_fields(error: ValidationError) -> NoReturn:
     """Invalid for the first wrong field, in our own words; the others are named."""
     by_field: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
-    for fault in error.errors(include_url=False, include_input=False):
+    # A name that is misspelt first: it says why another field is missing.
+    for fault in sorted(error.errors(include_url=False, include_input=False), key=lambda fault: fault["type"] != "extra_forbidden"):
         by_field.setdefault(_field(fault), []).append(fault)
     (field, faults), *others = by_field.items()
     kinds = {fault["type"] for fault in faults}
@@ -58,8 +69,7 @@ def reason(fault: ErrorDetails, field: tuple[int | str, ...] = ()) -> str:
             return "is required"
         case "extra_forbidden":
             model = Predicate if len(field) > 1 else TriggerBody
-            names = sorted(info.alias or name for name, info in model.model_fields.items())
-            return f"no such field; there are {', '.join(names)}"
+            return no_such("field", str(field[-1]) if field else "", (info.alias or name for name, info in model.model_fields.items()))
         case "string_type":
             return "must be text"
         case "int_type" | "int_from_float":

@@ -54,7 +54,8 @@ def parse_request(headers: Iterable[tuple[str, str]], body: bytes, settings: Set
         priority=trigger.priority,
         metadata=trigger.metadata,
         door=door,
-        traceparent=event.traceparent,
+        traceparent=event.trace.parent,
+        tracestate=event.trace.state,
         correlation_id=event.correlation_id,
     )
 

@@ -10,7 +10,6 @@ import base64
 import binascii
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -20,22 +19,22 @@ from pydantic import TypeAdapter, ValidationError
 from stringx.errors import Invalid, Malformed, Refusal, TooLarge
 from stringx.model import DEFAULT_WORKSPACE, Door, ShortText, TableName, Trigger, TriggerBody, WorkspaceName, canonical_json, storable
 from stringx.settings import Settings
+from stringx.triggers import trace
 from stringx.triggers.fields import kind, reason, refuse_fields, shown
 from stringx.triggers.record import KafkaRecord, Legible
+from stringx.triggers.trace import TraceContext, trace_context
 
 #: Objects and lists within each other, in any trigger.
 MAX_DEPTH = 32
 #: Integers beyond 64 bits are not the same number to every reader.
 _INT64 = range(-(2**63), 2**63)
-#: https://www.w3.org/TR/trace-context/#traceparent-header
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _CORRELATION_HEADERS = ("correlationid", "correlation_id", "x-correlation-id", "ce_correlationid")
-#: The headers that are read; each must be UTF-8. Names are compared without regard to case.
-_OUR_HEADERS = frozenset(
-    ("content-type", "ce_specversion", "ce_id", "ce_source", "ce_type", "traceparent", "ce_traceparent", *_CORRELATION_HEADERS)
-)
+#: The headers that are read. Names are compared without regard to case.
+_OUR_HEADERS = frozenset(("content-type", "ce_specversion", "ce_id", "ce_source", "ce_type", *_CORRELATION_HEADERS, *trace.HEADERS))
 #: Any of these says that the record is a CloudEvent in binary mode.
 _BINARY_MODE = frozenset(("ce_specversion", "ce_id", "ce_source", "ce_type"))
+_EXAMPLE = '{"table": "raw.orders"}'
+_SEND = f"send the trigger as its value, a JSON object such as {_EXAMPLE}"
 _SHORT_TEXT: TypeAdapter[str] = TypeAdapter(ShortText)
 _TABLE: TypeAdapter[str] = TypeAdapter(TableName)
 _WORKSPACE: TypeAdapter[str] = TypeAdapter(WorkspaceName)
@@ -61,7 +60,7 @@ def parse_json(raw: bytes) -> object:
 def parse_body(data: object, *, settings: Settings) -> TriggerBody:
     """The trigger in a document that `parse_json` read. Invalid names the field; TooLarge beyond `max_trigger_bytes`."""
     if not isinstance(data, dict):
-        raise Invalid(f'must be a JSON object such as {{"table": "raw.orders"}}, not {kind(data)}')
+        raise Invalid(f"must be a JSON object such as {_EXAMPLE}, not {kind(data)}")
     try:
         body = TriggerBody.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
@@ -78,8 +77,9 @@ def parse_record(record: KafkaRecord, settings: Settings) -> Trigger:
         if record.headers_error is not None:
             raise Malformed(record.headers_error, field="headers")
         if record.value is None:
-            tombstone = " (a tombstone)" if record.key is not None else ""
-            raise Malformed(f"the record has no value{tombstone}: send the trigger as its value")
+            raise Malformed(f"the record has no value{' (a tombstone)' if record.key is not None else ''}: {_SEND}")
+        if not record.value:
+            raise Malformed(f"the record's value is empty: {_SEND}")
         event = read_event(record.headers, record.value, settings)
         body = parse_body(event.data, settings=settings)
         return Trigger(
@@ -92,7 +92,8 @@ def parse_record(record: KafkaRecord, settings: Settings) -> Trigger:
             priority=body.priority,
             metadata=body.metadata,
             door=Door.KAFKA,
-            traceparent=event.traceparent,
+            traceparent=event.trace.parent,
+            tracestate=event.trace.state,
             correlation_id=event.correlation_id,
             position=record.position,
         )
@@ -113,14 +114,15 @@ def legible(record: KafkaRecord) -> Legible:
     if event_id is None:
         event_id, source = _short_text(event.get("id")), _short_text(event.get("source"))
     correlation_ids = [_short_text(headers.get(name)) for name in _CORRELATION_HEADERS] + [_short_text(event.get("correlationid"))]
-    traceparents = [_short_text(headers.get("traceparent")), _short_text(headers.get("ce_traceparent"))]
+    context = trace_context({name: (headers.get(name) or b"").decode(errors="replace") for name in trace.HEADERS}, event)
     return Legible(
         id=event_id,
         source=(source or record.default_source) if event_id is not None else None,
         table=_checked(_TABLE, body.get("table")),
         workspace=_checked(_WORKSPACE, body.get("workspace", DEFAULT_WORKSPACE)),
         correlation_id=next(filter(None, correlation_ids), None),
-        traceparent=next((found for found in traceparents if found is not None and _TRACEPARENT.fullmatch(found)), None),
+        traceparent=context.parent,
+        tracestate=context.state,
     )
 
 
@@ -139,7 +141,7 @@ class Event:
     data: object
     id: str | None
     source: str | None
-    traceparent: str | None
+    trace: TraceContext
     correlation_id: str | None
 
 
@@ -156,7 +158,7 @@ def read_event(raw_headers: Sequence[tuple[str, bytes | None]], value: bytes, se
         document = parse_json(value)
         # An event whose sender forgot the content type is known by its `specversion`, which no trigger has.
         if not content_type.startswith("application/cloudevents") and not (isinstance(document, dict) and "specversion" in document):
-            return Event(document, None, None, _traceparent(headers, {}), _correlation_id(headers, {}))
+            return Event(document, None, None, trace_context(headers, {}), _correlation_id(headers, {}))
         if not isinstance(document, dict):
             raise Malformed(f"a CloudEvent in structured mode must be a JSON object, not {kind(document)}")
         attributes, data, prefix = document, _structured_data(document), ""
@@ -165,17 +167,20 @@ def read_event(raw_headers: Sequence[tuple[str, bytes | None]], value: bytes, se
         _check_content_type(content_type, "headers.content-type")
         data, prefix = parse_json(value), "headers.ce_"
     event_id, source = _check_attributes(attributes, prefix)
-    return Event(data, event_id, source, _traceparent(headers, attributes), _correlation_id(headers, attributes))
+    return Event(data, event_id, source, trace_context(headers, attributes), _correlation_id(headers, attributes))
 
 
 def _our_headers(raw_headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
-    """The headers that are read, by lower-case name; of one that comes twice, the last, as Kafka's own clients read them."""
+    """The headers that are read, by lower-case name; of one that comes twice, the last, as Kafka's own clients read them.
+
+    Each must be UTF-8, but for a trace state: one that cannot be read is never a reason to refuse.
+    """
     headers = {}
     for name, value in raw_headers:
         if name.lower() not in _OUR_HEADERS or value is None:
             continue
         try:
-            headers[name.lower()] = value.decode()
+            headers[name.lower()] = value.decode(errors="replace" if name.lower() in trace.STATE_HEADERS else "strict")
         except UnicodeDecodeError as error:
             raise Malformed("must be UTF-8", field=f"headers.{name}") from error
     return headers
@@ -216,14 +221,6 @@ def _check_content_type(content_type: str, field: str) -> None:
         raise Malformed("must be application/json", field=field)
 
 
-def _traceparent(headers: Mapping[str, str], attributes: Mapping[str, object]) -> str | None:
-    """What is not a traceparent is ignored: so the standard has it."""
-    for found in (headers.get("traceparent"), headers.get("ce_traceparent"), attributes.get("traceparent")):
-        if isinstance(found, str) and _TRACEPARENT.fullmatch(found) and len(found) <= 200:
-            return found
-    return None
-
-
 def _correlation_id(headers: Mapping[str, str], attributes: Mapping[str, object]) -> str | None:
     for name in _CORRELATION_HEADERS:
         if headers.get(name):
@@ -252,7 +249,12 @@ def _checked(kind_of_text: TypeAdapter[str], value: object) -> str | None:
 
 
 def _too_large(size: int, settings: Settings) -> TooLarge:
-    return TooLarge(f"has {size} bytes; a trigger may have {settings.max_trigger_bytes}: name the data, do not send it")
+    return TooLarge(f"has {size} bytes; a trigger {too_large_for(settings)}")
+
+
+def too_large_for(settings: Settings) -> str:
+    """What a trigger may have, and how to have less."""
+    return f"may have {settings.max_trigger_bytes} (STRINGX_MAX_TRIGGER_BYTES): name the data, do not send it"
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------

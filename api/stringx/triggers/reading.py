@@ -244,6 +244,7 @@ def _known(trigger: Trigger) -> Legible:
         workspace=trigger.workspace,
         correlation_id=trigger.correlation_id,
         traceparent=trigger.traceparent,
+        tracestate=trigger.tracestate,
     )
 
 

@@ -69,6 +69,7 @@ class Legible:
     workspace: str | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
 
 
 def _short(topic: str) -> str:

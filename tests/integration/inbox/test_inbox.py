@@ -175,6 +175,22 @@ class TestTheSameTriggerAgain:
             gates.apply(connection, [GateFile(gate(slice_columns={}), "default/raw.flights.yaml")])
         assert accept(given) == inbox.Accepted(first.trigger, first.run, "accepted", duplicate=True)
 
+    @pytest.mark.parametrize(
+        ("first", "again"),
+        [
+            ({"in": ["2013-02-02", "2013-02-01", "2013-02-02"]}, {"in": ["2013-02-01", "2013-02-02"]}),
+            ({"in": ["2013-02-01"]}, {"equals": "2013-02-01"}),
+        ],
+    )
+    def test_is_a_duplicate_though_its_slice_is_written_otherwise(
+        self, accept: Accept, first: dict[str, Any], again: dict[str, Any]
+    ) -> None:
+        for table in ("raw.flights", "raw.nobody"):  # with a gate, and without one that could tell the columns' types
+            given = trigger(table=table, slice=Slice.model_validate({"column": "flight_date", **first}))
+            taken = accept(given)
+            other = accept(given.model_copy(update={"slice": Slice.model_validate({"column": "flight_date", **again})}))
+            assert other == inbox.Accepted(taken.trigger, taken.run, taken.state, duplicate=True)
+
     def test_of_an_unmatched_one_is_answered_once(self, accept: Accept, engine: Engine) -> None:
         given = trigger(table="raw.nobody")
         accept(given)
