@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
+from stringx.errors import NotFound
 from stringx.gates.files import GateFile
 from stringx.gates.parse import parse
 from stringx.model import Gate
@@ -69,6 +71,70 @@ def test_a_gate_that_becomes_what_it_was_is_a_new_version(engine: Engine) -> Non
         with database.transaction(engine) as connection:
             (change,) = gates.apply(connection, [gate(priority=priority)])
             assert change.number == number
+
+
+def test_a_gate_that_is_withdrawn_is_in_force_no_longer_and_keeps_its_versions(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate(), gate("raw.sales"), gate(workspace="sales")])
+        assert gates.withdraw(connection, "default", "RAW.Orders") == Change("default", "raw.orders", "withdrawn", 1)
+    with database.transaction(engine) as connection:
+        assert gates.current(connection, "default", "raw.orders") is None
+        assert [(one.gate.workspace, one.gate.table) for one in gates.list_current(connection)] == [
+            ("default", "raw.sales"),
+            ("sales", "raw.orders"),
+        ]
+        said = gates.absence(connection, "default", "raw.orders")
+        assert re.fullmatch(r"there is no gate for table raw\.orders in workspace default: it was withdrawn at 20\S+ \S+ UTC", said)
+        assert gates.withdraw(connection, "default", "raw.orders") == Change("default", "raw.orders", "unchanged", 1)
+        assert gates.absence(connection, "default", "raw.orders") == said, "when it was withdrawn first"
+    assert versions(engine) == 3
+
+
+def test_a_withdrawn_gate_is_in_force_again_once_its_file_is_applied(engine: Engine) -> None:
+    for priority, number in ((0, 1), (5, 2)):
+        with database.transaction(engine) as connection:
+            gates.apply(connection, [gate()])
+            gates.withdraw(connection, "default", "raw.orders")
+        with database.transaction(engine) as connection:
+            restored = Change("default", "raw.orders", "restored", number)
+            assert gates.plan(connection, [gate(priority=priority)]) == [restored]
+            assert gates.current(connection, "default", "raw.orders") is None
+            assert gates.apply(connection, [gate(priority=priority)]) == [restored]
+            found = gates.current(connection, "default", "raw.orders")
+            assert found is not None
+            assert (found.number, found.gate.priority) == (number, priority)
+    assert versions(engine) == 2
+
+
+def test_there_is_nothing_to_withdraw_where_there_was_no_gate(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate()])
+        for workspace, table, said in (
+            ("default", "raw.order", "there is no gate for table raw.order in workspace default; did you mean raw.orders?"),
+            ("sales", "raw.orders", "there is no gate for table raw.orders in workspace sales"),
+        ):
+            with pytest.raises(NotFound) as refused:
+                gates.withdraw(connection, workspace, table)
+            assert str(refused.value) == said
+        gates.withdraw(connection, "default", "raw.orders")
+        assert "did you mean" not in gates.absence(connection, "default", "raw.order"), "one that is withdrawn is not meant"
+
+
+def test_pruning_withdraws_what_the_workspaces_no_longer_have(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate(), gate("raw.sales"), gate("raw.gone"), gate(workspace="other")])
+        gates.withdraw(connection, "default", "raw.gone")
+    kept = [Change("default", "raw.orders", "unchanged", 1)]
+    with database.transaction(engine) as connection:
+        assert gates.plan(connection, [gate()]) == gates.apply(connection, [gate()]) == kept
+        pruned = [*kept, Change("default", "raw.sales", "withdrawn", 1)]
+        assert gates.plan(connection, [gate()], prune=True) == pruned
+        assert gates.current(connection, "default", "raw.sales") is not None
+        assert gates.apply(connection, [gate()], prune=True) == pruned
+        assert [(one.gate.workspace, one.gate.table) for one in gates.list_current(connection)] == [
+            ("default", "raw.orders"),
+            ("other", "raw.orders"),
+        ]
 
 
 def test_workspaces_do_not_see_each_others_gates(engine: Engine) -> None:

@@ -1,7 +1,10 @@
-"""`stringx gates`: gate files → versions in the database (`apply`, `validate`); what is in force, over HTTP (`list`, `show`, `status`)."""
+"""`stringx gates`: gate files → versions in the database (`apply`, `validate`, `withdraw`); what is in force, over HTTP (`list`, `show`,
+`status`)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +16,11 @@ from stringx.cli.output import output_option, print_json, print_table
 from stringx.cli.served import served
 from stringx.errors import GateFileErrors
 from stringx.gates import files
-from stringx.model import Mode, Rule, Selection, canonical_json
+from stringx.model import DEFAULT_WORKSPACE, Mode, Rule, Selection, canonical_json
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from stringx.gates.served import Served
     from stringx.settings import Settings
     from stringx.store.gates import Change
@@ -40,27 +45,45 @@ def gates(context: click.Context, output: str) -> None:
 @path_argument
 @dir_option
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--prune", is_flag=True, help="Withdraw the gates of the folder's workspaces that have no file there.")
 @output_option
-def apply(path: Path | None, folder: Path | None, dry_run: bool, output: str) -> None:
+def apply(path: Path | None, folder: Path | None, dry_run: bool, prune: bool, output: str) -> None:
     """Put the gates of a folder, or of one file PATH, in force: a new version of each that is new or changed.
 
     All or nothing: with one error in any file, nothing changes, and every error is shown. Gates of tables that the folder does
-    not have stay as they are.
+    not have stay as they are, unless --prune withdraws them.
     """
-    from stringx.store import database
     from stringx.store import gates as store
 
+    if path is not None and path.is_file() and prune:
+        raise click.UsageError(f"--prune withdraws what a folder does not have, and {path} is a file: name the folder")
     given = settings_module.load()
     settings = connection.with_database(given)
     settings.required("database_url")  # before the files: without it nothing is known of the backend that they are for
     found = _read(_place(path, folder, settings), output, served=served(given, _warn))
-    engine = database.connect(settings)
-    try:
-        with database.transaction(engine) as opened:
-            changes = store.plan(opened, found) if dry_run else store.apply(opened, found)
-    finally:
-        engine.dispose()
+    with _database(settings) as opened:
+        changes = (store.plan if dry_run else store.apply)(opened, found, prune=prune)
     _print_changes(changes, dry_run, output)
+
+
+@gates.command()
+@click.argument("table")
+@click.option("--workspace", default=DEFAULT_WORKSPACE, show_default=True)
+@output_option
+def withdraw(table: str, workspace: str, output: str) -> None:
+    """Take the gate of TABLE out of force: from now on its triggers are `unmatched`.
+
+    Its versions and runs stay, and runs that are queued are still judged. Applying its file puts it in force again.
+    """
+    from stringx.store import gates as store
+
+    with _database(connection.with_database(settings_module.load())) as opened:
+        change = store.withdraw(opened, workspace, table)
+    if output == "json":
+        print_json(_as_json(change))
+        return
+    done = "is withdrawn" if change.action == "withdrawn" else "had been withdrawn before"
+    click.echo(f"the gate of {change.table} in workspace {change.workspace} {done}; version {change.number} was the last one in force")
 
 
 @gates.command()
@@ -190,6 +213,19 @@ def _selection_row(one: Selection) -> tuple[object, ...]:
     )
 
 
+@contextmanager
+def _database(settings: Settings) -> Iterator[Connection]:
+    """A transaction on the internal database."""
+    from stringx.store import database
+
+    engine = database.connect(settings)
+    try:
+        with database.transaction(engine) as opened:
+            yield opened
+    finally:
+        engine.dispose()
+
+
 def _place(path: Path | None, folder: Path | None, settings: Settings) -> Path:
     if path is not None and folder is not None:
         raise click.UsageError(f"name one of the two: {path}, or --dir {folder}")
@@ -215,12 +251,15 @@ def _read(place: Path, output: str, *, served: Served | None = None) -> list[fil
 
 def _print_changes(changes: list[Change], dry_run: bool, output: str) -> None:
     if output == "json":
-        rows = [{"workspace": one.workspace, "table": one.table, "action": one.action, "version": one.number} for one in changes]
-        print_json({"dry_run": dry_run, "changes": rows})
+        print_json({"dry_run": dry_run, "changes": [_as_json(one) for one in changes]})
         return
     print_table(["workspace", "table", "action", "version"], ((one.workspace, one.table, one.action, one.number) for one in changes))
     changed = sum(one.action != "unchanged" for one in changes)
     click.echo(f"{_count(changed, 'gate')} of {len(changes)} {'would change' if dry_run else 'changed'}")
+
+
+def _as_json(change: Change) -> dict[str, object]:
+    return {"workspace": change.workspace, "table": change.table, "action": change.action, "version": change.number}
 
 
 def _count(number: int, what: str) -> str:

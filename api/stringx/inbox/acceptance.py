@@ -156,8 +156,10 @@ def _add(
     unmatched = [(plan.trigger, added[identity]) for identity, plan in new.items() if plan.run_key is None]
     if unmatched:
         received_at = now(connection)
+        why = {key: gates.absence(connection, *key) for key in {(trigger.workspace, trigger.table) for trigger, _ in unmatched}}
         for trigger, stored in unmatched:
-            answer(connection, settings, _unmatched(trigger, received_at), event_id(stored.id, "unmatched"), trigger_id=stored.id)
+            told = _unmatched(trigger, received_at, why[trigger.workspace, trigger.table])
+            answer(connection, settings, told, event_id(stored.id, "unmatched"), trigger_id=stored.id)
     return added
 
 
@@ -212,7 +214,7 @@ def _identify(refusal: Refusal, trigger: Trigger) -> None:
     refusal.event_id, refusal.event_source = trigger.id, trigger.source
 
 
-def _unmatched(trigger: Trigger, received_at: datetime) -> Acknowledgement:
+def _unmatched(trigger: Trigger, received_at: datetime, why: str) -> Acknowledgement:
     return Acknowledgement(
         state="unmatched",
         trigger_id=trigger.id,
@@ -220,9 +222,10 @@ def _unmatched(trigger: Trigger, received_at: datetime) -> Acknowledgement:
         workspace=trigger.workspace,
         table=trigger.table,
         slice=trigger.slice,
-        message=f"no gate for {trigger.table} in workspace {trigger.workspace}: nothing was checked",
+        message=f"nothing was checked: {why}",
         timings=Timings(received_at=received_at),
         correlation_id=trigger.correlation_id,
         traceparent=trigger.traceparent,
+        tracestate=trigger.tracestate,
         metadata=trigger.metadata,
     )

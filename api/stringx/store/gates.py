@@ -1,17 +1,20 @@
 """Gates and their versions. A version is appended and never changed; which one is in force is one row of `gates`.
 
-Tables are compared in lower case: `RAW.Flights` and `raw.flights` are one table.
+A gate that was withdrawn has no version in force; those that it had stay, and so do its runs. Tables are compared in lower case:
+`RAW.Flights` and `raw.flights` are one table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from stringx.errors import NotFound
 from stringx.gates.files import GateFile
 from stringx.model import Gate, GateVersion
 from stringx.store.database import GATES_LOCK
@@ -20,11 +23,12 @@ from stringx.store.tables import gate_versions, gates
 
 @dataclass(frozen=True)
 class Change:
-    """What `apply` did, or would do, with one gate; `number` is that of the version in force afterwards."""
+    """What was done, or would be, with one gate; `number` is that of the version in force afterwards, or until it was withdrawn."""
 
     workspace: str
     table: str
-    action: Literal["created", "changed", "unchanged"]
+    #: `restored`: it had been withdrawn
+    action: Literal["created", "changed", "unchanged", "restored", "withdrawn"]
     number: int
 
 
@@ -43,44 +47,111 @@ def list_current(connection: Connection, workspace: str | None = None) -> list[G
     return [_version(row) for row in connection.execute(statement)]
 
 
-def plan(connection: Connection, files: Sequence[GateFile]) -> list[Change]:
+def absence(connection: Connection, workspace: str, table: str) -> str:
+    """Why there is no gate in force for a table, in words: it was withdrawn, or another one was probably meant."""
+    what = f"there is no gate for table {table} in workspace {workspace}"
+    of_workspace = select(gates.c.table_name, gates.c.withdrawn_at).where(gates.c.workspace == workspace)
+    known = {row.table_name: row.withdrawn_at for row in connection.execute(of_workspace)}
+    if table.lower() in known:
+        at = known[table.lower()]
+        # Asked of a trigger that came before its gate.
+        return f"{what}: it was withdrawn at {at:%Y-%m-%d %H:%M:%S} UTC" if at is not None else what.replace(" is ", " was ", 1) + " yet"
+    near = difflib.get_close_matches(table.lower(), [name for name, at in known.items() if at is None], n=1)
+    return f"{what}; did you mean {near[0]}?" if near else what
+
+
+def plan(connection: Connection, files: Sequence[GateFile], *, prune: bool = False) -> list[Change]:
     """What `apply` would do now. Changes nothing."""
-    stored = _numbers_and_fingerprints(connection)
-    return [_planned(file.gate, stored.get((file.gate.workspace, file.gate.table.lower()))) for file in files]
+    return _plan(_stored(connection), files, prune=prune)
 
 
-def apply(connection: Connection, files: Sequence[GateFile]) -> list[Change]:
-    """Puts these gates in force, a new version for each that is new or changed; gates of other tables stay as they are.
+def apply(connection: Connection, files: Sequence[GateFile], *, prune: bool = False) -> list[Change]:
+    """Puts these gates in force, a new version for each that is new or changed. Gates of other tables stay as they are; with `prune`
+    those of the same workspaces are withdrawn.
 
     Blocks while another `apply` is under way. The caller's transaction makes it all or nothing.
     """
-    connection.execute(func.pg_advisory_xact_lock(GATES_LOCK, 0).select())
-    changes = plan(connection, files)
-    for file, change in zip(files, changes, strict=True):
-        if change.action != "unchanged":
+    _alone(connection)
+    stored = _stored(connection)
+    changes = _plan(stored, files, prune=prune)
+    for file, change in zip(files, changes[: len(files)], strict=True):
+        before = stored.get((change.workspace, change.table))
+        if before is None or before.number != change.number:
             _append(connection, file, change.number)
+        elif change.action == "restored":
+            _put(connection, change, withdrawn_at=None)
+    for change in changes[len(files) :]:
+        _put(connection, change, withdrawn_at=func.now())
     return changes
 
 
+def withdraw(connection: Connection, workspace: str, table: str) -> Change:
+    """Takes a table's gate out of force: its triggers are `unmatched` from now on. What is queued is still judged.
+
+    `unchanged` where it was withdrawn before; NotFound where there never was one.
+    """
+    _alone(connection)
+    stored = _stored(connection).get((workspace, table.lower()))
+    if stored is None:
+        raise NotFound(absence(connection, workspace, table))
+    change = Change(workspace, table.lower(), "unchanged" if stored.withdrawn else "withdrawn", stored.number)
+    if not stored.withdrawn:
+        _put(connection, change, withdrawn_at=func.now())
+    return change
+
+
+def _alone(connection: Connection) -> None:
+    connection.execute(func.pg_advisory_xact_lock(GATES_LOCK, 0).select())
+
+
 def _in_force() -> Select[Any]:
-    return select(gate_versions).join(gates, gates.c.version_id == gate_versions.c.id)
+    return select(gate_versions).join(gates, gates.c.version_id == gate_versions.c.id).where(gates.c.withdrawn_at.is_(None))
 
 
-def _numbers_and_fingerprints(connection: Connection) -> dict[tuple[str, str], tuple[int, str]]:
-    statement = select(gates.c.workspace, gates.c.table_name, gate_versions.c.number, gate_versions.c.fingerprint).join(
-        gate_versions, gates.c.version_id == gate_versions.c.id
-    )
-    return {(row.workspace, row.table_name): (row.number, row.fingerprint) for row in connection.execute(statement)}
+@dataclass(frozen=True)
+class _Stored:
+    """Of a gate: the version in force, or the last one that was."""
+
+    number: int
+    fingerprint: str
+    withdrawn: bool
 
 
-def _planned(gate: Gate, stored: tuple[int, str] | None) -> Change:
+def _stored(connection: Connection) -> dict[tuple[str, str], _Stored]:
+    """By workspace and table."""
+    statement = select(
+        gates.c.workspace, gates.c.table_name, gates.c.withdrawn_at, gate_versions.c.number, gate_versions.c.fingerprint
+    ).join(gate_versions, gates.c.version_id == gate_versions.c.id)
+    return {
+        (row.workspace, row.table_name): _Stored(row.number, row.fingerprint, row.withdrawn_at is not None)
+        for row in connection.execute(statement)
+    }
+
+
+def _plan(stored: Mapping[tuple[str, str], _Stored], files: Sequence[GateFile], *, prune: bool) -> list[Change]:
+    """One change for each file, in their order, and after them those of the gates that go."""
+    changes = [_planned(file.gate, stored.get((file.gate.workspace, file.gate.table.lower()))) for file in files]
+    if not prune:
+        return changes
+    workspaces = {change.workspace for change in changes}
+    kept = {(change.workspace, change.table) for change in changes}
+    gone = sorted(key for key, gate in stored.items() if key[0] in workspaces and key not in kept and not gate.withdrawn)
+    return changes + [Change(*key, "withdrawn", stored[key].number) for key in gone]
+
+
+def _planned(gate: Gate, stored: _Stored | None) -> Change:
     table = gate.table.lower()
     if stored is None:
         return Change(gate.workspace, table, "created", 1)
-    number, fingerprint = stored
-    if fingerprint == gate.fingerprint:
-        return Change(gate.workspace, table, "unchanged", number)
-    return Change(gate.workspace, table, "changed", number + 1)
+    same = stored.fingerprint == gate.fingerprint
+    action: Literal["restored", "unchanged", "changed"] = "restored" if stored.withdrawn else "unchanged" if same else "changed"
+    return Change(gate.workspace, table, action, stored.number if same else stored.number + 1)
+
+
+def _put(connection: Connection, change: Change, *, withdrawn_at: object) -> None:
+    """In force or out of it, with the version that it has."""
+    of_gate = (gates.c.workspace == change.workspace, gates.c.table_name == change.table)
+    connection.execute(update(gates).where(*of_gate).values(withdrawn_at=withdrawn_at, updated_at=func.now()))
 
 
 def _append(connection: Connection, file: GateFile, number: int) -> None:
@@ -102,7 +173,7 @@ def _append(connection: Connection, file: GateFile, number: int) -> None:
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=[gates.c.workspace, gates.c.table_name],
-            set_={"version_id": statement.excluded.version_id, "updated_at": func.now()},
+            set_={"version_id": statement.excluded.version_id, "updated_at": func.now(), "withdrawn_at": None},
         )
     )
 

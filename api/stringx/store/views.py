@@ -80,7 +80,7 @@ def trigger(connection: Connection, trigger_id: str) -> TriggerAnswer:
 def _trigger_answer(connection: Connection, row: Row[Any]) -> TriggerAnswer:
     message = row.message
     if row.state == "unmatched":
-        message = f"no gate for table {row.table_name} in workspace {row.workspace}"
+        message = f"nothing was checked: {gates.absence(connection, row.workspace, row.table_name)}"
     return TriggerAnswer(
         trigger=row.id,
         id=row.event_id,
@@ -289,9 +289,11 @@ def list_gates(connection: Connection, workspace: str | None = None) -> tuple[Ga
 
 
 def _current_gate(connection: Connection, workspace: str, table: str) -> GateVersion:
-    version = gates.current(connection, workspace, table.lower()) if TABLE_NAME.fullmatch(table) else None
+    if not TABLE_NAME.fullmatch(table):  # it might not even be storable
+        raise NotFound(f"{table!r} is not the name of a table: give schema.table or database.schema.table")
+    version = gates.current(connection, workspace, table)
     if version is None:
-        raise NotFound(f"there is no gate for table {table!r} in workspace {workspace!r}")
+        raise NotFound(gates.absence(connection, workspace, table))
     return version
 
 
