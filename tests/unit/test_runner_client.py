@@ -127,6 +127,12 @@ def test_a_refusal_is_told_from_a_runner_that_does_not_serve(status: int, error:
     assert raised.type is error
 
 
+def test_a_refusal_names_the_field() -> None:
+    answer = httpx2.Response(422, json={"detail": "must be 1 or more", "field": "runs.0.attempt"})
+    with pytest.raises(RunnerRefused, match=r"answers 422: runs\.0\.attempt: must be 1 or more"):
+        runner(lambda _: answer).submit("i", [])
+
+
 def test_what_belongs_to_a_heartbeat_waits_no_longer_than_until_the_next_one() -> None:
     waits: dict[str, float] = {}
 

@@ -12,11 +12,11 @@ from flask import Flask
 from pydantic import SecretStr
 
 from stringx import settings
+from stringx.bearer import require_token
 from stringx.cli import stringx
 from stringx.errors import ConfigurationError
 from stringx.runner.app import create_app
 from stringx.settings import Settings
-from stringx.web import security
 
 PROPERTIES = {
     "security.protocol": "SSL",
@@ -36,7 +36,7 @@ def test_a_blank_token_is_no_token(monkeypatch: pytest.MonkeyPatch, blank: str) 
 @pytest.mark.parametrize("blank", ["", " "])
 def test_no_guard_is_made_with_a_blank_token(blank: str) -> None:
     with pytest.raises(ConfigurationError, match="STRINGX_API_TOKEN"):
-        security.require_token(Flask("guarded"), blank)
+        require_token(Flask("guarded"), blank, setting="STRINGX_API_TOKEN", realm="stringx", but=())
     runner: Any = None  # it is not reached
     with pytest.raises(ConfigurationError, match="STRINGX_RUNNER_TOKEN"):
         create_app(runner, Settings(runner_token=SecretStr(blank)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 import signal
@@ -13,11 +12,11 @@ from typing import TypeVar
 
 from flask import Flask, Response, request
 from pydantic import ValidationError
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import HTTPException, Unauthorized
 
 from stringx import logs
-from stringx.errors import Invalid, Malformed, NotFound, Refusal, RunnerBusy, Unavailable
+from stringx.bearer import require_token
+from stringx.errors import Invalid, Malformed, NotFound, RunnerBusy, Unavailable
+from stringx.http_problems import Problem, problem_of, response_to
 from stringx.model import Value
 from stringx.runner.port import AckBody, CancelBody, RunsBody
 from stringx.runner.service import Runner
@@ -47,7 +46,7 @@ def create_app(runner: Runner, settings: Settings, *, when_broken: Callable[[], 
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    _ask_for_token(app, settings.required("runner_token"))
+    require_token(app, settings.required("runner_token"), setting="STRINGX_RUNNER_TOKEN", realm="stringx runner", but=_PROBES)
     app.register_error_handler(Exception, _answer_error)
     runner.on_broken(when_broken)
     _add_probes(app, runner)
@@ -114,22 +113,6 @@ def _add_reports(app: Flask, runner: Runner) -> None:
         return _value(runner.status(_installation()))
 
 
-def _ask_for_token(app: Flask, token: str) -> None:
-    expected = token.encode()
-
-    def check() -> None:
-        if request.endpoint in _PROBES:
-            return
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1", "replace"), expected):
-            raise Unauthorized(
-                "a bearer token is needed: send the header 'Authorization: Bearer <STRINGX_RUNNER_TOKEN>'",
-                www_authenticate=WWWAuthenticate("bearer", {"realm": "stringx runner"}),
-            )
-
-    app.before_request(check)
-
-
 # --- reading ---
 
 
@@ -175,29 +158,10 @@ def _json(data: dict[str, object], status: HTTPStatus = HTTPStatus.OK) -> Respon
 
 
 def _answer_error(error: Exception) -> Response:
-    match error:
-        case Refusal():
-            status, code, detail = error.status, error.code, str(error)
-        case NotFound():
-            status, code, detail = HTTPStatus.NOT_FOUND, "not_found", str(error)
-        case RunnerBusy():
-            status, code, detail = HTTPStatus.TOO_MANY_REQUESTS, "busy", str(error)
-        case Unavailable():
-            status, code, detail = HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", str(error)
-        case HTTPException(code=int(number)):
-            status, code, detail = number, error.name.lower().replace(" ", "_"), error.description or error.name
-        case _:
-            status, code, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an error of StringX's own; its log says more"
-            log.error("request failed", method=request.method, path=request.path, exc_info=error)
-    title = HTTPStatus(status).phrase
-    body = {"type": f"urn:stringx:problem:{code}", "title": title, "status": int(status), "detail": detail, "code": code}
-    response = Response(json.dumps(body), status, content_type="application/problem+json")
-    if isinstance(error, HTTPException):  # `Allow` of a 405, `WWW-Authenticate` of a 401
-        for name, value in error.get_headers():
-            if name.lower() not in ("content-type", "content-length"):
-                response.headers[name] = value
     if isinstance(error, RunnerBusy):
-        response.headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
-    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        response.headers["Connection"] = "close"  # what was not read of the body would be taken for the next request
-    return response
+        problem = Problem(HTTPStatus.TOO_MANY_REQUESTS, "busy", str(error))
+        return response_to(error, problem, retry_after_seconds=max(1, round(error.retry_after_seconds)))
+    problem = problem_of(error)
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request failed", method=request.method, path=request.path, exc_info=error)
+    return response_to(error, problem)

@@ -131,7 +131,9 @@ def _detail(response: httpx2.Response) -> str:
         body = response.json()
     except ValueError:
         return response.reason_phrase
-    return str(body.get("detail", response.reason_phrase)) if isinstance(body, dict) else response.reason_phrase
+    if not isinstance(body, dict):
+        return response.reason_phrase
+    return ": ".join(str(body[name]) for name in ("field", "detail") if name in body) or response.reason_phrase
 
 
 def _retry_after(response: httpx2.Response) -> float:

@@ -10,8 +10,9 @@ from apiflask import APIFlask
 from flask import Response, g, request
 
 from stringx import logs
+from stringx.bearer import require_token
 from stringx.settings import Settings
-from stringx.web import dead_letters, gates, health, openapi, problems, runs, security, triggers
+from stringx.web import dead_letters, gates, health, openapi, problems, runs, triggers
 from stringx.web.backend import Backend
 from stringx.web.waiting import VerdictWaiters
 
@@ -37,7 +38,7 @@ def create_app(settings: Settings, engine: Engine) -> APIFlask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.extensions["stringx"] = Backend(settings=settings, engine=engine, waiters=VerdictWaiters(settings, engine))
     app.before_request(_start_request)
-    security.require_token(app, settings.required("api_token"))
+    require_token(app, settings.required("api_token"), setting="STRINGX_API_TOKEN", realm="stringx", but=health.ENDPOINTS)
     problems.answer_errors(app)
     for blueprint in (triggers.blueprint, runs.blueprint, gates.blueprint, dead_letters.blueprint, health.blueprint):
         app.register_blueprint(blueprint)

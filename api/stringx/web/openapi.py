@@ -7,9 +7,9 @@ from typing import Any, cast
 
 from apiflask import APIFlask
 
+from stringx import http_problems
 from stringx.model import TriggerBody
 from stringx.triggers.http import CLOUDEVENT, IDEMPOTENCY_HEADER, JSON
-from stringx.web import problems
 
 CONFIG = {
     # Client generators do not read 3.2 yet.
@@ -93,7 +93,7 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     spec["components"]["responses"] = {
         "Problem": {
             "description": "What is wrong, and what would mend it.",
-            "content": {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {http_problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     }
     spec["security"] = [{"token": []}]
