@@ -42,12 +42,12 @@ class Heartbeat:
             self._replica.roused.clear()
 
     def _due_in(self) -> float:
-        """Seconds until the replica is asked again: sooner while it does not answer."""
+        """Seconds until the replica is asked again: sooner while it does not answer, or was found to be full."""
         if self._asked_at is None:
             return 0.0
         beat = self._context.beat_seconds
-        interval = beat if self._replica.targets is not None else min(TICK_SECONDS, beat)
-        return self._asked_at + interval - time.monotonic()
+        soon = self._replica.targets is None or self._replica.crowded
+        return self._asked_at + (min(TICK_SECONDS, beat) if soon else beat) - time.monotonic()
 
     def _beat(self) -> None:
         with self._context.transaction() as connection:

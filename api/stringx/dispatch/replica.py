@@ -46,6 +46,8 @@ class Replica:
         self._status: RunnerStatus | None = None
         #: free workers by the targets that share them: each target has its own, or one number stands for all
         self._free: dict[tuple[str, ...], int] = {}
+        #: it refused a run for want of a worker, and has not yet said that it has one again
+        self._crowded = False
         #: targets that this boot refused although it named them
         self._refused: frozenset[str] = frozenset()
 
@@ -67,6 +69,12 @@ class Replica:
         with self._lock:
             return None if self._status is None else self._targets()
 
+    @property
+    def crowded(self) -> bool:
+        """Whether it is worth asking soon: its workers were busy with the runs of others."""
+        with self._lock:
+            return self._crowded
+
     def heard(self, status: RunnerStatus) -> None:
         """It answers: its own count of free workers is the truth, ours in between is an estimate."""
         with self._lock:
@@ -79,6 +87,7 @@ class Replica:
             }
             self._free = each or {status.targets: status.free}
             some = any(free > 0 for free in self._free.values())
+            self._crowded = self._crowded and not some
         if some:
             self.fed.set()
 
@@ -104,13 +113,16 @@ class Replica:
             for target, count in runs.items():
                 for targets in self._sharing(target):
                     self._free[targets] = max(self._free[targets], 0) + count
+            self._crowded = False
         self.fed.set()
 
     def full(self, target: str) -> None:
-        """It refused a run for want of a worker."""
+        """It refused a run for want of a worker: somebody else has it, so that only its heartbeat tells when one is free."""
         with self._lock:
             for targets in self._sharing(target):
                 self._free[targets] = 0
+            self._crowded = True
+        self.roused.set()
 
     def refused(self, target: str) -> None:
         """It does not know a target that it named."""
