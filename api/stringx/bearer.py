@@ -24,11 +24,24 @@ def require_token(app: Flask, token: str, *, setting: str, realm: str, but: Coll
     def check() -> None:
         if request.endpoint in but:
             return
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1", "replace"), expected):
+        why = _refusal(request.headers.get("Authorization", ""), expected)
+        if why is not None:
             raise Unauthorized(
-                f"a bearer token is needed: send the header 'Authorization: Bearer <{setting}>'",
-                www_authenticate=WWWAuthenticate("bearer", {"realm": realm}),
+                f"{why}: send the header 'Authorization: Bearer <{setting}>'", www_authenticate=WWWAuthenticate("bearer", {"realm": realm})
             )
 
     app.before_request(check)
+
+
+def _refusal(header: str, expected: bytes) -> str | None:
+    """What is wrong with an Authorization header, without a word of it: what is no `Bearer` may be a token all the same."""
+    scheme, _, given = header.strip().partition(" ")
+    if not header.strip() or (scheme.lower() == "bearer" and not given.strip()):
+        return "there is no bearer token"
+    if scheme.lower() != "bearer":
+        return "the header Authorization has no bearer token"
+    return (
+        None
+        if hmac.compare_digest(given.strip().encode("latin-1", "replace"), expected)
+        else "the bearer token is not the one of this service"
+    )

@@ -261,7 +261,7 @@ class TestRefusals:
     def test_too_many_bytes(self) -> None:
         refusal = refused({**BODY, "id": "big", "metadata": {"x": "y" * 70_000}})
         assert isinstance(refusal, TooLarge)
-        assert "may have 65536 (STRINGX_MAX_TRIGGER_BYTES)" in refusal.reason
+        assert "may have 65536 bytes (STRINGX_MAX_TRIGGER_BYTES)" in refusal.reason
         assert refusal.event_id == "big"
 
     def test_headers_that_the_client_could_not_read(self) -> None:

@@ -73,7 +73,10 @@ def trigger(connection: Connection, trigger_id: str) -> TriggerAnswer:
     if RUN_ID.fullmatch(trigger_id):  # a trigger's id has the form of a run's; anything else might not even be storable
         row = connection.execute(_triggers().where(triggers.c.id == trigger_id)).one_or_none()
     if row is None:
-        raise NotFound(f"there is no trigger {trigger_id!r}")
+        raise NotFound(
+            f"there is no trigger {trigger_id!r}: give `trigger` of the answer that took it, not the sender's id; "
+            "a trigger that is sent again with its id is answered with what is stored"
+        )
     return _trigger_answer(connection, row)
 
 

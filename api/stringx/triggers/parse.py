@@ -249,12 +249,12 @@ def _checked(kind_of_text: TypeAdapter[str], value: object) -> str | None:
 
 
 def _too_large(size: int, settings: Settings) -> TooLarge:
-    return TooLarge(f"has {size} bytes; a trigger {too_large_for(settings)}")
+    return TooLarge(f"has {size} bytes; a trigger {allowed_bytes(settings)}")
 
 
-def too_large_for(settings: Settings) -> str:
-    """What a trigger may have, and how to have less."""
-    return f"may have {settings.max_trigger_bytes} (STRINGX_MAX_TRIGGER_BYTES): name the data, do not send it"
+def allowed_bytes(settings: Settings) -> str:
+    """How large a trigger may be, and what to do with a larger one."""
+    return f"may have {settings.max_trigger_bytes} bytes (STRINGX_MAX_TRIGGER_BYTES): name the data, do not send it"
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------

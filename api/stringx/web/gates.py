@@ -5,19 +5,20 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 
-from stringx.model import DEFAULT_WORKSPACE, GateDetail, GateList, GateStatus, Value, WorkspaceName
+from stringx.model import DEFAULT_WORKSPACE, GateDetail, GateList, GateStatus, WorkspaceName
 from stringx.store import views
 from stringx.store.database import transaction
 from stringx.web.backend import backend
+from stringx.web.query import Query
 
 blueprint = APIBlueprint("gates", __name__, tag="Gates", url_prefix="/v1/gates")
 
 
-class AnyWorkspace(Value):
+class AnyWorkspace(Query):
     workspace: WorkspaceName | None = None
 
 
-class OneWorkspace(Value):
+class OneWorkspace(Query):
     workspace: WorkspaceName = DEFAULT_WORKSPACE
 
 

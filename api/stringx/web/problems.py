@@ -12,7 +12,10 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from stringx import http_problems, logs
 from stringx.errors import Conflict, DatabaseUnavailable, StringXError, TooLarge, Unavailable
 from stringx.http_problems import Problem
+from stringx.triggers.parse import allowed_bytes
 from stringx.web import triggers
+from stringx.web.backend import backend
+from stringx.web.query import UNKNOWN_PARAMETER
 
 log = logs.get(__name__)
 
@@ -32,10 +35,12 @@ def problem_of(error: Exception) -> Problem:
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "the database does not answer; try again later")
         case HTTPError(__cause__=ValidationError() as cause):  # APIFlask's: a query parameter that does not fit its model
             fault = cause.errors(include_url=False, include_input=False)[0]
-            detail = "no such parameter" if fault["type"] == "extra_forbidden" else fault["msg"]
-            return Problem(error.status_code, "invalid", detail, ".".join(str(part) for part in fault["loc"]))
+            if fault["type"] == UNKNOWN_PARAMETER:
+                return Problem(HTTPStatus.BAD_REQUEST, UNKNOWN_PARAMETER, fault["msg"], fault["ctx"]["name"])
+            return Problem(error.status_code, "invalid", fault["msg"], ".".join(str(part) for part in fault["loc"]))
         case RequestEntityTooLarge():
-            return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TooLarge.code, "the body is too large: name the data, do not send it")
+            detail = f"the body is too large: it {allowed_bytes(backend().settings)}"
+            return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TooLarge.code, detail)
         case _:
             return http_problems.problem_of(error)
 

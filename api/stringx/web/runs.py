@@ -11,17 +11,18 @@ from pydantic import Field
 
 from stringx import dispatch
 from stringx.errors import Conflict
-from stringx.model import Decision, Door, RunDetail, RunPage, RunState, TableName, Trigger, TriggerAnswer, Value, VerdictName, WorkspaceName
+from stringx.model import Decision, Door, RunDetail, RunPage, RunState, TableName, Trigger, TriggerAnswer, VerdictName, WorkspaceName
 from stringx.store import views
 from stringx.store.database import transaction
 from stringx.triggers.http import IDEMPOTENCY_HEADER, idempotency_key
 from stringx.web.backend import backend
+from stringx.web.query import Query
 from stringx.web.triggers import accepted
 
 blueprint = APIBlueprint("runs", __name__, tag="Runs", url_prefix="/v1/runs")
 
 
-class Page(Value):
+class Page(Query):
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     #: `next` of the page before
     cursor: Annotated[int, Field(ge=1, lt=2**63)] | None = None

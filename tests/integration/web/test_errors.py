@@ -52,6 +52,50 @@ def test_without_the_token_everything_but_the_probes_is_401(nowhere: Settings, p
     assert TOKEN not in response.text
 
 
+@pytest.mark.parametrize(
+    ("authorization", "says"),
+    [
+        (None, "there is no bearer token: send the header 'Authorization: Bearer <STRINGX_API_TOKEN>'"),
+        ("Bearer ", "there is no bearer token: "),
+        ("Bearer hunter2", "the bearer token is not the one of this service: "),
+        ("hunter2", "the header Authorization has no bearer token: "),
+        ("Basic hunter2", "the header Authorization has no bearer token: "),
+    ],
+)
+def test_a_401_tells_a_wrong_token_from_none_and_repeats_neither(nowhere: Settings, authorization: str | None, says: str) -> None:
+    response = app_of(nowhere).get("/v1/runs", headers={} if authorization is None else {"Authorization": authorization})
+    assert response.json["detail"].startswith(says)
+    assert "hunter2" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "says"),
+    [
+        ("/v1/runs?foo=1", "foo", "no such query parameter; there are cursor, decision, limit, state, table, verdict, workspace"),
+        ("/v1/runs?tabel=raw.flights", "tabel", "no such query parameter: did you mean 'table'? There are cursor, decision, "),
+        ("/v1/gates?table=raw.flights", "table", "no such query parameter; there are workspace"),
+        ("/v1/gates/raw.flights?x=1", "x", "no such query parameter; there are workspace"),
+        ("/v1/gates/raw.flights/status?workspaces=a", "workspaces", "no such query parameter: did you mean 'workspace'?"),
+        ("/v1/dead-letters?Limit=1", "Limit", "no such query parameter: did you mean 'limit'? There are cursor, limit"),
+    ],
+)
+def test_a_query_parameter_that_there_is_not_is_400_and_names_those_that_there_are(
+    nowhere: Settings, path: str, field: str, says: str
+) -> None:
+    response = app_of(nowhere).get(path, headers=AUTHORIZED)
+    assert (response.status_code, response.content_type, response.json["code"]) == (400, PROBLEM, "unknown_parameter")
+    assert response.json["field"] == field
+    assert response.json["detail"].startswith(says)
+
+
+def test_a_body_that_is_too_large_names_the_limit_and_the_setting(nowhere: Settings) -> None:
+    app = app_of(nowhere.model_copy(update={"max_trigger_bytes": 2048}))
+    for size in (2049, 5000):
+        response = app.post("/v1/triggers", data=b" " * size, headers={**AUTHORIZED, "Content-Type": "application/json"})
+        assert (response.status_code, response.json["code"]) == (413, "too_large")
+        assert "may have 2048 bytes (STRINGX_MAX_TRIGGER_BYTES)" in response.json["detail"]
+
+
 def test_an_api_without_a_token_does_not_start() -> None:
     settings = Settings(database_url=SecretStr("postgresql://a:b@127.0.0.1:1/none"))
     with pytest.raises(ConfigurationError, match="STRINGX_API_TOKEN"):
@@ -167,7 +211,7 @@ def test_no_path_whatever_is_answered_with_a_fault_of_ours(served: Served, segme
         response = app.get(f"/v1/{path}", query_string=query, headers=served.authorized)
         assert response.status_code < 500, response.text
     for path in ("runs", "gates", "dead-letters"):
-        assert app.get(f"/v1/{path}", query_string=query, headers=served.authorized).status_code in (200, 422)
+        assert app.get(f"/v1/{path}", query_string=query, headers=served.authorized).status_code in (200, 400, 422)
 
 
 def test_a_served_app_speaks_http_as_the_test_client_says(served: Served) -> None:

@@ -40,6 +40,37 @@ def test_a_table_without_a_gate_is_404(served: Served) -> None:
         served.client.gate("raw.flights", "elsewhere")
 
 
+def test_a_table_without_a_gate_names_the_one_that_was_meant(served: Served) -> None:
+    for ask in (served.client.gate, served.client.gate_status):
+        with pytest.raises(NotFound, match=r"table raw.flight in workspace default; did you mean raw.flights\?"):
+            ask("raw.flight")
+    unmatched = served.client.trigger({"table": "raw.flight"})
+    assert (unmatched.state, unmatched.run) == ("unmatched", None)
+    said = "nothing was checked: there is no gate for table raw.flight in workspace default; did you mean raw.flights?"
+    assert unmatched.message == said
+    with transaction(served.engine) as connection:
+        gates.apply(connection, [GateFile(flights_gate(table="raw.flight"), "default/raw.flight.yaml")])
+    assert (
+        served.client.trigger_state(unmatched.trigger).message
+        == "nothing was checked: there was no gate for table raw.flight in workspace default yet"
+    )
+
+
+def test_a_gate_that_was_withdrawn_is_404_and_its_runs_are_still_judged(served: Served) -> None:
+    queued = trigger(served, 8)
+    with transaction(served.engine) as connection:
+        gates.withdraw(connection, "default", "raw.flights")
+    assert served.client.gates().gates == ()
+    for ask in (served.client.gate, served.client.gate_status):
+        with pytest.raises(NotFound, match=r"no gate for table raw.flights in workspace default: it was withdrawn at 20"):
+            ask("raw.flights")
+    later = served.client.trigger({"table": "raw.flights"})
+    assert later.state == "unmatched"
+    assert "it was withdrawn at 20" in (later.message or "")
+    served.judge(queued, {RULES[1]: 1})
+    assert served.client.run(queued).decision == "closed"
+
+
 def test_a_gate_without_triggers_has_no_decision(served: Served) -> None:
     status = served.client.gate_status("raw.flights")
     assert (status.decision, status.verdict, status.trigger, status.closed) == (None, None, None, ())
