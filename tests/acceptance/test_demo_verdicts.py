@@ -51,6 +51,8 @@ def test_every_failure_count_is_what_plain_sql_counts(up: Up, postgres: Embedded
     with psycopg.connect(postgres.url("demo")) as connection:
         for run in runs:
             where, parameters = condition(run["slice"])
+            there = connection.execute(f"select count(*) from {run['table']} where {where}".encode(), parameters or None).fetchone()
+            assert there == (run["rows"],), run["slice"]
             counted = {}
             for name, sql in EXPECTED[run["table"]].items():
                 query = sql.format(slice=where)

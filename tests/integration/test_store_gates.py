@@ -18,7 +18,7 @@ from sqlalchemy import Engine, func, select
 from stringx.errors import NotFound
 from stringx.gates.files import GateFile
 from stringx.gates.parse import parse
-from stringx.model import Gate
+from stringx.model import Decision, Gate
 from stringx.settings import Settings
 from stringx.store import database, gates
 from stringx.store.gates import Change
@@ -64,6 +64,21 @@ def test_applying_creates_then_changes_nothing_then_appends(engine: Engine) -> N
         assert (second.number, second.gate.priority, second.file) == (2, 5, "default/raw.orders.yaml")
         assert second.fingerprint == second.gate.fingerprint
         assert [(one.gate.table, one.number) for one in gates.list_current(connection)] == [("raw.orders", 2), ("raw.sales", 1)]
+
+
+def test_a_gate_that_was_stored_before_there_was_on_no_rows_is_unchanged(engine: Engine) -> None:
+    """The fingerprint is the one that the version without the field made of this gate."""
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate("raw.a")])
+        stored = gates.current(connection, "default", "raw.a")
+        assert stored is not None
+        assert stored.fingerprint == "88b2fdf36d12a185a998810847548f79"
+        assert stored.gate.on_no_rows is Decision.OPEN
+        assert connection.execute(select(gate_versions.c.content)).scalar_one().keys().isdisjoint({"on_no_rows"})
+        assert gates.apply(connection, [gate("raw.a", on_no_rows=Decision.CLOSED)]) == [Change("default", "raw.a", "changed", 2)]
+        closed = gates.current(connection, "default", "raw.a")
+        assert closed is not None
+        assert closed.gate.on_no_rows is Decision.CLOSED
 
 
 def test_a_gate_that_becomes_what_it_was_is_a_new_version(engine: Engine) -> None:

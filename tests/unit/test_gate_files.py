@@ -69,6 +69,7 @@ slice:
   columns: {day: date, at: timestamp, shop: integer, region: text}
 on_error: open
 on_no_checks: open
+on_no_rows: closed
 samples: {rows: 20, mask: [email]}
 reply_to: [orders.verdicts]
 select:
@@ -102,6 +103,7 @@ rules:
         Decision.OPEN,
         Decision.OPEN,
     )
+    assert gate.on_no_rows is Decision.CLOSED
     assert gate.samples == Samples(rows=20, mask=("email",))
     assert gate.reply_to == ("orders.verdicts",)
     assert [one.select for one in gate.select] == ["tag:nightly", "path:tests/orders"]

@@ -93,6 +93,7 @@ ACKNOWLEDGEMENTS = [
         verdict=VerdictName.FAILED,
         decision=Decision.CLOSED,
         counts=dict.fromkeys(Outcome, 1),
+        rows=928,
         failing=(
             FailingRule(
                 name="a", kind=Kind.BUSINESS, severity=Severity.ERROR, scope=Scope.SLICE, outcome=Outcome.FAILED, failures=5, message="m"

@@ -59,12 +59,12 @@ def outbox_records(store: Store) -> list[outbox.OutboxRecord]:
 
 def test_a_report_becomes_verdict_results_and_the_end_of_the_run(store: Store) -> None:
     run = store.queue()
-    told = report(claim(store), failures=3)
+    told = report(claim(store), failures=3, rows=928)
 
     assert settled(store, told) is Settlement.JUDGED
 
     verdict = store.one("select * from verdicts where run_id = :run", run=run)
-    assert (verdict["verdict"], verdict["decision"], verdict["attempt"]) == ("failed", "closed", 1)
+    assert (verdict["verdict"], verdict["decision"], verdict["attempt"], verdict["rows"]) == ("failed", "closed", 1, 928)
     assert verdict["counts"] == {"passed": 0, "warned": 0, "failed": 1, "errored": 0, "skipped": 0}
     check = store.one("select * from check_results where run_id = :run", run=run)
     assert (check["name"], check["outcome"], check["failures"], check["position"]) == ("dest_not_null", "failed", 3, 0)
@@ -97,6 +97,22 @@ def test_every_trigger_of_the_run_is_acknowledged_and_where_it_asked_for_it_too(
     assert (value["trigger_id"], value["trigger_source"], value["metadata"]) == (triggers[0]["event_id"], "tests", {"load": 7})
     assert [(rule["name"], rule["failures"]) for rule in value["failing"]] == [("dest_not_null", 2)]
     assert value["timings"]["judged_at"] >= value["timings"]["started_at"] >= value["timings"]["received_at"]
+
+
+def test_a_slice_without_rows_is_stored_and_told_as_such_and_unknown_ones_are_null(store: Store) -> None:
+    store.queue(day="2013-02-08")
+    settled(store, report(claim(store), rows=0))
+
+    (record,) = outbox_records(store)
+    told = Acknowledgement.model_validate_json(record.value or b"")
+    assert (told.rows, told.verdict, told.decision, told.failing) == (0, "warned", "open", ())
+    assert told.message == "no rows in the slice: nothing was checked"
+    verdict = store.one("select * from verdicts")
+    assert (verdict["rows"], verdict["verdict"], verdict["message"]) == (0, told.verdict, told.message)
+
+    uncounted = store.queue()
+    settled(store, report(claim(store)))
+    assert store.one("select * from verdicts where run_id = :run", run=uncounted)["rows"] is None
 
 
 def test_an_acknowledgement_tells_how_long_the_runner_took(store: Store) -> None:

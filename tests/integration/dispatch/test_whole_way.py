@@ -95,14 +95,16 @@ def test_triggers_on_kafka_are_judged_by_dbt_and_acknowledged_on_kafka(way: Way,
     blizzard = way.publish(table="raw.flights", slice={"column": "flight_date", "equals": "2013-02-08"})
     quiet = way.publish(table="raw.flights", slice={"column": "flight_date", "equals": "2013-02-05"}, metadata={"load": 7})
     inline = way.publish(table="raw.airlines")
+    empty = way.publish(table="raw.flights", slice={"column": "flight_date", "equals": "1913-02-08"})
     unknown = way.publish(table="raw.nobody_knows")
 
-    acknowledged = way.acknowledgements(4)
+    acknowledged = way.acknowledgements(5)
 
-    assert {name: acknowledged[name].get("decision") for name in (blizzard, quiet, inline, unknown)} == {
+    assert {name: acknowledged[name].get("decision") for name in (blizzard, quiet, inline, empty, unknown)} == {
         blizzard: "closed",
         quiet: "open",
         inline: "open",
+        empty: "open",
         unknown: None,
     }
     assert acknowledged[inline]["mode"] == "inline"
@@ -111,8 +113,13 @@ def test_triggers_on_kafka_are_judged_by_dbt_and_acknowledged_on_kafka(way: Way,
     assert (closed["ce_type"], closed["verdict"], closed["mode"]) == ("stringx.verdict.v1", "failed", "async")
     assert (closed["correlation_id"], closed["ce_correlationid"]) == ("load-7", "load-7")
     assert acknowledged[quiet]["metadata"] == {"load": 7}
+    assert (acknowledged[empty]["verdict"], acknowledged[empty]["rows"]) == ("warned", 0)
+    assert acknowledged[empty]["message"] == "no rows in the slice: only the whole table was checked"
     counts = {rule["name"]: rule.get("failures") for rule in closed["failing"]}
     with psycopg.connect(postgres.url("demo")) as connection:
+        rows = connection.execute("select count(*) from raw.flights where flight_date = '2013-02-08'").fetchone()
+        assert rows == (closed["rows"],)
+        assert connection.execute("select count(*) from raw.airlines").fetchone() == (acknowledged[inline]["rows"],)
         cancelled = connection.execute("select count(*) from raw.flights where flight_date = '2013-02-08' and dep_time is null").fetchone()
     assert cancelled is not None
     assert counts["few_flights_are_cancelled"] == cancelled[0]
