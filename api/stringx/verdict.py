@@ -90,7 +90,7 @@ def judge_without_report(gate: Gate, verdict: VerdictName, message: str) -> Verd
 def _no_rows(slice_: Slice, checks: Sequence[CheckResult]) -> str:
     if not slice_:
         return "the table has no rows: nothing was checked"
-    checked = "only the whole table was checked" if any(check.scope is Scope.TABLE for check in checks) else "nothing was checked"
+    checked = "only checks of the whole table had any" if any(check.scope is Scope.TABLE for check in checks) else "nothing was checked"
     return f"no rows in the slice: {checked}"
 
 

@@ -363,7 +363,7 @@ def test_rows_that_could_not_be_counted_are_decided_by_on_error(on_error: Decisi
     ("slice_", "sliced", "message"),
     [
         (ONE_DAY, True, "no rows in the slice: nothing was checked"),
-        (ONE_DAY, False, "no rows in the slice: only the whole table was checked"),
+        (ONE_DAY, False, "no rows in the slice: only checks of the whole table had any"),
         (WHOLE_TABLE, True, "the table has no rows: nothing was checked"),
         (WHOLE_TABLE, False, "the table has no rows: nothing was checked"),
     ],
