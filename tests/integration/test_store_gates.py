@@ -1,15 +1,10 @@
-"""Gates in the database: versions that are appended, one in force, all or nothing; and `stringx gates apply` and `validate`."""
+"""Gates in the database: versions that are appended, one in force, all or nothing."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +18,6 @@ from stringx.settings import Settings
 from stringx.store import database, gates
 from stringx.store.gates import Change
 from stringx.store.tables import gate_versions
-
-REPOSITORY = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -216,83 +209,3 @@ def test_what_a_file_says_outlives_the_database(engine: Engine, written: str) ->
         stored = gates.current(connection, "default", "raw.orders")
         assert stored is not None
         assert stored.gate.fingerprint == stored.fingerprint == found.fingerprint
-
-
-# --- the commands ----------------------------------------------------------------------------------------------------
-
-
-def stringx(database_url: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STRINGX_")}
-    environment |= {"STRINGX_DATABASE_URL": database_url, **variables}
-    return subprocess.run([sys.executable, "-m", "stringx", *arguments], env=environment, capture_output=True, text=True, check=False)
-
-
-def write(folder: Path, table: str, lines: str = "") -> None:
-    (folder / "default").mkdir(exist_ok=True)
-    (folder / "default" / f"{table}.yaml").write_text(f"table: {table}\ntarget: demo\n{lines}")
-
-
-def test_the_command_applies_a_folder_once(database_url: str, engine: Engine) -> None:
-    folder = str(REPOSITORY / "configs" / "gates")
-    planned = stringx(database_url, "gates", "apply", "--dir", folder, "--dry-run", "--output", "json", STRINGX_INLINE_TARGETS='["demo"]')
-    assert planned.returncode == 0, planned.stderr
-    assert json.loads(planned.stdout)["dry_run"] is True
-    assert versions(engine) == 0
-    for action in ("created", "unchanged"):
-        done = stringx(database_url, "gates", "apply", "--output", "json", STRINGX_GATES_DIR=folder, STRINGX_INLINE_TARGETS='["demo"]')
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == {
-            "dry_run": False,
-            "changes": [
-                {"workspace": "default", "table": f"raw.{table}", "action": action, "version": 1}
-                for table in ("airlines", "airports", "flights", "planes", "weather")
-            ],
-        }
-    table = stringx(database_url, "gates", "apply", "--dir", folder, STRINGX_INLINE_TARGETS='["demo"]')
-    assert "0 gates of 5 changed" in table.stdout
-
-
-def test_a_folder_with_an_error_changes_nothing_and_shows_every_error(database_url: str, engine: Engine, tmp_path: Path) -> None:
-    write(tmp_path, "raw.good")
-    assert stringx(database_url, "gates", "apply", "--dir", str(tmp_path)).returncode == 0
-    write(tmp_path, "raw.good", "priority: 5\n")
-    write(tmp_path, "raw.bad", "tagret: x\nmode: inlin\n")
-    write(tmp_path, "raw.inline", "mode: inline\n")
-    done = stringx(database_url, "gates", "apply", "--dir", str(tmp_path))
-    assert done.returncode == 2
-    assert done.stdout == ""
-    bad = tmp_path / "default" / "raw.bad.yaml"
-    for line in (
-        f"{bad}:3:1: unknown field `tagret`: did you mean `target`?",
-        f"{bad}:4:7: must be 'inline' or 'async'; did you mean `inline`?",
-        f"{tmp_path / 'default' / 'raw.inline.yaml'}:3:7: the backend cannot run dbt on the target demo itself",
-    ):
-        assert line in done.stderr
-    assert versions(engine) == 1
-
-
-def test_validate_needs_no_database_and_tells_a_machine_each_problem(tmp_path: Path) -> None:
-    write(tmp_path, "raw.inline", "mode: inline\n")
-    right = stringx("postgresql://nobody@127.0.0.1:1/none", "gates", "validate", "--dir", str(tmp_path))
-    assert (right.returncode, right.stdout) == (0, "1 gate, no problem\n")
-    write(tmp_path, "raw.bad", "priority: 500\n")
-    wrong = stringx("postgresql://nobody@127.0.0.1:1/none", "gates", "validate", "--dir", str(tmp_path), "--output", "json")
-    assert wrong.returncode == 2
-    assert json.loads(wrong.stdout)["problems"] == [
-        {"file": str(tmp_path / "default" / "raw.bad.yaml"), "line": 3, "column": 11, "message": "must be at most 100"}
-    ]
-
-
-def test_a_database_that_is_not_there_is_said_without_its_password() -> None:
-    done = stringx(
-        "postgresql://stringx:a-secret-password@127.0.0.1:1/none",
-        "gates",
-        "apply",
-        "--dir",
-        str(REPOSITORY / "configs" / "gates"),
-        STRINGX_INLINE_TARGETS='["demo"]',
-    )
-    assert done.returncode != 0
-    assert "a-secret-password" not in done.stdout + done.stderr
-    assert "database" in done.stderr
-    assert "Traceback" not in done.stderr
