@@ -6,6 +6,7 @@ A setting `name` is the variable `STRINGX_NAME`. A secret may be given as a file
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -137,6 +138,9 @@ class Settings(BaseSettings):
     inline_workers: int = Field(1, ge=1, le=64, description="dbt worker processes of each inline target in the backend.")
     runner_queue: int = Field(100, ge=0, description="Runs that a runner holds beyond those executing; beyond them it answers 429.")
     runner_state_dir: Path | None = Field(None, description="Where reports are kept until acknowledged; default: <home>/runner.")
+    runner_keep_reports_days: float = Field(
+        30, ge=0, description="Days after which a report that no backend has acknowledged is removed; 0: never."
+    )
     worker_max_runs: int = Field(1000, ge=1, description="Runs after which a worker is replaced.")
     stop_grace_seconds: float = Field(
         5.0, gt=0, description="From asking a worker to stop a run until it is killed; also how long a process finishes what it holds."
@@ -245,9 +249,9 @@ def without_secrets(properties: Mapping[str, str]) -> dict[str, str]:
 
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings of this process. ConfigurationError names each variable that is wrong, never a secret's value."""
-    unknown = unknown_variables(os.environ)
+    unknown = unknown_settings(os.environ)
     if unknown:
-        raise ConfigurationError(f"{', '.join(unknown)}: no such setting; `stringx settings` lists them")
+        raise ConfigurationError(f"{'; '.join(unknown)}; `stringx settings` lists them")
     try:
         return Settings(**(overrides or {}))
     except ValidationError as error:
@@ -273,6 +277,15 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """
     known = set(variables())
     return sorted(name for name in environment if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TARGET_") and name not in known)
+
+
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """What to say of each of the unknown variables."""
+    said = []
+    for name in unknown_variables(environment):
+        near = difflib.get_close_matches(name, variables(), n=1, cutoff=0.8)
+        said.append(f"{name}: no such setting" + (f", did you mean {near[0]}?" if near else ""))
+    return said
 
 
 @dataclass(frozen=True)

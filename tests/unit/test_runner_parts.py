@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from stringx.errors import Invalid
 from stringx.model import Report, ReportStatus, Slice, UnreadableReport
@@ -18,6 +20,7 @@ from stringx.runner.generations import DEAF_SECONDS, GenerationOptions, Generati
 from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
 from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.reports import ReportShelf, checked
+from stringx.runner.retention import Retention
 from stringx.runner.samples import clean
 from stringx.runner.slice_sql import combined, mark, new_nonce, quoted, slice_sql
 from stringx.runner.state_folder import StateFolder
@@ -94,6 +97,42 @@ def test_an_installation_is_a_plain_name() -> None:
     for name in ("", ".", "..", "a/b", "a b", "é", "x" * 65):
         with pytest.raises(Invalid, match="installation"):
             checked(name)
+
+
+def test_reports_that_nobody_acknowledges_are_removed_in_the_end_and_counted(tmp_path: Path) -> None:
+    shelf = ReportShelf(tmp_path)
+    for run in "abc":
+        shelf.put("gone", report(RUN + run))
+    shelf.put("here", report(RUN + "d"))
+    month_ago = time.time() - 31 * 86_400
+    for run in "ab":
+        os.utime(tmp_path / "gone" / f"{RUN}{run}.1.json", (month_ago, month_ago))
+    (tmp_path / "gone" / f"{RUN}b.1.json").unlink()  # acknowledged at the same moment
+
+    retention = Retention(shelf, 30, look_seconds=0.01)
+    with capture_logs() as log:
+        retention.start()
+        deadline = time.monotonic() + 20
+        while (RUN + "a", 1) in shelf.keys("gone"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        retention.close()
+        assert retention.join(20)
+    assert not (tmp_path / "gone" / f"{RUN}a.1.json").exists()
+    assert [run for run, _ in ReportShelf(tmp_path).keys("gone")] == [RUN + "c"]
+    assert [run for run, _ in shelf.keys("here")] == [RUN + "d"]
+    said = {"event": "reports removed that nobody acknowledged", "installation": "gone", "count": 1, "days": 30, "log_level": "warning"}
+    assert log == [said]
+
+
+def test_reports_are_kept_for_ever_where_the_limit_is_0(tmp_path: Path) -> None:
+    shelf = ReportShelf(tmp_path)
+    shelf.put("gone", report(RUN + "a"))
+    os.utime(tmp_path / "gone" / f"{RUN}a.1.json", (0, 0))
+    retention = Retention(shelf, 0)
+    retention.start()
+    assert retention.join(20)
+    assert shelf.keys("gone") == [(RUN + "a", 1)]
 
 
 # --- the project ---
