@@ -81,7 +81,7 @@ class RunSummary(Answer):
     message: str | None
     counts: dict[Outcome, int] | None
     #: that it was about: of the slice, or of the whole table; null where they were not counted
-    rows: int | None = None
+    rows: int | None
     gate_version: int
     #: every acknowledgement of its triggers is published
     acknowledged: bool

@@ -104,7 +104,7 @@ class Evaluator:
             rows = self._count(request, table, nonce, deadline)
         except KeyboardInterrupt:
             return Evaluated(None, results=results)
-        except row_count.SliceDoesNotFit as error:  # no test would fit it either
+        except row_count.SliceDoesNotFit as error:  # said once; each sliced test would say it again
             return Evaluated(ReportStatus.ERRORED, message=self._text(str(error)))
         except Uncounted as error:
             uncounted = self._text(str(error))
