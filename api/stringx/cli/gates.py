@@ -14,6 +14,7 @@ from stringx import settings as settings_module
 from stringx.cli import connection
 from stringx.cli.output import output_option, print_json, print_table
 from stringx.cli.served import served
+from stringx.cli.tables import SHORT_ID, Short, clock
 from stringx.errors import GateFileErrors
 from stringx.gates import files
 from stringx.model import DEFAULT_WORKSPACE, Mode, Rule, Selection, canonical_json
@@ -117,6 +118,7 @@ def list_gates(workspace: str | None, output: str) -> None:
             (gate.workspace, gate.table, gate.version, gate.mode.value, gate.target, gate.rules, gate.selections, gate.file)
             for gate in answer.gates
         ),
+        optional=("file", "selected", "rules"),
     )
 
 
@@ -149,6 +151,8 @@ def show(table: str, workspace: str | None, output: str) -> None:
     print_table(
         ["rule", "check", "column", "kind", "dimension", "level", "severity", "scope", "arguments"],
         [_rule_row(rule) for rule in gate.rules] + [_selection_row(selection) for selection in gate.select],
+        optional=("level", "kind", "scope", "dimension"),
+        below="arguments",
     )
 
 
@@ -164,22 +168,23 @@ def status(table: str, workspace: str | None, output: str) -> None:
         print_json(answer.as_json())
         return
     newest = answer.trigger
+    decided = (answer.decision, answer.verdict) if answer.decision else ("not judged yet", None)
     print_table(
-        ["table", "version", "decision", "verdict", "newest slice", "run"],
-        [
-            (
-                answer.table,
-                answer.gate_version,
-                answer.decision.value if answer.decision else "not judged yet",
-                answer.verdict.value if answer.verdict else None,
-                newest.slice if newest else "no trigger yet",
-                newest.run if newest else None,
-            )
-        ],
+        [f"{answer.table}, gate version {answer.gate_version}", ""],
+        (
+            ("decision", decided[0]),
+            ("verdict", decided[1]),
+            ("newest trigger", newest.slice if newest else "there is none yet"),
+            *((("received", f"{newest.received_at:%Y-%m-%d %H:%M:%S %Z}"), ("run", newest.run)) if newest else ()),
+        ),
     )
     if answer.closed:
-        click.echo("Slices that are still closed:")
-        print_table(["slice", "verdict", "run"], ((run.slice, run.verdict, run.run) for run in answer.closed))
+        click.echo("\nSlices that are still closed:")
+        print_table(
+            ["slice", "verdict", "judged", "run"],
+            ((run.slice, run.verdict, clock(run.timings.judged_at), Short(run.run, run.run[:SHORT_ID])) for run in answer.closed),
+            optional=("judged",),
+        )
 
 
 def _rule_row(rule: Rule) -> tuple[object, ...]:
