@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from stringx.errors import Invalid
 from stringx.model import Report, ReportStatus, Slice, UnreadableReport
+from stringx.runner import table_names
 from stringx.runner.generations import DEAF_SECONDS, GenerationOptions, Generations
 from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
 from stringx.runner.project_watch import ProjectWatch
@@ -190,6 +191,13 @@ def test_a_change_is_told_once_it_has_come_to_rest(tmp_path: Path) -> None:
     watch.close()
     assert watch.join(20)
     assert not told.acquire(blocking=False)
+
+
+def test_a_table_has_two_names_and_a_model_of_several_versions_is_named_with_its_own() -> None:
+    assert table_names.names("Db", "Raw", "Orders") == ("raw.orders", "db.raw.orders")
+    assert table_names.source("it's", "b") == r"source('it\'s', 'b')"
+    assert table_names.ref("p", "m", None) == "ref('p', 'm')"
+    assert table_names.ref("p", "m", 2) == "ref('p', 'm', version=(2))"
 
 
 # --- state ---

@@ -21,8 +21,9 @@ import yaml
 
 from stringx.errors import NotFound, Refusal, StringXError
 from stringx.gates import files
-from stringx.gates.tests import literal, test_name, test_sql
+from stringx.gates.tests import test_name, test_sql
 from stringx.model import Gate, Rule
+from stringx.runner import table_names
 from stringx.runner.environment import environment_for_dbt, without_secrets
 from stringx.runner.project_copy import copy_project
 from stringx.settings import Settings
@@ -119,18 +120,16 @@ def _tables(manifest: Path) -> dict[str, str]:
     """Sources, models, seeds and snapshots as Jinja, by `schema.name` and `database.schema.name` in lower case."""
     document: dict[str, Any] = json.loads(manifest.read_text())
     tables: dict[str, str] = {}
+
+    def add(node: dict[str, Any], name: str, jinja: str) -> None:
+        tables.update(dict.fromkeys(table_names.names(node["database"], node["schema"], name), jinja))
+
     for source in document["sources"].values():
-        jinja = f"source({literal(source['source_name'], 'source')}, {literal(source['name'], 'source')})"
-        _add(tables, source, source["identifier"], jinja)
+        add(source, source["identifier"], table_names.source(source["source_name"], source["name"]))
     for node in document["nodes"].values():
         if node["resource_type"] in ("model", "seed", "snapshot"):
-            _add(tables, node, node["alias"], f"ref({literal(node['package_name'], 'ref')}, {literal(node['name'], 'ref')})")
+            add(node, node["alias"], table_names.ref(node["package_name"], node["name"], node.get("version")))
     return tables
-
-
-def _add(tables: dict[str, str], node: dict[str, Any], name: str, jinja: str) -> None:
-    tables[f"{node['schema']}.{name}".lower()] = jinja
-    tables[f"{node['database']}.{node['schema']}.{name}".lower()] = jinja
 
 
 def _write_tests(gates: list[Gate], project: Path, tables: Mapping[str, str]) -> dict[str, str]:
