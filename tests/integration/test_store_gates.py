@@ -119,6 +119,8 @@ def test_there_is_nothing_to_withdraw_where_there_was_no_gate(engine: Engine) ->
         gates.apply(connection, [gate()])
         for workspace, table, said in (
             ("default", "raw.order", "there is no gate for table raw.order in workspace default; did you mean raw.orders?"),
+            ("default", "landing.orders", "there is no gate for table landing.orders in workspace default; did you mean raw.orders?"),
+            ("default", "raw.returns", "there is no gate for table raw.returns in workspace default"),
             ("sales", "raw.orders", "there is no gate for table raw.orders in workspace sales"),
         ):
             with pytest.raises(NotFound) as refused:

@@ -14,7 +14,7 @@ from stringx import settings as settings_module
 from stringx.cli import connection
 from stringx.cli.output import output_option, print_json, print_table
 from stringx.cli.served import served
-from stringx.cli.tables import SHORT_ID, Short, clock
+from stringx.cli.tables import SHORT_ID, Short, clock, shortened
 from stringx.errors import GateFileErrors
 from stringx.gates import files
 from stringx.model import DEFAULT_WORKSPACE, Mode, Rule, Selection, canonical_json
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from stringx.gates.served import Served
     from stringx.settings import Settings
     from stringx.store.gates import Change
+
+#: Characters of a rule's name, and of its check's, that a narrow table shows.
+SHORT_NAME, SHORT_CHECK = 32, 24
 
 #: Which gate files; `_place` reads both.
 path_argument = click.argument("path", required=False, type=click.Path(path_type=Path))
@@ -192,8 +195,8 @@ def _rule_row(rule: Rule) -> tuple[object, ...]:
     condition = f"where {rule.row_condition}" if rule.row_condition else ""
     detail = "; ".join(part for part in (arguments, condition) if part)
     return (
-        rule.name,
-        rule.check,
+        Short(rule.name, shortened(rule.name, SHORT_NAME)),
+        Short(rule.check, shortened(rule.check, SHORT_CHECK)),
         rule.column,
         rule.kind.value,
         rule.dimension.value,

@@ -56,8 +56,15 @@ def absence(connection: Connection, workspace: str, table: str) -> str:
         at = known[table.lower()]
         # Asked of a trigger that came before its gate.
         return f"{what}: it was withdrawn at {at:%Y-%m-%d %H:%M:%S} UTC" if at is not None else what.replace(" is ", " was ", 1) + " yet"
-    near = difflib.get_close_matches(table.lower(), [name for name, at in known.items() if at is None], n=1)
-    return f"{what}; did you mean {near[0]}?" if near else what
+    near = _nearest(table.lower(), [name for name, at in known.items() if at is None])
+    return f"{what}; did you mean {near}?" if near else what
+
+
+def _nearest(table: str, known: Sequence[str]) -> str | None:
+    """The table that was probably meant: a letter is wrong, or the schema is. Tables of one schema have much in common as it is."""
+    close = difflib.get_close_matches(table, known, n=1, cutoff=0.8)
+    close += (name for name in sorted(known) if name.rpartition(".")[2] == table.rpartition(".")[2])
+    return close[0] if close else None
 
 
 def plan(connection: Connection, files: Sequence[GateFile], *, prune: bool = False) -> list[Change]:
