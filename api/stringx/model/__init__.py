@@ -71,6 +71,7 @@ from stringx.model.values import (
     WorkspaceName,
     canonical_json,
     fingerprint,
+    made_storable,
     storable,
 )
 from stringx.model.verdicts import Acknowledgement, CheckResult, FailingRule, Outcome, Timings, Verdict, VerdictName
@@ -148,5 +149,6 @@ __all__ = [
     "WorkspaceName",
     "canonical_json",
     "fingerprint",
+    "made_storable",
     "storable",
 ]

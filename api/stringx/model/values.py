@@ -32,6 +32,11 @@ def storable(text: str) -> str:
     return text
 
 
+def made_storable(text: str) -> str:
+    """`text` with the replacement characters of Unicode and ASCII in place of what is not `storable`."""
+    return text.encode(errors="replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
 def canonical_json(value: object) -> str:
     """The one JSON text of a value: keys sorted, no spaces; what fingerprints and keys are made of."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

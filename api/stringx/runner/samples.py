@@ -11,6 +11,8 @@ from typing import Any
 
 import psycopg2.extensions
 
+from stringx.model import made_storable
+
 MASKED = "•••"
 MAX_COLUMNS = 50
 MAX_TEXT = 500
@@ -63,8 +65,8 @@ def _end_after(cursor: Any, seconds: float) -> None:
 
 def clean(text: str, longest: int) -> str:
     """`text` as JSON, UTF-8 and Postgres can hold it: no NUL, no half surrogates, cut to `longest` characters."""
-    storable = text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
-    return storable if len(storable) <= longest else storable[: longest - 1] + "…"
+    whole = made_storable(text)
+    return whole if len(whole) <= longest else whole[: longest - 1] + "…"
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stringx.errors import Invalid
-from stringx.model import Predicate, TriggerBody
+from stringx.model import Predicate, TriggerBody, made_storable
 
 
 def shown(name: str) -> str:
     """A name out of somebody's document as it can be shown and stored."""
-    return name.encode(errors="replace").decode().replace("\x00", "\ufffd")[:200]
+    return made_storable(name)[:200]
 
 
 def kind(value: object) -> str:
