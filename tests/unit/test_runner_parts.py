@@ -195,9 +195,9 @@ def test_a_change_is_told_once_it_has_come_to_rest(tmp_path: Path) -> None:
 
 def test_a_table_has_two_names_and_a_model_of_several_versions_is_named_with_its_own() -> None:
     assert table_names.names("Db", "Raw", "Orders") == ("raw.orders", "db.raw.orders")
-    assert table_names.source("it's", "b") == r"source('it\'s', 'b')"
-    assert table_names.ref("p", "m", None) == "ref('p', 'm')"
-    assert table_names.ref("p", "m", 2) == "ref('p', 'm', version=(2))"
+    assert table_names.source("a", "b") == 'source("a", "b")'
+    assert table_names.ref("p", "m", None) == 'ref("p", "m")'
+    assert table_names.ref("p", "m", 2) == 'ref("p", "m", version=(2))'
 
 
 # --- state ---
