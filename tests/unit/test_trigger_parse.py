@@ -267,6 +267,10 @@ class TestRefusals:
     def test_headers_that_the_client_could_not_read(self) -> None:
         assert refused(BODY, headers_error="the name of a header must be UTF-8").field == "headers"
 
+    def test_take_their_trace_context_along(self) -> None:
+        of = record(b"oops", {"traceparent": TRACEPARENT.encode(), "tracestate": b"a=1"})
+        assert (legible(of).traceparent, legible(of).tracestate) == (TRACEPARENT, "a=1")
+
     @pytest.mark.parametrize(
         ("value", "headers", "event_id", "source"),
         [

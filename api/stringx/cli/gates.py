@@ -77,7 +77,8 @@ def apply(path: Path | None, folder: Path | None, dry_run: bool, prune: bool, ou
 def withdraw(table: str, workspace: str, output: str) -> None:
     """Take the gate of TABLE out of force: from now on its triggers are `unmatched`.
 
-    Its versions and runs stay, and runs that are queued are still judged. Applying its file puts it in force again.
+    Its versions and runs stay, and runs that are queued are still judged. Applying its file, also with the others of its folder,
+    puts it in force again.
     """
     from stringx.store import gates as store
 
@@ -88,6 +89,7 @@ def withdraw(table: str, workspace: str, output: str) -> None:
         return
     done = "is withdrawn" if change.action == "withdrawn" else "had been withdrawn before"
     click.echo(f"the gate of {change.table} in workspace {change.workspace} {done}; version {change.number} was the last one in force")
+    click.echo("remove its file too: applying it puts the gate in force again", err=True)
 
 
 @gates.command()
@@ -147,7 +149,7 @@ def show(table: str, workspace: str | None, output: str) -> None:
             ("mode", f"{gate.mode} on {gate.target}" + (f", runner {gate.runner}" if gate.mode is Mode.ASYNC else "")),
             ("timeout", f"{gate.timeout_seconds} s"),
             ("slices by", slices),
-            ("could not be judged", f"{gate.on_error}; nothing to check: {gate.on_no_checks}"),
+            ("could not be judged", f"{gate.on_error}; nothing to check: {gate.on_no_checks}; no rows: {gate.on_no_rows}"),
             ("from", f"{answer.file or 'the API'}, applied {answer.applied_at:%Y-%m-%d %H:%M:%S %Z}"),
         ),
     )
