@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 from stringx import logs
+from stringx.runner.background import Background
 from stringx.runner.reports import ReportShelf
 
 LOOK_SECONDS = 3600.0
@@ -14,25 +14,14 @@ _DAY_SECONDS = 86_400.0
 log = logs.get(__name__)
 
 
-class Retention:
+class Retention(Background):
     """Looks at its start, and then every now and then, for reports that finished more than `keep_days` ago; 0 keeps them for ever."""
 
     def __init__(self, shelf: ReportShelf, keep_days: float, *, look_seconds: float = LOOK_SECONDS) -> None:
+        super().__init__("retention", self._keep_looking)
         self._shelf = shelf
         self._keep_days = keep_days
         self._look_seconds = look_seconds
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._keep_looking, name="retention", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closed.set()
-
-    def join(self, timeout_seconds: float) -> bool:
-        self._thread.join(timeout_seconds)
-        return not self._thread.is_alive()
 
     def _keep_looking(self) -> None:
         while self._keep_days:
@@ -43,5 +32,5 @@ class Retention:
             else:
                 for installation, count in removed.items():
                     log.warning("reports removed that nobody acknowledged", installation=installation, count=count, days=self._keep_days)
-            if self._closed.wait(self._look_seconds):
+            if self.closed.wait(self._look_seconds):
                 return
