@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from stringx.errors import Invalid, Malformed, Refusal, TooLarge
 from stringx.model import Predicate, Slice, Trigger, TriggerBody
 from stringx.settings import Settings
-from stringx.triggers.parse import MAX_DEPTH, legible, parse_json, parse_record
+from stringx.triggers.parse import legible, parse_record
 from stringx.triggers.record import KafkaRecord
+from stringx.triggers.strict_json import MAX_DEPTH, parse_json
 
 SETTINGS = Settings()
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
