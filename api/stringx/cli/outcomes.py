@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
@@ -14,6 +15,9 @@ Rule = TypeVar("Rule", CheckResult, FailingRule)
 
 #: What closes a gate comes first.
 WORST_FIRST = (Outcome.FAILED, Outcome.ERRORED, Outcome.SKIPPED, Outcome.WARNED, Outcome.PASSED)
+
+#: How a run's message counts the rules that it does not name.
+_MORE = re.compile(r"and \d+ more")
 
 
 def worst_first(rules: Iterable[Rule]) -> list[Rule]:
@@ -30,6 +34,15 @@ def headline(decision: Decision | None, verdict: str, what: str, rows: int | Non
     """`closed (failed): raw.flights, flight_date = 2013-02-08, 928 rows`."""
     known = [cell(verdict)] if decision is None else [cell(decision), Text(" ("), cell(verdict), Text(")")]
     return Text.assemble(*known, ": ", cell(what), "" if rows is None else f", {number(rows, 'row')}")
+
+
+def own_message(message: str | None, rules: Iterable[CheckResult | FailingRule]) -> str:
+    """What a run's message says beyond that of its rules, each of which is shown with its own; empty where that is nothing."""
+    rest = message or ""
+    for rule in rules:
+        if rule.message:
+            rest = rest.replace(f"{rule.name}: {rule.message}", "")
+    return "; ".join(part for part in rest.split("; ") if part.strip() and (rest == message or not _MORE.fullmatch(part)))
 
 
 def tally(counts: Mapping[Outcome, int] | None) -> str:

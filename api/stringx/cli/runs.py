@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import indent
 
 import click
@@ -12,16 +12,16 @@ from rich.text import Text
 
 from stringx import settings
 from stringx.cli import connection
-from stringx.cli.outcomes import headline, number, tally, worst_first
+from stringx.cli.outcomes import headline, number, own_message, tally, worst_first
 from stringx.cli.output import console, output_option, print_json, print_records, print_table
-from stringx.cli.tables import LONGEST_NAME, SHORT_ID, Short, cell, clock, shortened
+from stringx.cli.tables import LONGEST_NAME, SHORT_ID, Short, cell, clock, hanging, shortened
 from stringx.model import CheckResult, Decision, Outcome, RunDetail, RunSummary, Scope, VerdictName
 
 #: Characters of a run's id that a list shows where there is room; `stringx run` finds it by them.
 SHOWN_ID = 12
 #: Characters of a slice that a list shows.
 LONGEST_SLICE = 80
-#: Rules that the first lines of a run name; the table below them has all.
+#: Rules that one line names; the table has all.
 NAMED = 5
 #: What the runner marks the slice with in a statement; nothing to a reader.
 _SLICE_MARK = re.compile(r"/\*[0-9a-f]{32}(?::\d+)?\*/")
@@ -107,7 +107,7 @@ def print_run(run: RunDetail) -> None:
     out = console()
     checks = worst_first(run.checks)
     out.print(headline(run.decision, run.verdict or run.state, f"{_table_of(run)}, {run.slice}", run.rows))
-    for line in (run.message, *_why_closed(run), tally(run.counts)):
+    for line in (own_message(run.message, checks), *_why_closed(run), tally(run.counts)):
         if line:
             out.print(cell(line.strip()))
     facts = [f"run {run.run}", f"gate version {run.gate_version}", run.mode, run.engine, f"target {run.target}", f"attempt {run.attempt}"]
@@ -127,20 +127,20 @@ def print_run(run: RunDetail) -> None:
     said = {run.message}
     for check in checks:
         if check.outcome is not Outcome.PASSED:
-            _print_why(out, check, said)
+            _print_why(out, check, checks, said)
 
 
 def _why_closed(run: RunDetail) -> Iterator[str]:
-    """The rules that failed, with what they counted."""
-    failed = [check for check in run.checks if check.outcome is Outcome.FAILED]
-    for check in failed[:NAMED]:
-        why = "failed" if check.failures is None else number(check.failures, "failure")
+    """The rules that failed or broke, with what they counted."""
+    closing = [check for check in worst_first(run.checks) if check.outcome in (Outcome.FAILED, Outcome.ERRORED)]
+    for check in closing[:NAMED]:
+        why = check.outcome.value if check.failures is None else number(check.failures, "failure")
         # A check of the whole table did not count in the rows of the slice.
         if check.failures is not None and run.rows is not None and (check.scope is Scope.SLICE or not run.slice):
             why += f" in {number(run.rows, 'row')}"
         yield f"{check.name}: {why}"
-    if len(failed) > NAMED:
-        yield f"and {number(len(failed) - NAMED, 'rule')} more"
+    if len(closing) > NAMED:
+        yield f"and {number(len(closing) - NAMED, 'rule')} more"
 
 
 def _check_row(check: CheckResult) -> tuple[object, ...]:
@@ -149,18 +149,21 @@ def _check_row(check: CheckResult) -> tuple[object, ...]:
     return name, check.outcome, check.failures, check.severity, check.kind, check.dimension, check.scope, seconds
 
 
-def _print_why(out: Console, check: CheckResult, said: set[str | None]) -> None:
-    """What is known of one check that did not pass. A message that was said is not said again, and nothing else is nothing to show."""
+def _print_why(out: Console, check: CheckResult, checks: Sequence[CheckResult], said: set[str | None]) -> None:
+    """What is known of one check that did not pass; a message is said once, for all checks that have it."""
     # dbt's message of a test that found something says the count again; that of one that broke says why.
     message = check.message if check.outcome in (Outcome.ERRORED, Outcome.SKIPPED) and check.message not in said else None
     said.add(message)
     if not (message or check.sample or check.sql):
         return
+    names = [other.name for other in checks if other.message == message] if message else [check.name]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     count = "" if check.failures is None else f", {number(check.failures, 'failure')}"
     out.print()
-    out.print(Text.assemble(cell(check.name), ": ", cell(check.outcome), count))
+    out.print(Text.assemble(cell(", ".join(names[:NAMED])), f"{more}: ", cell(check.outcome), count))
     if message:
-        out.print(cell(indent(message.strip(), "  ")))
+        for line in hanging(out, Text("  "), cell(message.strip()), out.width):
+            out.print(line)
     if check.sample:
         print_records(check.columns, check.sample)
     if check.sql:

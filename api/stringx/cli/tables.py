@@ -157,7 +157,7 @@ class _Form:
             for parts in zip_longest(*wrapped, fillvalue=Text()):
                 yield _line(parts, widths, right)
             if note:
-                yield from _hanging(console, Text(GAP), note, bound)
+                yield from hanging(console, Text(GAP), note, bound)
 
 
 def _blocks(console: Console, columns: Sequence[str], rows: Sequence[Sequence[Text]], bound: int, *, beside: bool) -> Iterator[Text]:
@@ -175,7 +175,7 @@ def _blocks(console: Console, columns: Sequence[str], rows: Sequence[Sequence[Te
             if count > 1:
                 yield Text.assemble(name, _line(values, widths, [False] * count))
             elif values[0]:
-                yield from _hanging(console, name, values[0], bound)
+                yield from hanging(console, name, values[0], bound)
         if waiting:
             yield Text()
 
@@ -190,7 +190,7 @@ def _line(cells: Iterable[Text], widths: Sequence[int], right: Sequence[bool]) -
     return line
 
 
-def _hanging(console: Console, head: Text, text: Text, bound: int) -> Iterator[Text]:
+def hanging(console: Console, head: Text, text: Text, bound: int) -> Iterator[Text]:
     """The text after `head`, wrapped between words, its further lines below its first one."""
     indent = cell_len(head.plain)
     for number, line in enumerate(text.wrap(console, max(bound - indent, 1))):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 
 from stringx.cli import EXIT_CLOSED, EXIT_NOT_JUDGED, EXIT_USAGE, EXIT_WAITED_TOO_LONG
-from stringx.cli.outcomes import headline, tally, worst_first
+from stringx.cli.outcomes import headline, own_message, tally, worst_first
 from stringx.cli.output import console, print_json, print_table
 from stringx.cli.tables import LONGEST_NAME, Short, cell, shortened
 from stringx.model import Acknowledgement, Decision, FailingRule, Outcome, TriggerAnswer, TriggerBody, VerdictName
@@ -98,7 +98,7 @@ def _show(told: Told) -> None:
     """The decision and why, then the rules that did not pass, then where more is to be seen."""
     out = console()
     out.print(headline(told.decision, told.verdict or told.state, f"{told.table}, {told.slice}", told.rows))
-    for line in (told.message, tally(told.counts)):
+    for line in (own_message(told.message, told.failing), tally(told.counts)):
         if line:
             out.print(cell(line))
     if told.failing:

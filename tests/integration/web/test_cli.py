@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from commands import command, run
-from served import RULES, Served
+from served import RULES, Served, result
 from waiting import until
 
 from stringx import inbox
@@ -18,6 +18,7 @@ from stringx.embedded import addresses
 from stringx.embedded.addresses import Addresses
 from stringx.errors import Malformed
 from stringx.inbox import RefusedRecord
+from stringx.model import DbtStatus
 from stringx.store.database import transaction
 from stringx.triggers.record import KafkaRecord, Legible
 
@@ -189,6 +190,25 @@ def test_what_every_check_says_is_shown_once(served: Served) -> None:
     served.judge(taken.run, status="timed_out", message="not done within 300 s", results=())
     out = run(served, "run", taken.run)[1]
     assert (out.count("not done within 300 s"), out.count("not run: the run timed out")) == (1, 1)
+    assert f"{RULES[0]}, {RULES[1]}: skipped" in out
+
+
+def test_what_a_rule_says_is_not_said_again_by_its_run(served: Served) -> None:
+    broken = tuple(
+        result(rule, 0).model_copy(update={"status": DbtStatus.ERROR, "failures": None, "message": f"{rule}'s column is gone"})
+        for rule in RULES
+    )
+    taken = served.client.trigger({"table": "raw.flights"})
+    assert taken.run is not None
+    served.judge(taken.run, results=broken)
+    out = run(served, "run", taken.run)[1]
+    assert out.splitlines()[:4] == [
+        "closed (errored): raw.flights, whole table",
+        f"{RULES[0]}: errored",
+        f"{RULES[1]}: errored",
+        "2 errored",
+    ]
+    assert [out.count(f"{rule}'s column is gone") for rule in RULES] == [1, 1]
 
 
 def test_a_run_is_judged_again(served: Served) -> None:

@@ -86,6 +86,13 @@ def test_a_job_that_is_started_again_with_its_id_gets_the_same_verdict(kafka: di
     assert ask("raw.flights", *FLIGHTS, *hours) == (1, first)  # and what was refused in between is not, either
 
 
+def test_a_job_whose_verdict_is_not_found_is_told_how_far_back_it_was_looked_for(kafka: dict[str, str]) -> None:
+    process = command("trigger", "raw.flights", *FLIGHTS, "--kafka", "--id", "job-1", "--wait=0", **environment(kafka))
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (4, "sent: raw.flights, flight_date = 2013-02-08\n"), err
+    assert f"the last 5000 records of a partition of {kafka['kafka_verdicts_topic']}" in err
+
+
 def test_the_command_is_told_what_was_refused_on_kafka(kafka: dict[str, str]) -> None:
     process = command("trigger", "raw.flights", "--slice", "carrier=UA", "--kafka", "--wait=90", "--output", "json", **environment(kafka))
     out, err = process.communicate(timeout=120)
