@@ -19,6 +19,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stringx.errors import ConfigurationError
+from stringx.model import fault_text
 
 PREFIX = "STRINGX_"
 #: What the store calls the backend's own dbt workers: no runner may have this name.
@@ -256,7 +257,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
         return Settings(**(overrides or {}))
     except ValidationError as error:
         faults = "; ".join(
-            f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()}: {fault_text(fault)}"
             for fault in error.errors(include_input=False)
         )
         raise ConfigurationError(faults) from None

@@ -150,7 +150,7 @@ def show(table: str, workspace: str | None, output: str) -> None:
             ("timeout", f"{gate.timeout_seconds} s"),
             ("slices by", slices),
             ("could not be judged", f"{gate.on_error}; nothing to check: {gate.on_no_checks}; no rows: {gate.on_no_rows}"),
-            ("from", f"{answer.file or 'the API'}, applied {answer.applied_at:%Y-%m-%d %H:%M:%S %Z}"),
+            ("from", f"{answer.file or 'the API'}, applied {answer.applied_at.astimezone():%Y-%m-%d %H:%M:%S}"),
         ),
     )
     print_table(
@@ -180,7 +180,7 @@ def status(table: str, workspace: str | None, output: str) -> None:
             ("decision", decided[0]),
             ("verdict", decided[1]),
             ("newest trigger", newest.slice if newest else "there is none yet"),
-            *((("received", f"{newest.received_at:%Y-%m-%d %H:%M:%S %Z}"), ("run", newest.run)) if newest else ()),
+            *((("received", f"{newest.received_at.astimezone():%Y-%m-%d %H:%M:%S}"), ("run", newest.run)) if newest else ()),
         ),
     )
     if answer.closed:

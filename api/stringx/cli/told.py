@@ -58,6 +58,7 @@ def told_by_answer(answer: TriggerAnswer) -> Told:
         message=answer.message,
         failing=answer.failing,
         counts=answer.counts,
+        rows=answer.rows,
     )
 
 

@@ -13,7 +13,7 @@ from stringx.gates import checks, located
 from stringx.gates.located import Located
 from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape, SliceShape
-from stringx.model import Gate, Samples, Threshold
+from stringx.model import Gate, Samples, Threshold, fault_text
 from stringx.model.values import Value
 
 #: What is wrong: with which value, where, and what would mend it.
@@ -135,7 +135,7 @@ def _located(fault: ErrorDetails, document: Located) -> tuple[located.Path, loca
             return loc, document.place(_existing(loc, document)), f"must be {context['expected']}{hint}"
         case _:
             path = _existing(loc, document)
-            message = _WORDS[fault["type"]].format(**context) if fault["type"] in _WORDS else fault["msg"].removeprefix("Value error, ")
+            message = _WORDS[fault["type"]].format(**context) if fault["type"] in _WORDS else fault_text(fault)
             return path, document.place(path), message
 
 

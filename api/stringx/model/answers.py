@@ -55,6 +55,8 @@ class TriggerAnswer(Answer):
     counts: dict[Outcome, int] | None
     #: the rules that did not pass, warnings included
     failing: tuple[FailingRule, ...]
+    #: that the run was about; None where it has no verdict yet, or they could not be counted
+    rows: int | None
     judged_at: AwareDatetime | None
     correlation_id: str | None
     #: True only in the answer to a POST whose trigger was there already

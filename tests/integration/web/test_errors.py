@@ -226,7 +226,7 @@ def test_a_trigger_that_is_taken_is_answered_though_the_database_goes_away_meanw
     """A 503 would say that it was not taken."""
     now = datetime.now(UTC)
     empty = dict.fromkeys(
-        ("reply_to", "priority", "gate_version", "verdict", "decision", "message", "counts", "judged_at", "correlation_id")
+        ("reply_to", "priority", "gate_version", "verdict", "decision", "message", "counts", "rows", "judged_at", "correlation_id")
     )
     names = {"trigger": "1" * 32, "id": "load-1", "source": "http", "workspace": "default", "table": "raw.flights", "run": "2" * 32}
     states = {"state": "accepted", "run_state": "queued", "door": "http", "slice": [], "metadata": {}, "failing": (), "received_at": now}
