@@ -75,8 +75,9 @@ def bench() -> None:
 @_common(100, "Rounds; in each, every engine and its peers check one table.")
 def latency(sizes: tuple[int, ...], breakdown: bool, engines: tuple[str, ...], n: int, seed: int, output: str) -> None:
     """Trigger published on Kafka → verdict committed, one at a time, beside its peers."""
+    chosen = _available(engines)
     with servers() as up:
-        rows, steps = latency_.measure(up, sizes=sizes, engines=_available(engines), n=n, seed=seed)
+        rows, steps = latency_.measure(up, sizes=sizes, engines=chosen, n=n, seed=seed)
     _tell(output, latency=rows, **({"breakdown": steps} if breakdown else {}))
 
 
@@ -87,8 +88,9 @@ def latency(sizes: tuple[int, ...], breakdown: bool, engines: tuple[str, ...], n
 @_common(10_000, "Triggers of each series.")
 def throughput(tables: int, workers: tuple[int, ...], engines: tuple[str, ...], n: int, seed: int, output: str) -> None:
     """Sustained triggers per second, acknowledgements included."""
+    chosen = _available(engines)
     with servers() as up:
-        rows = throughput_.measure(up, tables=tables, engines=_available(engines), workers=workers, n=n, seed=seed)
+        rows = throughput_.measure(up, tables=tables, engines=chosen, workers=workers, n=n, seed=seed)
     _tell(output, throughput=rows)
 
 
@@ -98,8 +100,9 @@ def throughput(tables: int, workers: tuple[int, ...], engines: tuple[str, ...], 
 @_common(1_000, "Runs between the two looks.")
 def memory(tables: int, engines: tuple[str, ...], n: int, seed: int, output: str) -> None:
     """What each process keeps for itself, before and after many runs."""
+    chosen = _available(engines)
     with servers() as up:
-        rows = memory_.measure(up, tables=tables, engines=_available(engines), n=n, seed=seed)
+        rows = memory_.measure(up, tables=tables, engines=chosen, n=n, seed=seed)
     _tell(output, memory=rows)
 
 
