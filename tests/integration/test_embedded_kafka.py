@@ -147,6 +147,15 @@ class TestChoice:
         assert fetch_jars() == jars
 
 
+def test_it_starts_whatever_id_its_cluster_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, _ = choose_broker(tmp_path)
+    drawn = uuid.UUID(bytes=b"\xfb" * 16)  # as text it begins with a hyphen
+    monkeypatch.setattr(kafka.uuid, "uuid4", lambda: drawn)
+    broker.start()
+    broker.close()
+    assert broker.join(30)
+
+
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     broker, _ = choose_broker(tmp_path)
     if not isinstance(broker, ApacheKafka):

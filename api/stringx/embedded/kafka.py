@@ -118,7 +118,9 @@ class ApacheKafka(ServerOnPort):
             return
         shutil.rmtree(data, ignore_errors=True)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = ["java", "-cp", f"{self._jars}/*", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+        # With "=": one id in 64 begins with a hyphen, and would be taken for an option.
+        given = (f"--cluster-id={cluster}", "--config", str(properties))
+        command = ["java", "-cp", f"{self._jars}/*", "kafka.tools.StorageTool", "format", *given]
         tool = subprocess.run(command, capture_output=True, text=True, check=False)
         if tool.returncode != 0:
             raise ChildFailed(f"Apache Kafka's storage cannot be made:\n{tool.stdout}{tool.stderr}")
