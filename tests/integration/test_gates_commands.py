@@ -75,9 +75,9 @@ def stringx(database_url: str, *arguments: str, **variables: str) -> subprocess.
     return subprocess.run([sys.executable, "-m", "stringx", *arguments], env=environment, capture_output=True, text=True, check=False)
 
 
-def write(folder: Path, table: str, lines: str = "") -> None:
-    (folder / "default").mkdir(exist_ok=True)
-    (folder / "default" / f"{table}.yaml").write_text(f"table: {table}\ntarget: demo\n{lines}")
+def write(folder: Path, table: str, lines: str = "", workspace: str = "default") -> None:
+    (folder / workspace).mkdir(exist_ok=True)
+    (folder / workspace / f"{table}.yaml").write_text(f"table: {table}\ntarget: demo\n{lines}")
 
 
 def test_the_command_applies_a_folder_once(database_url: str, engine: Engine) -> None:
@@ -243,6 +243,20 @@ def test_one_file_is_applied_alone(database_url: str, engine: Engine, tmp_path: 
     assert in_force(engine) == ["raw.orders"]
 
 
+def test_a_file_beside_the_workspaces_is_in_none(database_url: str, engine: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "gates"
+    folder.mkdir()
+    file = folder / "raw.orders.yaml"
+    file.write_text("table: raw.orders\ntarget: demo\n")
+    for verb in ("validate", "apply"):
+        done = stringx(database_url, "gates", verb, str(file), STRINGX_GATES_DIR=str(folder))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{file}:1:1: stands in no workspace: put it into a folder" in done.stderr
+    assert versions(engine) == 0
+    write(folder, "raw.sales")  # a folder that holds workspaces is none, whatever the setting says
+    assert "stands in no workspace" in stringx(database_url, "gates", "apply", str(file)).stderr
+
+
 def test_a_folder_without_gates_is_an_error(tmp_path: Path) -> None:
     for verb in ("apply", "validate"):
         done = stringx("postgresql://nobody@127.0.0.1:1/none", "gates", verb, "--dir", str(tmp_path))
@@ -288,3 +302,33 @@ def test_pruning_shows_first_and_then_withdraws_what_has_no_file(database_url: s
         changes = {one["table"]: one["action"] for one in json.loads(done.stdout)["changes"]}
         assert changes == {"raw.orders": "unchanged", **({"raw.sales": "withdrawn"} if "--prune" in more else {})}
         assert in_force(engine) == left
+
+
+def test_pruning_by_a_file_withdraws_nothing_however_the_file_is_named(database_url: str, engine: Engine, tmp_path: Path) -> None:
+    for table in ("raw.orders", "raw.sales"):
+        write(tmp_path, table)
+    assert stringx(database_url, "gates", "apply", "--dir", str(tmp_path)).returncode == 0
+    file = str(tmp_path / "default" / "raw.orders.yaml")
+    for words, variables in (((file,), {}), (("--dir", file), {}), ((), {"STRINGX_GATES_DIR": file})):
+        done = stringx(database_url, "gates", "apply", *words, "--prune", **variables)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{file} is a file: name the folder" in done.stderr
+    assert in_force(engine) == ["raw.orders", "raw.sales"]
+
+
+def test_pruning_withdraws_the_last_gate_of_a_workspace_and_says_what_is_in_force_elsewhere(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    write(tmp_path, "raw.orders")
+    for workspace in ("sales", "stock"):
+        write(tmp_path, f"raw.{workspace}", workspace=workspace)
+    assert stringx(database_url, "gates", "apply", "--dir", str(tmp_path)).returncode == 0
+    for workspace in ("sales", "stock"):
+        (tmp_path / workspace / f"raw.{workspace}.yaml").unlink()
+    (tmp_path / "stock").rmdir()
+    for more in (("--dry-run",), ()):
+        done = stringx(database_url, "gates", "apply", "--dir", str(tmp_path), "--prune", *more, "--output", "json")
+        changes = {one["table"]: one["action"] for one in json.loads(done.stdout)["changes"]}
+        assert changes == {"raw.orders": "unchanged", "raw.sales": "withdrawn"}
+        assert f"stringx: workspace stock has no folder in {tmp_path}, so what it has in force stays: 1 gate. To withdraw" in done.stderr
+    assert in_force(engine) == ["raw.orders", "raw.stock"]

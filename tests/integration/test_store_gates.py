@@ -138,13 +138,22 @@ def test_pruning_withdraws_what_the_workspaces_no_longer_have(engine: Engine) ->
     with database.transaction(engine) as connection:
         assert gates.plan(connection, [gate()]) == gates.apply(connection, [gate()]) == kept
         pruned = [*kept, Change("default", "raw.sales", "withdrawn", 1)]
-        assert gates.plan(connection, [gate()], prune=True) == pruned
+        assert gates.plan(connection, [gate()], prune=["default"]) == pruned
         assert gates.current(connection, "default", "raw.sales") is not None
-        assert gates.apply(connection, [gate()], prune=True) == pruned
+        assert gates.apply(connection, [gate()], prune=["default"]) == pruned
         assert [(one.gate.workspace, one.gate.table) for one in gates.list_current(connection)] == [
             ("default", "raw.orders"),
             ("other", "raw.orders"),
         ]
+
+
+def test_pruning_reaches_a_workspace_without_any_file(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate(), gate(workspace="sales"), gate("raw.sales", workspace="other"), gate(workspace="other")])
+        assert gates.in_force(connection) == {"default": 1, "other": 2, "sales": 1}
+        pruned = [Change("default", "raw.orders", "unchanged", 1), Change("sales", "raw.orders", "withdrawn", 1)]
+        assert gates.apply(connection, [gate()], prune=["default", "sales", "nobodys"]) == pruned
+        assert gates.in_force(connection) == {"default": 1, "other": 2}
 
 
 def test_workspaces_do_not_see_each_others_gates(engine: Engine) -> None:

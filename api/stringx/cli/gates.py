@@ -12,7 +12,8 @@ import click
 
 from stringx import settings as settings_module
 from stringx.cli import connection
-from stringx.cli.output import output_option, print_json, print_table
+from stringx.cli.outcomes import number
+from stringx.cli.output import output_option, print_json, print_table, warn
 from stringx.cli.served import served
 from stringx.cli.tables import SHORT_ID, Short, clock, shortened
 from stringx.errors import GateFileErrors
@@ -59,14 +60,22 @@ def apply(path: Path | None, folder: Path | None, dry_run: bool, prune: bool, ou
     """
     from stringx.store import gates as store
 
-    if path is not None and path.is_file() and prune:
-        raise click.UsageError(f"--prune withdraws what a folder does not have, and {path} is a file: name the folder")
     given = settings_module.load()
     settings = connection.with_database(given)
+    place = _place(path, folder, settings)
+    if prune and place.is_file():  # however it was named: all other gates of its workspace would be withdrawn
+        raise click.UsageError(f"--prune withdraws what a folder does not have, and {place} is a file: name the folder")
     settings.required("database_url")  # before the files: without it nothing is known of the backend that they are for
-    found = _read(_place(path, folder, settings), output, served=served(given, _warn))
+    found = _read(place, settings, output, served=served(given, warn))
+    pruned = files.workspaces(place) if prune else []
     with _database(settings) as opened:
-        changes = (store.plan if dry_run else store.apply)(opened, found, prune=prune)
+        changes = (store.plan if dry_run else store.apply)(opened, found, prune=pruned)
+        elsewhere = {one: count for one, count in store.in_force(opened).items() if one not in pruned} if prune else {}
+    for workspace, count in elsewhere.items():
+        warn(
+            f"workspace {workspace} has no folder in {place}, so what it has in force stays: {number(count, 'gate')}. "
+            "To withdraw them too, give it an empty folder there, or name each to `stringx gates withdraw`"
+        )
     _print_changes(changes, dry_run, output)
 
 
@@ -98,13 +107,14 @@ def withdraw(table: str, workspace: str, output: str) -> None:
 @output_option
 def validate(path: Path | None, folder: Path | None, output: str) -> None:
     """Check the gate files of a folder, or one file PATH, and change nothing. Exit code 2 where one is wrong."""
-    found = _read(_place(path, folder, settings_module.load()), output)
+    settings = settings_module.load()
+    found = _read(_place(path, folder, settings), settings, output)
     if output == "json":
         print_json(
             {"gates": [{"workspace": file.gate.workspace, "table": file.gate.table, "file": file.file} for file in found], "problems": []}
         )
     else:
-        click.echo(f"{_count(len(found), 'gate')}, no problem")
+        click.echo(f"{number(len(found), 'gate')}, no problem")
 
 
 @gates.command("list")
@@ -242,16 +252,12 @@ def _place(path: Path | None, folder: Path | None, settings: Settings) -> Path:
     return path or folder or settings.gates_dir
 
 
-def _warn(line: str) -> None:
-    click.echo(f"stringx: {line}", err=True)
-
-
-def _read(place: Path, output: str, *, served: Served | None = None) -> list[files.GateFile]:
+def _read(place: Path, settings: Settings, output: str, *, served: Served | None = None) -> list[files.GateFile]:
     """The gates of a folder or a file; its errors are raised, with `--output json` printed as well."""
     if place.is_dir():
         files.refuse_empty(place)
     try:
-        return files.read(place, served=served)
+        return files.read(place, root=settings.gates_dir, served=served)
     except GateFileErrors as error:
         if output == "json":
             problems = [{"file": one.file, "line": one.line, "column": one.column, "message": one.message} for one in error.problems]
@@ -265,12 +271,8 @@ def _print_changes(changes: list[Change], dry_run: bool, output: str) -> None:
         return
     print_table(["workspace", "table", "action", "version"], ((one.workspace, one.table, one.action, one.number) for one in changes))
     changed = sum(one.action != "unchanged" for one in changes)
-    click.echo(f"{_count(changed, 'gate')} of {len(changes)} {'would change' if dry_run else 'changed'}")
+    click.echo(f"{number(changed, 'gate')} of {len(changes)} {'would change' if dry_run else 'changed'}")
 
 
 def _as_json(change: Change) -> dict[str, object]:
     return {"workspace": change.workspace, "table": change.table, "action": change.action, "version": change.number}
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

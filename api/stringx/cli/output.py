@@ -32,6 +32,11 @@ def console(*, stderr: bool = False) -> Console:
     return Console(file=stream, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
 
 
+def warn(line: str) -> None:
+    """One line for people on stderr, under our name."""
+    click.echo(f"stringx: {line}", err=True)
+
+
 def print_json(value: object) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -7,7 +7,7 @@ A gate that was withdrawn has no version in force; those that it had stay, and s
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,14 +67,20 @@ def _nearest(table: str, known: Sequence[str]) -> str | None:
     return close[0] if close else None
 
 
-def plan(connection: Connection, files: Sequence[GateFile], *, prune: bool = False) -> list[Change]:
+def in_force(connection: Connection) -> dict[str, int]:
+    """How many gates are in force in each workspace that has any."""
+    statement = select(gates.c.workspace, func.count()).where(gates.c.withdrawn_at.is_(None))
+    return {workspace: count for workspace, count in connection.execute(statement.group_by(gates.c.workspace).order_by(gates.c.workspace))}
+
+
+def plan(connection: Connection, files: Sequence[GateFile], *, prune: Collection[str] = ()) -> list[Change]:
     """What `apply` would do now. Changes nothing."""
     return _plan(_stored(connection), files, prune=prune)
 
 
-def apply(connection: Connection, files: Sequence[GateFile], *, prune: bool = False) -> list[Change]:
-    """Puts these gates in force, a new version for each that is new or changed. Gates of other tables stay as they are; with `prune`
-    those of the same workspaces are withdrawn.
+def apply(connection: Connection, files: Sequence[GateFile], *, prune: Collection[str] = ()) -> list[Change]:
+    """Puts these gates in force, a new version for each that is new or changed. Gates of other tables stay as they are; those of
+    the workspaces `prune` are withdrawn.
 
     Blocks while another `apply` is under way. The caller's transaction makes it all or nothing.
     """
@@ -135,14 +141,11 @@ def _stored(connection: Connection) -> dict[tuple[str, str], _Stored]:
     }
 
 
-def _plan(stored: Mapping[tuple[str, str], _Stored], files: Sequence[GateFile], *, prune: bool) -> list[Change]:
+def _plan(stored: Mapping[tuple[str, str], _Stored], files: Sequence[GateFile], *, prune: Collection[str]) -> list[Change]:
     """One change for each file, in their order, and after them those of the gates that go."""
     changes = [_planned(file.gate, stored.get((file.gate.workspace, file.gate.table.lower()))) for file in files]
-    if not prune:
-        return changes
-    workspaces = {change.workspace for change in changes}
     kept = {(change.workspace, change.table) for change in changes}
-    gone = sorted(key for key, gate in stored.items() if key[0] in workspaces and key not in kept and not gate.withdrawn)
+    gone = sorted(key for key, gate in stored.items() if key[0] in prune and key not in kept and not gate.withdrawn)
     return changes + [Change(*key, "withdrawn", stored[key].number) for key in gone]
 
 
