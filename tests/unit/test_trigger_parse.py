@@ -79,7 +79,7 @@ class TestPlainJson:
         trigger = parse(BODY, {"traceparent": TRACEPARENT.encode(), "tracestate": wrong})
         assert (trigger.traceparent, trigger.tracestate) == (TRACEPARENT, None)
 
-    @pytest.mark.parametrize("wrong", ["", "x", TRACEPARENT.upper(), TRACEPARENT[:-1]])
+    @pytest.mark.parametrize("wrong", ["", "x", TRACEPARENT.upper(), TRACEPARENT[:-1], f"{TRACEPARENT}-\x00x", f"{TRACEPARENT}-ä"])
     def test_ignores_a_traceparent_that_is_none(self, wrong: str) -> None:
         assert parse(BODY, {"traceparent": wrong.encode()}).traceparent is None
 
