@@ -62,6 +62,20 @@ def test_reports_are_found_again_in_the_order_in_which_they_came(tmp_path: Path)
     assert ReportShelf(tmp_path).keys("two") == [(RUN + "d", 3)]
 
 
+def test_a_report_that_the_disk_does_not_let_go_is_kept_and_can_be_forgotten_later(tmp_path: Path) -> None:
+    shelf = ReportShelf(tmp_path)
+    shelf.put("one", report(RUN + "a"))
+    (file,) = (tmp_path / "one").iterdir()
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(OSError, match=file.name):
+        shelf.forget("one", RUN + "a", 1)
+    assert shelf.keys("one") == [(RUN + "a", 1)]
+    file.rmdir()
+    shelf.forget("one", RUN + "a", 1)
+    assert shelf.keys("one") == []
+
+
 def test_a_report_that_was_not_written_whole_is_none(tmp_path: Path) -> None:
     ReportShelf(tmp_path).put("one", report(RUN + "a"))
     (tmp_path / "one" / f"{RUN}b.unfinished").write_text('{"run": "')

@@ -77,11 +77,12 @@ class ReportShelf:
         return found
 
     def forget(self, installation: str, run: str, attempt: int) -> None:
-        """Nothing where there is no such report."""
+        """Nothing where there is no such report. OSError where the disk does not let it: the report is still kept."""
         with self._lock:
-            path = self._kept.get(installation, {}).pop((run, attempt), None)
-        if path is not None:
-            path.unlink(missing_ok=True)
+            kept = self._kept.get(installation, {})
+            if (run, attempt) in kept:
+                kept[run, attempt].unlink(missing_ok=True)
+                del kept[run, attempt]
 
     def expire(self, finished_before: float) -> Counter[str]:
         """Forgets the reports of before a point in time (seconds since 1970); how many of each installation.
