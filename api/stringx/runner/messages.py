@@ -103,6 +103,8 @@ class Done(Value):
     results: tuple[DbtResult, ...]
     #: that the run is about; None where they were not counted
     rows: int | None
+    #: where they were not counted: there is one at least
+    has_rows: bool = False
     notes: tuple[str, ...]
 
 

@@ -39,9 +39,9 @@ def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_s
     """
     until = time.monotonic() + timeout_seconds
     cursor.execute("set transaction read only")
-    _end_after(cursor, timeout_seconds)
+    end_after(cursor, timeout_seconds)
     hidden = _hidden(cursor, sql, mask) if mask else frozenset()
-    _end_after(cursor, until - time.monotonic())
+    end_after(cursor, until - time.monotonic())
     # The SQL is dbt's, of a test that has just run; it cannot be bound.
     cursor.execute(
         f"select case when octet_length(line) <= {MAX_ROW_BYTES} then line end from (select row_to_json(stringx_row)::text as line from ("  # noqa: S608
@@ -58,7 +58,7 @@ def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_s
     return Sample(columns, rows)
 
 
-def _end_after(cursor: Any, seconds: float) -> None:
+def end_after(cursor: Any, seconds: float) -> None:
     """Each statement from now on; zero would be no limit."""
     cursor.execute("select set_config('statement_timeout', %s, true)", [str(max(1, int(seconds * 1000)))])
 
