@@ -6,7 +6,6 @@ A setting `name` is the variable `STRINGX_NAME`. A secret may be given as a file
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from stringx.errors import ConfigurationError
 from stringx.model import fault_text
+from stringx.nearest import did_you_mean, nearest
 
 PREFIX = "STRINGX_"
 #: What the store calls the backend's own dbt workers: no runner may have this name.
@@ -284,8 +284,8 @@ def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     """What to say of each of the unknown variables."""
     said = []
     for name in unknown_variables(environment):
-        near = difflib.get_close_matches(name, variables(), n=1, cutoff=0.8)
-        said.append(f"{name}: no such setting" + (f", did you mean {near[0]}?" if near else ""))
+        meant = did_you_mean(nearest(name, variables(), alike=0.8))
+        said.append(f"{name}: no such setting" + (f", {meant}" if meant else ""))
     return said
 
 

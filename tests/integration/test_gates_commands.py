@@ -282,7 +282,7 @@ def test_a_gate_is_withdrawn_and_applied_again(database_url: str, engine: Engine
     assert json.loads(again.stdout) == {"workspace": "default", "table": "raw.orders", "action": "unchanged", "version": 1}
     assert "restored" in stringx(database_url, "gates", "apply", "--dir", str(tmp_path)).stdout
     assert in_force(engine) == ["raw.orders"]
-    for words, says in ((("raw.order",), "did you mean raw.orders?"), (("raw.orders", "--workspace", "sales"), "in workspace sales")):
+    for words, says in ((("raw.order",), "did you mean `raw.orders`?"), (("raw.orders", "--workspace", "sales"), "in workspace sales")):
         done = stringx(database_url, "gates", "withdraw", *words)
         assert (done.returncode, done.stdout) == (2, "")
         assert says in done.stderr

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, event, func, select
 
 from stringx.errors import NotFound
 from stringx.gates.files import GateFile
@@ -118,8 +119,8 @@ def test_there_is_nothing_to_withdraw_where_there_was_no_gate(engine: Engine) ->
     with database.transaction(engine) as connection:
         gates.apply(connection, [gate()])
         for workspace, table, said in (
-            ("default", "raw.order", "there is no gate for table raw.order in workspace default; did you mean raw.orders?"),
-            ("default", "landing.orders", "there is no gate for table landing.orders in workspace default; did you mean raw.orders?"),
+            ("default", "raw.order", "there is no gate for table raw.order in workspace default; did you mean `raw.orders`?"),
+            ("default", "landing.orders", "there is no gate for table landing.orders in workspace default; did you mean `raw.orders`?"),
             ("default", "raw.returns", "there is no gate for table raw.returns in workspace default"),
             ("sales", "raw.orders", "there is no gate for table raw.orders in workspace sales"),
         ):
@@ -128,6 +129,58 @@ def test_there_is_nothing_to_withdraw_where_there_was_no_gate(engine: Engine) ->
             assert str(refused.value) == said
         gates.withdraw(connection, "default", "raw.orders")
         assert "did you mean" not in gates.absence(connection, "default", "raw.order"), "one that is withdrawn is not meant"
+
+
+def test_why_a_table_had_no_gate_is_told_as_of_the_time_that_is_asked_about(engine: Engine) -> None:
+    def clock() -> datetime:
+        with database.transaction(engine) as connection:
+            return database.now(connection)
+
+    def apply(*files: GateFile) -> None:
+        with database.transaction(engine) as connection:
+            gates.apply(connection, files)
+
+    def withdraw() -> None:
+        with database.transaction(engine) as connection:
+            gates.withdraw(connection, "default", "raw.orders")
+
+    def said(at: datetime | None) -> str:
+        with database.transaction(engine) as connection:
+            return gates.absence(connection, "default", "raw.orders", at=at)
+
+    what = "no gate for table raw.orders in workspace default"
+    before = clock()
+    assert said(before) == f"there is {what}"
+    apply(gate())
+    withdraw()
+    withdrawn = clock()
+    assert said(before) == f"there was {what} yet", "it came before the gate, and the withdrawal is no reason"
+    assert said(withdrawn) == said(None)
+    assert said(None).startswith(f"there is {what}: it was withdrawn at ")
+    apply(gate())
+    assert said(before) == f"there was {what} yet"
+    assert said(withdrawn) == f"there was {what} at that time"
+    withdraw()
+    assert said(withdrawn) == f"there was {what} at that time", "it had been withdrawn, but not at the time of the last withdrawal"
+
+
+def test_why_many_tables_have_no_gate_is_told_with_each_workspace_read_once_and_few_names_compared(engine: Engine) -> None:
+    statements: list[str] = []
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate(), gate(workspace="sales")])
+        asked = [
+            ("default", "raw.order"),
+            ("sales", "raw.order"),
+            ("sales", "raw.else"),
+            *(("default", f"raw.order{n}") for n in range(99)),
+        ]
+        event.listen(connection, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        said = gates.absences(connection, asked)
+    assert list(said) == asked
+    assert said["sales", "raw.order"] == "there is no gate for table raw.order in workspace sales; did you mean `raw.orders`?"
+    assert said["sales", "raw.else"] == "there is no gate for table raw.else in workspace sales"
+    assert sum("did you mean" in one for one in said.values()) == gates.MOST_HINTS - 1
+    assert len(statements) == 2
 
 
 def test_pruning_withdraws_what_the_workspaces_no_longer_have(engine: Engine) -> None:

@@ -219,10 +219,10 @@ def test_a_setting_that_does_not_exist_is_told_with_the_closest_one(monkeypatch:
     monkeypatch.setenv("STRINGX_API_TOKN", "1")
     monkeypatch.setenv("STRINGX_FOO", "1")
     listed = CliRunner().invoke(stringx, ["settings", "--output", "json"])
-    told = ["STRINGX_API_TOKN: no such setting, did you mean STRINGX_API_TOKEN?", "STRINGX_FOO: no such setting"]
+    told = ["STRINGX_API_TOKN: no such setting, did you mean `STRINGX_API_TOKEN`?", "STRINGX_FOO: no such setting"]
     assert (listed.exit_code, listed.stderr.splitlines()) == (0, [f"stringx: {one}" for one in told])
     assert json.loads(listed.stdout)
-    with pytest.raises(ConfigurationError, match=r"did you mean STRINGX_API_TOKEN\?; STRINGX_FOO"):
+    with pytest.raises(ConfigurationError, match=r"did you mean `STRINGX_API_TOKEN`\?; STRINGX_FOO"):
         load()
 
 

@@ -79,7 +79,7 @@ def test_the_same_moment_in_two_zones_is_one_value() -> None:
 @pytest.mark.parametrize(
     ("predicate", "field", "says"),
     [
-        ({"column": "dya", "equals": "2013-02-08"}, "slice.0.column", "did you mean 'day'?"),
+        ({"column": "dya", "equals": "2013-02-08"}, "slice.0.column", "did you mean `day`?"),
         ({"column": "flight_date", "equals": "x"}, "slice.0.column", "it slices by at, day, region, shop"),
         ({"column": "Day", "equals": "2013-02-08"}, "slice.0.column", "does not slice by 'Day'"),
         ({"column": "day; drop table x", "equals": "x"}, "slice.0.column", "does not slice by"),

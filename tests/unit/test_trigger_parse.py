@@ -206,11 +206,11 @@ class TestRefusals:
         [
             ({}, "table", "is required"),
             ({"table": "raw.flights", "color": 1}, "color", "no such field; there are id, metadata, priority"),
-            ({"tabel": "raw.flights"}, "tabel", "no such field: did you mean 'table'? There are id, metadata, priority"),
+            ({"tabel": "raw.flights"}, "tabel", "no such field: did you mean `table`? There are id, metadata, priority"),
             (
                 {**BODY, "slice": {"colum": "a", "equals": 1}},
                 "slice.0.colum",
-                "did you mean 'column'? There are column, equals, from, in, to",
+                "did you mean `column`? There are column, equals, from, in, to",
             ),
             ({"table": 5}, "table", "must be text"),
             ({"table": "flights"}, "table", "schema.table"),

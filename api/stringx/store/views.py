@@ -83,7 +83,7 @@ def trigger(connection: Connection, trigger_id: str) -> TriggerAnswer:
 def _trigger_answer(connection: Connection, row: Row[Any]) -> TriggerAnswer:
     message = row.message
     if row.state == "unmatched":
-        message = f"nothing was checked: {gates.absence(connection, row.workspace, row.table_name)}"
+        message = f"nothing was checked: {gates.absence(connection, row.workspace, row.table_name, at=row.received_at)}"
     return TriggerAnswer(
         trigger=row.id,
         id=row.event_id,
