@@ -1,4 +1,4 @@
-"""Finished reports, on disk until they are acknowledged: one file per installation, run and attempt, written whole or not at all."""
+"""Finished reports, on disk until they are acknowledged or expire: one file per installation, run and attempt, written whole or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runner: takes runs, has a pool per target execute them, and keeps each report until it is acknowledged."""
+"""The runner: takes runs, has a pool per target execute them, and keeps each report until it is acknowledged or expires."""
 
 from __future__ import annotations
 
