@@ -12,18 +12,21 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from pydantic import ValidationError
 
 from stringx.errors import KafkaUnavailable
-from stringx.model import Acknowledgement, TriggerBody
+from stringx.model import Acknowledgement, Door, Trigger, TriggerBody
 from stringx.settings import Settings
 
 #: How far back it looks in each partition of the verdicts topic: a second or two of reading.
 RECORDS = 5000
 METADATA_SECONDS = 5.0
+#: A broker from which nothing came for so long is away.
+SILENT_SECONDS = 15.0
 
 
 def earlier_acknowledgement(settings: Settings, body: TriggerBody, deadline: float) -> Acknowledgement | None:
     """What `stringx.verdicts` says of a trigger with this id, source and content; None where its last records do not.
 
-    Blocks until they are read, or until `deadline` of the monotonic clock. KafkaUnavailable where the broker does not answer.
+    Blocks until they are read, or until `deadline` of the monotonic clock. KafkaUnavailable where the broker does not answer, or
+    no longer.
     """
     group = f"{settings.kafka_group}-look-back-{uuid.uuid4().hex}"  # asked for by librdkafka; nothing is committed in it
     own: dict[str, str | int | bool] = {"log_level": 0, "group.id": group, "enable.auto.commit": False, "enable.partition.eof": True}
@@ -31,7 +34,7 @@ def earlier_acknowledgement(settings: Settings, body: TriggerBody, deadline: flo
     try:
         partitions = _last_records(consumer, settings.kafka_verdicts_topic)
         consumer.assign(partitions)
-        return _search(consumer, body, {partition.partition for partition in partitions}, deadline)
+        return search(consumer, body, {partition.partition for partition in partitions}, deadline)
     except KafkaException as error:
         raise KafkaUnavailable(f"{settings.kafka_verdicts_topic}: {error.args[0].str()}") from error
     finally:
@@ -46,29 +49,40 @@ def _last_records(consumer: Consumer, topic: str) -> list[TopicPartition]:
     return found
 
 
-def _search(consumer: Consumer, body: TriggerBody, unread: set[int | None], deadline: float) -> Acknowledgement | None:
+def search(
+    consumer: Consumer, body: TriggerBody, unread: set[int | None], deadline: float, *, silent_seconds: float = SILENT_SECONDS
+) -> Acknowledgement | None:
+    """Reads the partitions `unread` that the consumer has, to their ends; else as `earlier_acknowledgement`."""
+    table = body.table.lower()  # as the inbox stores it
+    trigger = Trigger.model_validate(dict(body) | {"table": table, "door": Door.KAFKA})
+    heard_at, fault = time.monotonic(), "the broker is silent"
     while unread and (left := deadline - time.monotonic()) > 0:
-        message = consumer.poll(left)
+        silent = time.monotonic() - heard_at
+        if silent >= silent_seconds:
+            raise KafkaUnavailable(f"looking for the trigger's earlier verdict, nothing came for {silent:.0f} s: {fault}")
+        message = consumer.poll(min(left, silent_seconds - silent))
         if message is None:
             continue
         error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # so it is named
+            fault = error.str()
+            continue
+        heard_at = time.monotonic()
         if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # so it is named
-                unread.discard(message.partition())
+            unread.discard(message.partition())
             continue
         try:
             found = Acknowledgement.model_validate_json(message.value() or b"", extra="ignore")
         except ValidationError:
             continue  # anybody may write to the topic
-        if _answers(found, body):
+        if _answers(found, trigger):
             return found
     return None
 
 
-def _answers(found: Acknowledgement, body: TriggerBody) -> bool:
+def _answers(found: Acknowledgement, trigger: Trigger) -> bool:
     """Whether it is of this trigger and of nothing else. What was refused was not kept: the same id is judged anew."""
-    if found.state == "refused" or (found.trigger_id, found.trigger_source) != (body.id, body.source):
+    identity = (found.workspace, found.trigger_source, found.trigger_id)
+    if found.state == "refused" or identity != (trigger.workspace, trigger.source, trigger.id):
         return False
-    if found.slice is None or found.slice.as_written() != body.slice.as_written():
-        return False
-    return (found.workspace, found.table, found.metadata) == (body.workspace, body.table.lower(), body.metadata)
+    return found.content_fingerprint is not None and trigger.has_content(found.content_fingerprint)

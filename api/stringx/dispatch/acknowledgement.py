@@ -43,6 +43,7 @@ def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report
         workspace=run.gate.workspace,
         table=run.gate.table,
         slice=trigger.slice,
+        content_fingerprint=trigger.content_fingerprint,
         run=run.id,
         attempt=run.attempt or None,
         mode=run.mode,

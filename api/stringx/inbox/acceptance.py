@@ -222,6 +222,7 @@ def _unmatched(trigger: Trigger, received_at: datetime, why: str) -> Acknowledge
         workspace=trigger.workspace,
         table=trigger.table,
         slice=trigger.slice,
+        content_fingerprint=trigger.content_fingerprint,
         message=f"nothing was checked: {why}",
         timings=Timings(received_at=received_at),
         correlation_id=trigger.correlation_id,

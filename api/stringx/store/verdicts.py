@@ -22,6 +22,7 @@ class WaitingTrigger:
     source: str
     event_id: str
     slice: Slice
+    content_fingerprint: str
     reply_to: str | None
     metadata: dict[str, Any]
     correlation_id: str | None
@@ -76,6 +77,7 @@ def waiting_triggers(connection: Connection, run: Run) -> list[WaitingTrigger]:
             source=row.source,
             event_id=row.event_id,
             slice=Slice.model_validate(row.slice),
+            content_fingerprint=row.content_fingerprint,
             reply_to=row.reply_to,
             metadata=row.metadata,
             correlation_id=row.correlation_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from commands import command, start
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from served import RULES, Served
@@ -20,8 +21,10 @@ from waiting import until
 
 from stringx.acks.kafka import kafka_publisher
 from stringx.acks.outbox import Drain
+from stringx.cli.earlier import search
 from stringx.embedded.replay import Acknowledgements
-from stringx.model import Acknowledgement
+from stringx.errors import KafkaUnavailable
+from stringx.model import Acknowledgement, TriggerBody
 from stringx.triggers.kafka import KafkaDoor
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "send_kafka_trigger.py"
@@ -83,7 +86,18 @@ def test_a_job_that_is_started_again_with_its_id_gets_the_same_verdict(kafka: di
     assert served.count("runs") == 1
     code, other = ask("raw.flights", "--slice", "flight_date=2013-02-09")
     assert (code, other["state"]) == (2, "refused")  # the verdict of another content is not this one's
+    code, other = ask("raw.flights", *FLIGHTS, *hours, "--priority", "50")
+    assert (code, other["state"]) == (2, "refused")
     assert ask("raw.flights", *FLIGHTS, *hours) == (1, first)  # and what was refused in between is not, either
+
+
+def test_a_broker_that_falls_silent_is_not_waited_for_to_the_end() -> None:
+    consumer = Consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "looking-back", "log_level": 0})
+    consumer.assign([TopicPartition("verdicts", 0, 0)])
+    body = TriggerBody.model_validate({"table": "raw.flights", "id": "job-1", "source": "cli"})
+    with pytest.raises(KafkaUnavailable, match="nothing came for"):
+        search(consumer, body, {0}, time.monotonic() + 60, silent_seconds=0.5)
+    consumer.close()
 
 
 def test_a_job_whose_verdict_is_not_found_is_told_how_far_back_it_was_looked_for(kafka: dict[str, str]) -> None:
