@@ -1,0 +1,218 @@
+"""Everything that is wrong with the text of a gate file, and with what it asks for, each at its place."""
+
+from __future__ import annotations
+
+import pytest
+from gate_texts import gate_of, orders, problems_of, rule
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stringx.gates.parse import parse
+from stringx.gates.served import Served
+from stringx.model import Mode
+
+
+def test_ten_mistakes_are_ten_problems_each_at_its_place() -> None:
+    assert problems_of("""table: raw.orders
+tagret: demo
+mode: inlin
+timeout: 1:30
+samples: {rows: 101, masks: [x]}
+description:
+select:
+  - select: +upstream
+rules:
+  - name: a
+    check: not_nul
+    column: x
+  - name: a
+    check: accepted_values
+    column: x
+    arguments: {vals: [a]}
+  - name: b
+    check: share_of_rows
+    arguments:
+      condition: "{{ x }}"
+      below: 25
+""") == [
+        "1:1: `target` is missing: add it",
+        "2:1: unknown field `tagret`: did you mean `target`?",
+        "3:7: must be 'inline' or 'async'; did you mean `inline`?",
+        "4:10: YAML reads `1:30` as 90: write that number, or '1:30' in quotes for the text",
+        "5:17: must be at most 100",
+        "5:22: unknown field `masks`: did you mean `mask`?",
+        "6:1: `description` is empty: give it a value, or leave it out",
+        "8:13: must be `tag:NAME`, `path:FOLDER` or the name of one test",
+        "11:12: unknown check `not_nul`: did you mean `not_null`? If it is a test of your dbt project, add `dimension` and `level`",
+        "13:11: rule `a` stands twice, first in line 10: give it another name",
+        "16:16: accepted_values needs the argument `values`",
+        "16:17: unknown argument `vals`: did you mean `values`?",
+        "20:18: holds `{{`: what is written in a gate is never rendered as Jinja; take it out",
+        "21:14: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("owners: [NO]", "3:10: YAML reads `NO` as false: write true or false, or 'NO' in quotes for the text"),
+        ("owners: [on]", "3:10: YAML reads `on` as true: write true or false, or 'on' in quotes for the text"),
+        ("priority: 010", "3:11: YAML reads `010` as 8: write that number, or '010' in quotes for the text"),
+        ("priority: 1_0", "3:11: YAML reads `1_0` as 10: write that number, or '1_0' in quotes for the text"),
+        ("priority: .inf", "3:11: YAML reads `.inf` as no finite number: write that number, or '.inf' in quotes for the text"),
+        ("priority: 1e1", "3:11: YAML reads `1e1` as text: write the number in digits, or '1e1' in quotes for the text"),
+        ("priority: 99999999999999999999", "3:11: is larger than an integer can be: put it in quotes for the text"),
+        ("priority: 1.5", "3:11: must be a whole number"),
+        ("owners: sales", "3:9: must be a list"),
+        ("owners: [1]", "3:10: must be text: put it in quotes if it is meant so"),
+        ("owners: &o [a]\nreply_to: *o", "4:11: `*o` is an alias, which is not taken here: write out what it stands for"),
+        ("owners: !!python/name:os.system", "3:9: has the tag `tag:yaml.org,2002:python/name:os.system`: leave it out"),
+        ("owners: !ours [a]", "3:9: has the tag `!ours`: leave it out"),
+        ("table: raw.orders", "3:1: `table` stands twice, first in line 1: leave one of them out"),
+        ("1: a", "3:1: a field's name must be text: put it in quotes"),
+        ("? [a]\n: b", "3:3: a field's name must be text: put it in quotes"),
+        ("workspace: default", "3:1: unknown field `workspace`: the folder that the file is in names the workspace"),
+        ("slice: {columns: {day: dat}}", "3:24: must be 'date', 'timestamp', 'integer' or 'text'; did you mean `date`?"),
+        ("slice: {columns: {}}", "3:18: must not be empty"),
+        ("slice: day", "3:8: must be fields with values, as `name: value`"),
+        ("reply_to: ['a b']", "3:12: must be a Kafka topic name: letters, digits, '.', '_' and '-'"),
+        ("description: 'a {% b'", "3:14: holds `{%`: what is written in a gate is never rendered as Jinja; take it out"),
+        ("description: 'a {# b'", "3:14: holds `{#`: what is written in a gate is never rendered as Jinja; take it out"),
+        ('description: "a\\0b"', "3:14: must not contain NUL characters"),
+        ("select: [{select: a}, {select: a}]", "3:32: `a` is selected twice: leave one of them out"),
+        ("a\tb: [", "4:1: is not YAML: while parsing a flow node did not find expected node content"),
+        ("slice:\n\tcolumns: {}", "4:1: holds a tab: indent with spaces"),
+        ("a: \x07", "3:4: holds the character U+0007, which YAML does not allow: take it out"),
+        ("--- \na: b", "3:1: is not YAML: expected a single document in the stream but found another document"),
+    ],
+)
+def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
+    assert problems_of(orders(lines + "\n")) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("check: not_null", "5:12: not_null is about one column: say which with `column`"),
+        ("check: relationships\ncolumn: a", "5:12: relationships needs the arguments `to`, `field`"),
+        (
+            "check: relationships\ncolumn: a\narguments: {to: orders, field: b}",
+            "7:21: must be a table: schema.table or database.schema.table",
+        ),
+        ("check: accepted_values\ncolumn: a\narguments: {values: []}", "7:25: must be a list of values: texts, numbers, true or false"),
+        (
+            "check: unique_combination_of_columns\narguments: {combination_of_columns: [a, a]}",
+            "6:41: must be a list of names of columns, each of them once",
+        ),
+        (
+            "check: share_of_rows\ncolumn: a\narguments: {condition: a, below: 1}",
+            "6:13: share_of_rows is not about one column: leave `column` out",
+        ),
+        (
+            "check: share_of_rows\narguments: {condition: a, below: true}",
+            "6:38: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
+        ),
+        ("check: expression_is_true\narguments: {expression: ' '}", "6:29: must be SQL, as text"),
+        (
+            "check: our_own\nlevel: row\ndimension: accuracy\narguments: {model: x}",
+            "8:17: `model` is not an argument here: leave it out: it is the gate's table",
+        ),
+        (
+            "check: unique\ncolumn: a\nthreshold: {}",
+            "7:16: must have 'warn', 'error' or both: the largest count of failures that is still accepted",
+        ),
+        ("check: unique\ncolumn: a\nthreshold: {warn: -1}", "7:23: must be at least 0"),
+        (
+            "check: unique\ncolumns: [a]\ncolumn: a",
+            "6:5: unknown field `columns`: a column stands in `column`, several in the check's `arguments`",
+        ),
+        (
+            "check: Unique\ncolumn: a\nlevel: row\ndimension: accuracy",
+            "5:12: must be lower-case letters, digits and '_', starting with a letter",
+        ),
+    ],
+)
+def test_a_rules_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
+    assert problems_of(rule(lines)) == [problem]
+
+
+def test_an_unknown_check_is_told_what_there_is() -> None:
+    (problem,) = problems_of(rule("check: our_own\nlevel: row"))
+    assert problem.startswith("5:12: unknown check `our_own`: the library has accepted_values, expression_is_true, not_null, ")
+    assert problem.endswith("; if it is a test of your dbt project, add `dimension`")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "a\n", "null\n"])
+def test_a_file_without_fields_is_no_gate(text: str) -> None:
+    (problem,) = problems_of(text)
+    assert "is not a gate" in problem
+
+
+def test_nesting_without_end_is_refused() -> None:
+    assert problems_of("[" * 100_000) == ["1:51: is nested more than 50 deep"]
+
+
+@pytest.mark.parametrize("table", ["orders", "raw.orders; drop table x", "a.b.c.d", "raw.", "raw.or ders"])
+def test_a_table_is_two_or_three_plain_names(table: str) -> None:
+    assert any("schema.table" in problem for problem in problems_of(f"table: '{table}'\ntarget: demo\n"))
+
+
+def test_the_file_is_called_after_its_table() -> None:
+    assert problems_of(orders(), name="raw.sales") == [
+        "1:8: the file is called after another table: call it raw.orders.yaml, or write `table: raw.sales`"
+    ]
+    assert problems_of("table: RAW.Orders\ntarget: demo\n") == ["1:8: tables are named in lower case here: write raw.orders"]
+
+
+def test_an_inline_gate_wants_a_target_that_the_backend_has() -> None:
+    text = orders("mode: inline\n")
+    assert gate_of(text).mode is Mode.INLINE
+    assert gate_of(text, served=Served(["demo"], [])).mode is Mode.INLINE
+    (problem,) = problems_of(text, served=Served(["other"], []))
+    assert problem.startswith("3:7: the backend cannot run dbt on the target demo itself (it runs dbt on other): ")
+    assert problem.endswith('add "demo" to STRINGX_INLINE_TARGETS, or write `mode: async`')
+
+
+def test_an_async_gate_wants_a_runner_that_the_backend_knows() -> None:
+    served = Served([], ["default", "warehouse"])
+    assert gate_of(orders(), served=served).runner == "default"
+    assert problems_of(orders("runner: warehose\n"), served=served) == [
+        "3:9: the backend knows no runner `warehose`: STRINGX_RUNNERS has `default`, `warehouse`; did you mean `warehouse`?"
+    ]
+    # Where no runner is written it is `default`, and no line is to be pointed at but the file's first.
+    assert problems_of(orders(), served=Served([], ["warehouse"])) == [
+        "1:1: the backend knows no runner `default`: STRINGX_RUNNERS has `warehouse`"
+    ]
+
+
+def test_an_async_gate_wants_a_target_that_its_runner_has_as_far_as_that_is_known() -> None:
+    asked: list[str] = []
+
+    def targets_of(runner: str) -> list[str] | None:
+        asked.append(runner)
+        return {"default": ["dmo", "other"], "silent": None}[runner]
+
+    served = Served(["demo"], ["default", "silent", "nobodys"], targets_of)
+    assert problems_of(orders(), served=served) == [
+        "2:9: the runner `default` has no target `demo`: it has `dmo`, `other`; did you mean `dmo`?"
+    ]
+    assert gate_of(orders("runner: silent\n"), served=served).runner == "silent"
+    assert gate_of(orders("mode: inline\n"), served=served).mode is Mode.INLINE
+    assert asked == ["default", "silent"]
+
+
+def test_no_gate_names_the_backend_as_its_runner() -> None:
+    """What runs inline is kept under that name: a gate with it would wait for a runner that nobody can name in STRINGX_RUNNERS."""
+    (problem,) = problems_of(orders("runner: inline\n"))
+    assert problem.startswith("3:9: is the backend itself: write `mode: inline`")
+
+
+@given(st.text(max_size=300))
+def test_no_text_makes_it_fall(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return
+    found = parse(text, workspace="default", name="raw.orders", file="raw.orders.yaml")
+    assert isinstance(found, list)
+    assert found

@@ -1,0 +1,129 @@
+"""The text of a gate file: which gate it becomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gate_texts import gate_of, orders, problems_of, rule
+
+from stringx.gates.files import read
+from stringx.gates.served import Served
+from stringx.model import Decision, Dimension, Gate, Kind, Level, Mode, Samples, Severity, Threshold
+from stringx.model.slices import ColumnType
+
+REPOSITORY = Path(__file__).parent.parent.parent
+GATES = REPOSITORY / "configs" / "gates"
+
+
+def test_a_file_with_the_least_is_a_gate_with_defaults() -> None:
+    gate = gate_of(orders())
+    assert gate == Gate(workspace="default", table="raw.orders", target="demo")
+    assert (gate.mode, gate.on_error, gate.on_no_checks, gate.samples) == (Mode.ASYNC, Decision.CLOSED, Decision.CLOSED, Samples())
+
+
+def test_every_field_reaches_the_gate() -> None:
+    gate = gate_of("""
+table: raw.orders
+description: Orders, as they come
+owners: [sales, "data"]
+target: demo
+runner: eu
+mode: inline
+engine: dbt
+timeout: 2m
+priority: -5
+slice:
+  columns: {day: date, at: timestamp, shop: integer, region: text}
+on_error: open
+on_no_checks: open
+on_no_rows: closed
+samples: {rows: 20, mask: [email]}
+reply_to: [orders.verdicts]
+select:
+  - {select: "tag:nightly", kind: business, dimension: accuracy, level: row, severity: warn, scope: table}
+  - select: path:tests/orders
+rules:
+  - name: known
+    check: not_null
+    column: id
+    kind: business
+    dimension: accuracy
+    level: row
+    severity: warn
+    threshold: {warn: 1, error: 10}
+    row_condition: paid
+    scope: table
+    description: why
+    owner: sales
+""")
+    assert gate.timeout_seconds == 120
+    assert gate.slice_columns == {
+        "day": ColumnType.DATE,
+        "at": ColumnType.TIMESTAMP,
+        "shop": ColumnType.INTEGER,
+        "region": ColumnType.TEXT,
+    }
+    assert (gate.runner, gate.mode, gate.priority, gate.on_error, gate.on_no_checks) == (
+        "eu",
+        Mode.INLINE,
+        -5,
+        Decision.OPEN,
+        Decision.OPEN,
+    )
+    assert gate.on_no_rows is Decision.CLOSED
+    assert gate.samples == Samples(rows=20, mask=("email",))
+    assert gate.reply_to == ("orders.verdicts",)
+    assert [one.select for one in gate.select] == ["tag:nightly", "path:tests/orders"]
+    assert gate.select[0].severity is Severity.WARN
+    assert gate.select[1].severity is None
+    (only,) = gate.rules
+    assert (only.kind, only.dimension, only.level, only.severity) == (Kind.BUSINESS, Dimension.ACCURACY, Level.ROW, Severity.WARN)
+    assert only.threshold == Threshold(warn=1, error=10)
+    assert (only.row_condition, only.description, only.owner) == ("paid", "why", "sales")
+
+
+@pytest.mark.parametrize(
+    ("check", "kind", "dimension", "level"),
+    [
+        ("not_null\ncolumn: a", Kind.ENGINEERING, Dimension.COMPLETENESS, Level.COLUMN),
+        ("unique\ncolumn: a", Kind.ENGINEERING, Dimension.UNIQUENESS, Level.COLUMN),
+        ("accepted_values\ncolumn: a\narguments: {values: [x, 1, true]}", Kind.ENGINEERING, Dimension.VALIDITY, Level.COLUMN),
+        ("relationships\ncolumn: a\narguments: {to: raw.b, field: c}", Kind.ENGINEERING, Dimension.CONSISTENCY, Level.DATASET),
+        ("unique_combination_of_columns\narguments: {combination_of_columns: [a, b]}", Kind.ENGINEERING, Dimension.UNIQUENESS, Level.TABLE),
+        ("expression_is_true\narguments: {expression: a < b}", Kind.ENGINEERING, Dimension.VALIDITY, Level.ROW),
+        ("share_of_rows\narguments: {condition: a is null, below: 0.25}", Kind.BUSINESS, Dimension.VALIDITY, Level.TABLE),
+    ],
+)
+def test_a_rule_says_only_what_its_check_does_not(check: str, kind: Kind, dimension: Dimension, level: Level) -> None:
+    (only,) = gate_of(rule(f"check: {check}")).rules
+    assert (only.kind, only.dimension, only.level, only.severity) == (kind, dimension, level, Severity.ERROR)
+
+
+def test_a_test_of_the_users_own_project_takes_any_arguments() -> None:
+    (only,) = gate_of(rule("check: our_own\ndimension: accuracy\nlevel: table\narguments: {anything: [1, {deep: null}]}")).rules
+    assert (only.check, only.kind, only.arguments) == ("our_own", Kind.ENGINEERING, {"anything": [1, {"deep": None}]})
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("60s", 60), ("5m", 300), ("1h", 3600), ("45", 45), ("24h", 86400), ("'7s'", 7)])
+def test_a_timeout_has_a_unit_or_is_in_seconds(written: str, seconds: int) -> None:
+    assert gate_of(orders(f"timeout: {written}\n")).timeout_seconds == seconds
+
+
+@pytest.mark.parametrize("written", ["0", "25h", "86401", "1.5m", "-1s", "soon", "true", "60 s", "1e2"])
+def test_a_timeout_that_is_none_is_refused(written: str) -> None:
+    (problem,) = problems_of(orders(f"timeout: {written}\n"))
+    assert problem.startswith("3:10: ")
+
+
+def test_dates_and_quoted_words_stay_text() -> None:
+    text = "check: accepted_values\ncolumn: a\narguments: {values: [2013-02-08, 'no', \"1:30\", 'NO', '0x1', '1e3']}"
+    (only,) = gate_of(rule(text)).rules
+    assert only.arguments == {"values": ["2013-02-08", "no", "1:30", "NO", "0x1", "1e3"]}
+
+
+def test_the_demos_gates_are_right() -> None:
+    gates = {file.file: file.gate for file in read(GATES, served=Served(["demo"], ["default"]))}
+    assert sorted(gates) == [f"default/raw.{table}.yaml" for table in ("airlines", "airports", "flights", "planes", "weather")]
+    assert gates["default/raw.flights.yaml"].mode is Mode.ASYNC
+    assert {gate.mode for gate in gates.values()} == {Mode.ASYNC, Mode.INLINE}
