@@ -17,6 +17,9 @@ from stringx.settings import Settings
 
 GATE = "table: {table}\ntarget: demo\nrules: [{{name: a, check: not_null, column: {column}}}]\n"
 
+#: What a command says beside its result: here no runner could be asked.
+UNASKED = "stringx: whether the runner `default` has the targets of its gates was not checked: STRINGX_RUNNER_TOKEN is not set"
+
 
 class Told:
     """A stack whose words are kept."""
@@ -43,10 +46,10 @@ def test_a_start_says_each_gate_that_it_changes_and_no_other(tmp_path: Path, dat
     told = Told(tmp_path, database_url)
     told.write("raw.orders")
     told.write("raw.customers", workspace="sales")
-    assert told.apply() == ["  default/raw.orders: created, version 1", "  sales/raw.customers: created, version 1"]
-    assert told.apply() == []
+    assert told.apply() == [UNASKED, "  default/raw.orders: created, version 1", "  sales/raw.customers: created, version 1"]
+    assert told.apply() == [UNASKED]
     told.write("raw.orders", "c")  # as if somebody had applied another one meanwhile
-    assert told.apply() == ["  default/raw.orders: changed, version 2"]
+    assert told.apply() == [UNASKED, "  default/raw.orders: changed, version 2"]
     assert told.stack.gates == [("default", "raw.orders"), ("sales", "raw.customers")]
 
 

@@ -12,7 +12,7 @@ import click
 
 from stringx import settings as environment
 from stringx.cli import EXIT_INTERRUPTED, connection
-from stringx.cli.output import output_option
+from stringx.cli.output import output_option, warn
 from stringx.cli.slices import read_slice
 from stringx.cli.told import Told, finish, told_by_acknowledgement, told_by_answer
 from stringx.cli.waiting import WaitingCommand, settled, wait_option
@@ -95,7 +95,7 @@ def _over_kafka(settings: Settings, body: TriggerBody, wait: float | None, *, kn
     if wait is None:
         publish(settings, [body], PUBLISH_SECONDS)
         return told_by_acknowledgement(None, body)
-    acknowledgements = Acknowledgements(settings, waiting=lambda: None, warn=_warn, patience_seconds=min(wait, PUBLISH_SECONDS))
+    acknowledgements = Acknowledgements(settings, waiting=lambda: None, warn=warn, patience_seconds=min(wait, PUBLISH_SECONDS))
     try:
         publish(settings, [body], PUBLISH_SECONDS)
         deadline = time.monotonic() + wait
@@ -107,12 +107,8 @@ def _over_kafka(settings: Settings, body: TriggerBody, wait: float | None, *, kn
     finally:
         acknowledgements.close()
     if found is None and known:
-        _warn(
+        warn(
             f"if {body.id} was sent before, its verdict is not among the last {RECORDS} records of a partition of "
             f"{settings.kafka_verdicts_topic}: send another --id to have it judged anew, or ask without --kafka"
         )
     return told_by_acknowledgement(found, body)
-
-
-def _warn(line: str) -> None:
-    click.echo(f"stringx: {line}", err=True)

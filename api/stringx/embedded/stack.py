@@ -96,12 +96,12 @@ class Stack:
         self._variables["RUNNERS"] = json.dumps({**self.settings.runners, "default": self.addresses.runner})
         self._variables["KAFKA_BOOTSTRAP"] = bootstrap
         self._run("migrate")
-        self._apply_gates()
+        # Not until it has parsed the dbt project: runs wait for that, and where it cannot be parsed they say why.
+        self._wait_until_ready("runner", f"{self.addresses.runner}/livez")
+        self._apply_gates()  # asks the runner for its targets
         for name in ("serve", "dispatch", "consume"):
             self._start_process(name, Stage.BACKEND)
         self._wait_until_ready("serve", f"{self.addresses.api}/readyz")
-        # Not until it has parsed the dbt project: runs wait for that, and where it cannot be parsed they say why.
-        self._wait_until_ready("runner", f"{self.addresses.runner}/livez")
         self._start_process("docs", Stage.BACKEND)  # last: nothing waits for it, and it keeps a core busy at first
         addresses.write(self.home.folder, self.addresses)
 
@@ -226,7 +226,7 @@ class Stack:
                 self.say(f"  {change['workspace']}/{change['table']}: {change['action']}, version {change['version']}")
 
     def _run(self, *command: str) -> str:
-        """The stdout of a command that ends; ChildFailed with its words where it fails."""
+        """The stdout of a command that ends, whose other words are said; ChildFailed with them where it fails."""
         self.say(f"stringx {' '.join(command)}")
         done = subprocess.run(
             [sys.executable, "-m", "stringx", *command],
@@ -238,6 +238,8 @@ class Stack:
         )
         if done.returncode != 0:
             raise ChildFailed(f"`stringx {' '.join(command)}` failed:\n{done.stderr or done.stdout}".rstrip())
+        for line in done.stderr.splitlines():  # what it could not do, and did not fail for
+            self.say(line)
         return done.stdout
 
     def _wait_until_ready(self, name: str, url: str) -> None:
