@@ -156,7 +156,7 @@ def _add(
     unmatched = [(plan.trigger, added[identity]) for identity, plan in new.items() if plan.run_key is None]
     if unmatched:
         received_at = now(connection)
-        why = {key: gates.absence(connection, *key) for key in {(trigger.workspace, trigger.table) for trigger, _ in unmatched}}
+        why = gates.absences(connection, dict.fromkeys((trigger.workspace, trigger.table) for trigger, _ in unmatched))
         for trigger, stored in unmatched:
             told = _unmatched(trigger, received_at, why[trigger.workspace, trigger.table])
             answer(connection, settings, told, event_id(stored.id, "unmatched"), trigger_id=stored.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -332,6 +333,15 @@ class TestBatches:
             (3, "conflict", "id"),
             (4, "invalid", "slice.0.column"),
         ]
+
+    def test_of_tables_without_gates_look_for_the_names_that_were_meant_only_so_often(self, engine: Engine, settings: Settings) -> None:
+        tables_ = [f"raw.flight{number}" for number in range(gates.MOST_HINTS + 5)]
+        with transaction(engine) as connection:
+            inbox.take(connection, settings, [delivery(offset, trigger(table=table)) for offset, table in enumerate(tables_)])
+            told = [json.loads(row.value)["message"] for row in connection.execute(select(tables.outbox.c.value))]
+        assert len(told) == len(tables_)
+        assert all("there is no gate for table raw.flight" in message for message in told)
+        assert sum("did you mean `raw.flights`?" in message for message in told) == gates.MOST_HINTS
 
     def test_one_that_the_database_cannot_hold_becomes_a_dead_letter_alone(self, engine: Engine, settings: Settings) -> None:
         poison = trigger(metadata={"x": "\x00"})
