@@ -1,4 +1,4 @@
-"""The internal database: migrations, transactions, savepoints, who this installation is, NOTIFY, the outbox."""
+"""The internal database: transactions, savepoints, who this installation is, NOTIFY, the outbox."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import alembic.command
-import psycopg
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
 from pydantic import SecretStr
-from sqlalchemy import Connection, Engine, create_engine, inspect, select, text, update
+from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import DataError
 
-from stringx.embedded.postgres import EmbeddedPostgres
-from stringx.errors import ConfigurationError, DatabaseUnavailable, Unstorable
+from stringx.errors import DatabaseUnavailable, Unstorable
 from stringx.settings import Settings
-from stringx.store import database, outbox, tables
+from stringx.store import outbox, tables
 from stringx.store.database import (
     RUNS_CHANNEL,
     VERDICTS_CHANNEL,
@@ -29,7 +22,6 @@ from stringx.store.database import (
     Notification,
     connect,
     installation_id,
-    migrate,
     notify,
     savepoint,
     transaction,
@@ -48,86 +40,6 @@ def engine(settings: Settings) -> Iterator[Engine]:
     engine = connect(settings)
     yield engine
     engine.dispose()
-
-
-@pytest.fixture
-def empty_engine(postgres: EmbeddedPostgres) -> Iterator[Engine]:
-    """Of a database without any table."""
-    name = f"empty_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"create database {name}")  # type: ignore[arg-type]
-    engine = create_engine(postgres.url(name).replace("postgresql://", "postgresql+psycopg://"))
-    yield engine
-    engine.dispose()
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")  # type: ignore[arg-type]
-
-
-class TestMigrations:
-    def test_make_what_the_models_say(self, engine: Engine) -> None:
-        with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_server_default": True})
-            assert compare_metadata(context, tables.metadata) == []
-
-    def test_make_the_indexes_and_checks_that_the_models_say(self, engine: Engine) -> None:
-        """What alembic does not compare: conditions of partial indexes, checks."""
-        with engine.connect() as connection:
-            migrated = _definitions(connection)
-            connection.execute(text("create schema models"))
-            connection.execute(text("set search_path to models"))
-            for sequence in ("runs_seq", "triggers_seq", "outbox_seq"):
-                connection.execute(text(f"create sequence {sequence}"))
-            tables.metadata.create_all(connection)
-            connection.execute(text("set search_path to public"))
-            made = _definitions(connection, "models")
-        assert migrated == made
-
-    def test_may_be_run_again_and_by_several_processes_at_one_time(self, empty_engine: Engine) -> None:
-        barrier = threading.Barrier(4)
-
-        def run(_: int) -> None:
-            barrier.wait(30)
-            migrate(empty_engine)
-
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(run, range(4)))
-        migrate(empty_engine)
-        assert set(inspect(empty_engine).get_table_names()) == {*tables.metadata.tables, "alembic_version"}
-
-    def test_keep_the_verdicts_that_are_there_whose_rows_nobody_counted(self, empty_engine: Engine) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
-        with transaction(empty_engine) as connection:
-            config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "0001")
-            connection.execute(
-                text("""
-                insert into gate_versions (id, workspace, table_name, number, fingerprint, content) values (1, 'w', 't', 1, 'f', '{}');
-                insert into runs (id, workspace, table_name, version_id, slice, slice_key, mode, runner, target, engine, priority, state)
-                values ('r', 'w', 't', 1, '[]', 'k', 'async', 'default', 'demo', 'dbt', 0, 'done');
-                insert into verdicts (run_id, verdict, decision, counts) values ('r', 'passed', 'open', '{}');
-            """)
-            )
-        migrate(empty_engine)
-        with transaction(empty_engine) as connection:
-            assert connection.execute(text("select verdict, rows from verdicts")).one() == ("passed", None)
-
-    def test_of_a_newer_program_are_told_and_not_touched(self, engine: Engine) -> None:
-        with transaction(engine) as connection:
-            connection.execute(text("update alembic_version set version_num = '9999'"))
-        with pytest.raises(ConfigurationError, match="9999"):
-            migrate(engine)
-
-
-def _definitions(connection: Connection, schema: str = "public") -> set[tuple[str, str]]:
-    statement = text("""
-        select conname, pg_get_constraintdef(oid) from pg_constraint
-        where connamespace = cast(cast(:schema as text) as regnamespace) and contype = 'c'
-        union all
-        select indexname, indexdef from pg_indexes where schemaname = cast(:schema as text) and tablename <> 'alembic_version'
-    """)
-    rows = connection.execute(statement, {"schema": schema})
-    return {(name, definition.replace(f"{schema}.", "")) for name, definition in rows}
 
 
 class TestTransactions:

@@ -1,0 +1,139 @@
+"""The migrations of the internal database: on an empty one, and on one with data."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import alembic.command
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
+
+from stringx.embedded.postgres import EmbeddedPostgres
+from stringx.errors import ConfigurationError
+from stringx.settings import Settings
+from stringx.store import database, gates, tables
+from stringx.store.database import connect, migrate, transaction
+
+SettingsMaker = Callable[..., Settings]
+
+
+@pytest.fixture
+def settings(make_settings: SettingsMaker) -> Settings:
+    return make_settings()
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    engine = connect(settings)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def empty_engine(postgres: EmbeddedPostgres) -> Iterator[Engine]:
+    """Of a database without any table."""
+    name = f"empty_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"create database {name}")  # type: ignore[arg-type]
+    engine = create_engine(postgres.url(name).replace("postgresql://", "postgresql+psycopg://"))
+    yield engine
+    engine.dispose()
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")  # type: ignore[arg-type]
+
+
+class TestMigrations:
+    def test_make_what_the_models_say(self, engine: Engine) -> None:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+            assert compare_metadata(context, tables.metadata) == []
+
+    def test_make_the_indexes_and_checks_that_the_models_say(self, engine: Engine) -> None:
+        """What alembic does not compare: conditions of partial indexes, checks."""
+        with engine.connect() as connection:
+            migrated = _definitions(connection)
+            connection.execute(text("create schema models"))
+            connection.execute(text("set search_path to models"))
+            for sequence in ("runs_seq", "triggers_seq", "outbox_seq"):
+                connection.execute(text(f"create sequence {sequence}"))
+            tables.metadata.create_all(connection)
+            connection.execute(text("set search_path to public"))
+            made = _definitions(connection, "models")
+        assert migrated == made
+
+    def test_may_be_run_again_and_by_several_processes_at_one_time(self, empty_engine: Engine) -> None:
+        barrier = threading.Barrier(4)
+
+        def run(_: int) -> None:
+            barrier.wait(30)
+            migrate(empty_engine)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(run, range(4)))
+        migrate(empty_engine)
+        assert set(inspect(empty_engine).get_table_names()) == {*tables.metadata.tables, "alembic_version"}
+
+    def test_keep_the_verdicts_that_are_there_whose_rows_nobody_counted(self, empty_engine: Engine) -> None:
+        _migrate_to("0001", empty_engine, DATA_OF_0001)
+        migrate(empty_engine)
+        with transaction(empty_engine) as connection:
+            assert connection.execute(text("select verdict, rows from verdicts")).one() == ("passed", None)
+
+    def test_keep_the_gates_that_are_there_in_force_and_the_triggers_without_a_trace_state(self, empty_engine: Engine) -> None:
+        _migrate_to("0002", empty_engine, DATA_OF_0001)
+        migrate(empty_engine)
+        with transaction(empty_engine) as connection:
+            version = gates.current(connection, "w", "s.t")
+            assert version is not None
+            assert (version.number, version.gate.target) == (1, "demo")
+            assert gates.in_force(connection) == {"w": 1}
+            assert gates.withdraw(connection, "w", "s.t").action == "withdrawn"
+            assert connection.execute(text("select event_id, run_id, tracestate from triggers")).one() == ("e", "r", None)
+
+    def test_of_a_newer_program_are_told_and_not_touched(self, engine: Engine) -> None:
+        with transaction(engine) as connection:
+            connection.execute(text("update alembic_version set version_num = '9999'"))
+        with pytest.raises(ConfigurationError, match="9999"):
+            migrate(engine)
+
+
+#: Of a database that was in use before there were the later migrations.
+DATA_OF_0001 = """
+    insert into gate_versions (id, workspace, table_name, number, fingerprint, content)
+    values (1, 'w', 's.t', 1, 'f', '{"workspace": "w", "table": "s.t", "target": "demo"}');
+    insert into gates (workspace, table_name, version_id) values ('w', 's.t', 1);
+    insert into runs (id, workspace, table_name, version_id, slice, slice_key, mode, runner, target, engine, priority, state)
+    values ('r', 'w', 's.t', 1, '[]', 'k', 'async', 'default', 'demo', 'dbt', 0, 'done');
+    insert into triggers (id, event_id, source, content_fingerprint, workspace, table_name, slice, door, state, run_id, metadata)
+    values ('t', 'e', 's', 'c', 'w', 's.t', '[]', 'http', 'accepted', 'r', '{}');
+    insert into verdicts (run_id, verdict, decision, counts) values ('r', 'passed', 'open', '{}');
+"""
+
+
+def _migrate_to(revision: str, engine: Engine, data: str) -> None:
+    """To a revision, whose data follow."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    with transaction(engine) as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, revision)
+        connection.exec_driver_sql(data)
+
+
+def _definitions(connection: Connection, schema: str = "public") -> set[tuple[str, str]]:
+    statement = text("""
+        select conname, pg_get_constraintdef(oid) from pg_constraint
+        where connamespace = cast(cast(:schema as text) as regnamespace) and contype = 'c'
+        union all
+        select indexname, indexdef from pg_indexes where schemaname = cast(:schema as text) and tablename <> 'alembic_version'
+    """)
+    rows = connection.execute(statement, {"schema": schema})
+    return {(name, definition.replace(f"{schema}.", "")) for name, definition in rows}
