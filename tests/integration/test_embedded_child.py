@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from stringx.embedded import child as child_module
 from stringx.embedded.child import Child, clean_up, identity
+from stringx.embedded.ports import HOST, any_free, is_free
+from stringx.embedded.supervisor import Stage, Supervisor
 
 SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(1000)"]
 STUBBORN = [
@@ -70,6 +73,46 @@ time.sleep(1000)
     starter.kill()
     starter.wait()
     wait_for(lambda: identity(pid) is None)
+
+
+def test_a_runner_whose_master_is_killed_leaves_no_worker_that_takes_runs(tmp_path: Path) -> None:
+    port = any_free()
+    environment = {
+        **os.environ,
+        "STRINGX_HOME": str(tmp_path / "home"),
+        "STRINGX_RUNNER_TOKEN": "a-token",
+        "STRINGX_RUNNER_PORT": str(port),
+    }
+    child = Child("runner", [sys.executable, "-m", "stringx", "runner"], folder=tmp_path, environment=environment)
+    said: list[str] = []
+    supervisor = Supervisor(said.append)
+
+    def serves() -> bool:
+        try:
+            return httpx2.get(f"http://{HOST}:{port}/livez", trust_env=False).is_success
+        except httpx2.TransportError:
+            return False
+
+    def started_again() -> bool:
+        supervisor.check()
+        return child.running
+
+    supervisor.start("runner", child, Stage.RUNNER)
+    try:
+        wait_for(serves)
+        master = child.pid
+        assert master is not None
+        os.kill(master, signal.SIGKILL)
+        wait_for(lambda: not child.running)
+        supervisor.check()
+        assert is_free(port)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(master, 0)
+        assert said == [f"runner has ended by itself (killed by SIGKILL; its log is {child.log}); it is started again in 0.5 s"]
+        wait_for(started_again)
+        wait_for(serves)
+    finally:
+        supervisor.stop(30.0)
 
 
 def test_the_next_start_ends_what_the_last_one_left(tmp_path: Path) -> None:

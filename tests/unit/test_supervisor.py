@@ -21,6 +21,7 @@ class FakePart:
         self.running = False
         self.ends = True
         self.fails = False
+        self.end = "exit code 1; its log is runner.log"
 
     def start(self) -> None:
         if self.fails:
@@ -72,7 +73,20 @@ class TestSupervisor:
         pauses = [self.pause_until_restart(part) for _ in range(9)]
         assert pauses[:4] == [0.5, 1.0, 2.0, 4.0]
         assert pauses[-1] == LONGEST_PAUSE_SECONDS
-        assert self.said[:2] == ["runner has ended by itself; it is started again in 0.5 s", "runner is started again"]
+        assert self.said[:2] == [
+            "runner has ended by itself (exit code 1; its log is runner.log); it is started again in 0.5 s",
+            "runner is started again",
+        ]
+
+    def test_what_the_ended_one_left_is_ended_before_anything_else(self) -> None:
+        part = self.part("runner", Stage.RUNNER)
+        self.journal.clear()
+        part.running = False
+        self.supervisor.check()
+        assert self.journal == ["terminate runner"]
+        self.clock.now += 0.5
+        self.supervisor.check()
+        assert self.journal == ["terminate runner", "start runner"]
 
     def test_a_part_that_ran_steadily_starts_over_with_the_first_pause(self) -> None:
         part = self.part("runner", Stage.RUNNER)
@@ -87,7 +101,7 @@ class TestSupervisor:
         self.supervisor.check()
         self.clock.now += 0.5
         self.supervisor.check()
-        assert "kafka: the port is taken" in self.said
+        assert self.said[-1] == "kafka did not start: the port is taken; it is started again in 1 s"
         part.fails = False
         self.clock.now += 1.0
         self.supervisor.check()

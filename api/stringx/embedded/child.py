@@ -19,6 +19,8 @@ from stringx.errors import StringXError
 POLL_SECONDS = 0.02
 #: A log that is longer at a start is set aside, in place of the one set aside before.
 LOG_BYTES = 10_000_000
+#: How long killed processes are waited for; where nobody reaps they stay as zombies, which hold nothing.
+GROUP_SECONDS = 5.0
 
 
 class ChildFailed(StringXError):
@@ -109,13 +111,23 @@ class Child:
         self._record.unlink(missing_ok=True)
         return True
 
+    @property
+    def end(self) -> str:
+        """How it ended and where it said why, for people; empty while it runs."""
+        code = self.exit_code
+        if code is None:
+            return ""
+        return f"{f'killed by {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'}; its log is {self.log}"
+
     def terminate(self) -> None:
-        """Kills the process with all of its session, and waits for its end."""
+        """Kills the process with all of its group, also where it has ended and left some of that, and waits for their end."""
         if self._process is None:
             return
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        _kill_group(self._process.pid)
         self._process.wait()
+        deadline = time.monotonic() + GROUP_SECONDS
+        while _kill_group(self._process.pid) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)  # they are no children of ours: the kernel tells us nothing of their end
         self._record.unlink(missing_ok=True)
 
     def stop(self, grace_seconds: float) -> None:
@@ -129,6 +141,17 @@ class Child:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _kill_group(group: int) -> bool:
+    """False where none is left in it. No process is given the id of a group that still has one."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # macOS: a group of zombies
+        return False
+    return True
 
 
 def identity(pid: int) -> str | None:

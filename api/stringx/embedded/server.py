@@ -33,6 +33,10 @@ class Server:
         return self._child is not None and self._child.running
 
     @property
+    def end(self) -> str:
+        return self._child.end if self._child else ""
+
+    @property
     def pid(self) -> int | None:
         return self._child.pid if self._child else None
 

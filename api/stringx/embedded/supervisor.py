@@ -25,6 +25,9 @@ class Part(Protocol):
     def terminate(self) -> None: ...
     @property
     def running(self) -> bool: ...
+    #: how it ended and where it said why, for people
+    @property
+    def end(self) -> str: ...
 
 
 class Stage(IntEnum):
@@ -65,7 +68,9 @@ class Supervisor:
             now = self._clock()
             if watched.due_at is None:
                 if not watched.part.running:
-                    self._ended(name, watched, now)
+                    # What the dead one leaves, a killed server's workers, would keep its port and take work that nobody waits for.
+                    watched.part.terminate()
+                    self._ended(name, watched, now, f"has ended by itself ({watched.part.end})")
             elif now >= watched.due_at:
                 self._start_again(name, watched)
 
@@ -86,20 +91,19 @@ class Supervisor:
             _stop([watched.part for watched in self._watched.values() if watched.stage is stage], grace_seconds)
         self._watched.clear()
 
-    def _ended(self, name: str, watched: _Watched, now: float) -> None:
+    def _ended(self, name: str, watched: _Watched, now: float, what: str) -> None:
         if now - watched.started_at > STEADY_SECONDS:
             watched.failures = 0
         pause = min(FIRST_PAUSE_SECONDS * 2**watched.failures, LONGEST_PAUSE_SECONDS)
         watched.failures += 1
         watched.due_at = now + pause
-        self._say(f"{name} has ended by itself; it is started again in {pause:g} s")
+        self._say(f"{name} {what}; it is started again in {pause:g} s")
 
     def _start_again(self, name: str, watched: _Watched) -> None:
         try:
             watched.part.start()
         except ChildFailed as error:
-            self._say(f"{name}: {error}")
-            self._ended(name, watched, self._clock())
+            self._ended(name, watched, self._clock(), f"did not start: {error}")
             return
         watched.started_at, watched.due_at = self._clock(), None
         self._say(f"{name} is started again")
