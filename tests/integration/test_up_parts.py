@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from stringx.cli.up import _next_commands
+from stringx.embedded import addresses
+from stringx.embedded.addresses import Addresses
 from stringx.embedded.home import Home
 from stringx.embedded.ports import any_free
 from stringx.embedded.stack import Stack
@@ -69,7 +71,9 @@ def test_the_next_commands_are_of_what_is_there(tmp_path: Path, monkeypatch: pyt
     stack = Told(tmp_path).stack
     stack.gates = [("sales", "raw.orders"), ("default", "raw.flights")]
     assert _next_commands(stack, None) == ["runs", "gates", "gates show raw.orders --workspace sales"]
-    monkeypatch.setenv("STRINGX_TARGET_HOST", "db")
+    for name in ("HOST", "PORT", "USER", "PASSWORD", "DBNAME"):
+        assert f"STRINGX_TARGET_{name}" in stack.unset_target
+        monkeypatch.setenv(f"STRINGX_TARGET_{name}", "db")
     assert _next_commands(stack, None)[2] == "trigger raw.orders --workspace sales --wait"
     stack._variables["TARGET_DBNAME"] = "demo"  # noqa: SLF001  # as the demo's data being there leaves it
     assert _next_commands(stack, "r1") == ["runs", "run r1", "trigger raw.flights --slice flight_date=2013-02-09 --wait"]
@@ -89,3 +93,58 @@ def test_a_broker_that_is_not_there_is_said_first_and_nothing_is_started_or_dele
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"stringx: {'--kafka' if option else 'STRINGX_KAFKA_BOOTSTRAP'}: no broker answers at {address} (")
     assert {path.name for path in (tmp_path / "home").iterdir()} == {"tokens", "up.lock", "broker.lock"}
+
+
+def up(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stringx", "up", "--home", str(home), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_database_that_is_not_there_is_said_first_and_nothing_is_started_or_deleted(tmp_path: Path) -> None:
+    (tmp_path / "home" / "tokens").mkdir(parents=True)
+    done = up(tmp_path / "home", "--fresh", "--database", f"postgresql://somebody:hidden@127.0.0.1:{any_free()}/stringx")
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("stringx: --database: postgresql://somebody:***@127.0.0.1:")
+    assert "cannot be connected to (" in line
+    assert "hidden" not in line
+    assert {path.name for path in (tmp_path / "home").iterdir()} == {"tokens", "up.lock", "broker.lock"}
+
+
+def test_a_home_that_is_a_file_or_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for home, says in (
+        (tmp_path / "file", "a file"),
+        (tmp_path / "file" / "home", "cannot be written to"),
+        (Path("/proc/home"), "/proc/home"),
+    ):
+        done = up(home)
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert says in line
+        assert "--home" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "demo", "code", "says"),
+    [
+        (["--fresh"], True, 2, "nothing was deleted: stop it"),
+        (["--fresh", "--demo"], True, 2, "nothing was deleted: stop it"),
+        (["--demo"], False, 2, "without the demo's data: stop it"),
+        (["--demo"], True, 0, "serves from"),
+        ([], False, 0, "serves from"),
+    ],
+)
+def test_a_second_one_that_asks_for_what_the_first_is_not_says_so(
+    tmp_path: Path, options: list[str], demo: bool, code: int, says: str
+) -> None:
+    first = Home(tmp_path)
+    assert first.acquire()
+    nowhere = "http://127.0.0.1:1"
+    addresses.write(tmp_path, Addresses(api=nowhere, runner=nowhere, docs=nowhere, kafka="", kafka_kind="memory", demo=demo))
+    before = {path.name for path in tmp_path.iterdir()}
+    done = up(tmp_path, *options)
+    first.release()
+    assert done.returncode == code
+    assert says in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == before

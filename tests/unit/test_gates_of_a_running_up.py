@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from stringx.cli import connection
 from stringx.embedded import addresses
 from stringx.embedded.addresses import Addresses
+from stringx.errors import DatabaseUnavailable
 from stringx.settings import Settings
 
 URL = "postgresql://stringx:hidden@127.0.0.1:54310/stringx"
@@ -36,8 +38,12 @@ def test_a_database_that_the_settings_name_is_kept(tmp_path: Path) -> None:
     assert connection.with_database(named) == named
 
 
-def test_without_up_nothing_is_made_up(tmp_path: Path) -> None:
-    assert connection.with_database(Settings(home=tmp_path)).database_url is None
+def test_without_up_it_says_what_to_start_or_to_set(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable) as error:
+        connection.with_database(Settings(home=tmp_path))
+    assert f"nothing serves from {tmp_path}: start `stringx up`" in str(error.value)
+    assert "STRINGX_HOME" in str(error.value)
+    assert "STRINGX_DATABASE_URL" in str(error.value)
 
 
 def test_the_password_is_for_the_owner_of_the_file_alone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from stringx.client import Client
 from stringx.embedded import addresses
-from stringx.errors import ApiUnavailable, ConfigurationError
+from stringx.errors import ApiUnavailable, ConfigurationError, DatabaseUnavailable
 from stringx.model import Door
 from stringx.settings import Settings
 
@@ -27,12 +27,13 @@ def api(settings: Settings) -> Client:
         token = None
     if not token:
         if settings.api_url is None and started is None:
-            raise ApiUnavailable(
-                f"nothing serves from {settings.home}: start `stringx up`; if it was started with --home, set STRINGX_HOME to that folder; "
-                "for another machine's, set STRINGX_API_URL and STRINGX_API_TOKEN"
-            )
+            raise ApiUnavailable(f"{_nothing_serves(settings)}; for another machine's, set STRINGX_API_URL and STRINGX_API_TOKEN")
         raise ConfigurationError(f"no token is known for {url}: set STRINGX_API_TOKEN (or STRINGX_API_TOKEN_FILE) to the token of that API")
     return Client(url, token, door=Door.CLI)
+
+
+def _nothing_serves(settings: Settings) -> str:
+    return f"nothing serves from {settings.home}: start `stringx up`; if it was started with --home, set STRINGX_HOME to that folder"
 
 
 def _checked(url: str) -> str:
@@ -54,10 +55,13 @@ def with_broker(settings: Settings) -> Settings:
 
 
 def with_database(settings: Settings) -> Settings:
-    """The settings, with the internal database of `stringx up`, and the targets of its backend, where they name no database."""
+    """The settings, with the internal database of `stringx up`, and the targets of its backend, where they name no database.
+
+    DatabaseUnavailable where none is named and none was started.
+    """
     if settings.database_url is not None:
         return settings
     started = addresses.read(settings.home)
     if started is None or started.database is None:
-        return settings
+        raise DatabaseUnavailable(f"{_nothing_serves(settings)}; for another StringX, set STRINGX_DATABASE_URL to its internal database")
     return settings.model_copy(update={"database_url": started.database, "inline_targets": started.inline_targets})

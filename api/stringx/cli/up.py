@@ -47,6 +47,8 @@ def up(demo: bool, once: bool, fresh: bool, form: str, kafka: str | None, databa
 
     A Postgres and a Kafka broker of its own are started unless others are named, here or by the settings. Progress goes to stderr.
     """
+    from stringx.store import database as internal_database
+
     if once and not demo:
         raise click.UsageError("--once wants --demo: it ends after the acknowledgements of the demo's triggers")
     if form == "json" and not once:
@@ -55,13 +57,15 @@ def up(demo: bool, once: bool, fresh: bool, form: str, kafka: str | None, databa
     settings = settings_module.load({name: value for name, value in named.items() if value is not None})
     place = Home(settings.home)
     if not place.acquire():
-        _say_where_the_first_serves(place, once)
+        _say_where_the_first_serves(place, demo=demo, once=once, fresh=fresh)
         return
     if not place.acquire_broker() and (fresh or "kafka_bootstrap" not in settings.model_fields_set):
         holder = f"process {place.broker_holder()} (`scripts/kafka`) runs the broker on the data in {place.folder}"
         raise ConfigurationError(f"{holder}: stop it, or give this one another --home")
     if "kafka_bootstrap" in settings.model_fields_set:
         require_broker(settings, "--kafka" if kafka is not None else f"{PREFIX}KAFKA_BOOTSTRAP")
+    if settings.database_url is not None:
+        internal_database.require(settings, "--database" if database is not None else f"{PREFIX}DATABASE_URL")
     place.end_leftovers()
     if fresh:
         _say(f"deleting what an earlier start kept in {place.folder}")
@@ -177,7 +181,7 @@ def _next_commands(stack: Stack, closed_run: str | None) -> list[str]:
     elif stack.gates:
         workspace, table = stack.gates[0]
         whose = "" if workspace == DEFAULT_WORKSPACE else f" --workspace {workspace}"
-        last = f"trigger {table}{whose} --wait" if stack.has_target else f"gates show {table}{whose}"
+        last = f"trigger {table}{whose} --wait" if not stack.unset_target else f"gates show {table}{whose}"
     else:
         last = "gates apply"  # it says what keeps them from being applied, and applies them once that is mended
     return ["runs", f"run {closed_run}" if closed_run else "gates", last]
@@ -200,10 +204,16 @@ def _say_addresses(found: Addresses) -> None:
     _say(f"  Kafka               {found.kafka}")
 
 
-def _say_where_the_first_serves(place: Home, once: bool) -> None:
+def _say_where_the_first_serves(place: Home, *, demo: bool, once: bool, fresh: bool) -> None:
+    """ConfigurationError where that is not what was asked for."""
     found = addresses.read(place.folder)
-    if once:
-        raise ConfigurationError(f"another `stringx up` serves from {place.folder}: stop it, or give this one another --home")
+    if once or fresh:
+        nothing_done = ", and nothing was deleted" if fresh else ""
+        raise ConfigurationError(f"another `stringx up` serves from {place.folder}{nothing_done}: stop it, or give this one another --home")
+    if demo and found is not None and not found.demo:
+        raise ConfigurationError(
+            f"another `stringx up` serves from {place.folder}, without the demo's data: stop it, or give this one another --home"
+        )
     if found is None:
         raise ConfigurationError(f"another `stringx up` is starting or stopping in {place.folder}: try again once it has")
     _say(f"another `stringx up` serves from {place.folder} already.")

@@ -28,6 +28,8 @@ class Addresses(BaseModel):
     database: SecretStr | None = None
     #: what the backend itself runs dbt on; gate files are held against it
     inline_targets: tuple[str, ...] = ()
+    #: the demo's data is there, and is what dbt connects to
+    demo: bool = False
 
     @field_serializer("database")
     def _written_with_its_password(self, value: SecretStr | None) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stringx.embedded.child import clean_up
 from stringx.embedded.postgres import EmbeddedPostgres
+from stringx.errors import ConfigurationError
 
 #: What `up` makes below its home, and so what `--fresh` may delete: nothing else in that folder is ours.
 _OURS = ("addresses.json", "tokens", "postgres", "broker", "runner", "inline", "docs", "processes")
@@ -57,8 +58,14 @@ class Home:
         return (self.folder / "broker.lock").read_text()
 
     def _locked(self, name: str) -> int | None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ConfigurationError(f"STRINGX_HOME, or --home, is {self.folder}, a file: name a folder")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            problem = f"{self.folder}, which cannot be written to ({error.strerror})"
+            raise ConfigurationError(f"STRINGX_HOME, or --home, is {problem}: name a folder of yours") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

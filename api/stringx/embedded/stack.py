@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import httpx2
@@ -26,6 +27,7 @@ from stringx.embedded.home import Home
 from stringx.embedded.kafka import Broker, choose_broker
 from stringx.embedded.ports import next_free
 from stringx.embedded.postgres import SUPERUSER, EmbeddedPostgres
+from stringx.embedded.profile import unset_variables
 from stringx.embedded.supervisor import Stage, Supervisor
 from stringx.settings import PREFIX, Settings
 
@@ -92,12 +94,16 @@ class Stack:
             kafka_kind=kind,
             database=SecretStr(self._variables["DATABASE_URL"]),
             inline_targets=self._inline_targets,
+            demo=self.has_demo,
         )
         self._variables["RUNNERS"] = json.dumps({**self.settings.runners, "default": self.addresses.runner})
         self._variables["KAFKA_BOOTSTRAP"] = bootstrap
         self._run("migrate")
         # Not until it has parsed the dbt project: runs wait for that, and where it cannot be parsed they say why.
         self._wait_until_ready("runner", f"{self.addresses.runner}/livez")
+        if unset := self.unset_target:  # dbt would say the first of them, once for each run
+            self.say(f"no data is connected: {self._profile} reads {', '.join(unset)}, not set here.")
+            self.say("Set them to a database of yours (docs/how-to/your-own-data.md), or start with --demo.")
         self._apply_gates()  # asks the runner for its targets
         for name in ("serve", "dispatch", "consume"):
             self._start_process(name, Stage.BACKEND)
@@ -110,9 +116,14 @@ class Stack:
         (self.home.folder / "addresses.json").unlink(missing_ok=True)
 
     @property
-    def has_target(self) -> bool:
-        """Data is named that dbt can connect to: the demo's, or what the dbt profile reads from the environment."""
-        return any(name.startswith(f"{PREFIX}TARGET_") for name in self._environment("runner"))
+    def unset_target(self) -> list[str]:
+        """What the dbt profile reads of the environment and is not set: without it dbt connects to nothing."""
+        served = {*self.settings.targets, *self.settings.inline_targets}
+        return unset_variables(self._profile, served, self._environment("runner"))
+
+    @property
+    def _profile(self) -> Path:
+        return self.settings.profiles_dir / "profiles.yml"
 
     @property
     def has_demo(self) -> bool:

@@ -77,6 +77,17 @@ def connect(settings: Settings) -> Engine:
     )
 
 
+def require(settings: Settings, named_by: str) -> None:
+    """Blocks for some seconds at most; DatabaseUnavailable where the internal database cannot be connected to, which `named_by` named."""
+    url = make_url(settings.sqlalchemy_url).set(drivername="postgresql")
+    try:
+        psycopg.connect(url.render_as_string(hide_password=False), connect_timeout=5).close()
+    except psycopg.OperationalError as error:
+        reason = (str(error).strip().splitlines() or ["no answer"])[0]
+        where = url.set(query={}).render_as_string()  # the password does not show
+        raise DatabaseUnavailable(f"{named_by}: {where} cannot be connected to ({reason}): start it, or name another") from error
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """BEGIN … COMMIT, rolled back when the block raises; DatabaseUnavailable where trying again later is right."""
