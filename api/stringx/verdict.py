@@ -20,9 +20,10 @@ table. Where the count was given up, a slice without rows may pass, unless the g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
+from stringx import reasons
 from stringx.model import (
     CheckResult,
     DbtResult,
@@ -42,6 +43,9 @@ from stringx.model import (
     VerdictName,
 )
 
+#: Rows that a check looked at, by whether the slice was laid on it; None where they are not known.
+_Rows = Mapping[bool, int | None]
+
 #: Faults that a message names; the others are counted.
 _FAULTS_NAMED = 3
 
@@ -54,7 +58,7 @@ def judge(gate: Gate, report: Report, slice_: Slice) -> Verdict:
         faults.append(f"the runner judged by gate {report.gate_fingerprint}, and the run was queued with gate {gate.fingerprint}")
         results = ()
     faults += _foreign_results(gate, results)
-    checks = _checks(gate, results, _why_missing(report, faults))
+    checks = _checks(gate, results, _why_missing(report, faults), {True: report.rows, False: None if slice_ else report.rows})
     outcomes = {check.outcome for check in checks}
     if Outcome.FAILED in outcomes:
         return Verdict(verdict=VerdictName.FAILED, decision=Decision.CLOSED, checks=checks)
@@ -84,7 +88,7 @@ def judge_without_report(gate: Gate, verdict: VerdictName, message: str) -> Verd
     ValueError for a verdict that only a report can give.
     """
     # Why is the run's to say, once: repeated at every check it would hide what the checks are.
-    checks = _checks(gate, (), (Outcome.SKIPPED, "not run"))
+    checks = _checks(gate, (), (Outcome.SKIPPED, "not run"), {})
     return Verdict(verdict=verdict, decision=_decision(gate, verdict), message=message, checks=checks)
 
 
@@ -151,16 +155,16 @@ def _foreign_results(gate: Gate, results: Sequence[DbtResult]) -> list[str]:
     return faults
 
 
-def _checks(gate: Gate, results: Sequence[DbtResult], missing: tuple[Outcome, str]) -> tuple[CheckResult, ...]:
+def _checks(gate: Gate, results: Sequence[DbtResult], missing: tuple[Outcome, str], rows: _Rows) -> tuple[CheckResult, ...]:
     """One check per rule, in the gate's order, then those of each selection in the report's."""
-    checks = [_check_of_rule(rule, [result for result in results if result.rule == rule.name], missing) for rule in gate.rules]
+    checks = [_check_of_rule(rule, [result for result in results if result.rule == rule.name], missing, rows) for rule in gate.rules]
     for selection in gate.select:
         chosen = [result for result in results if result.rule is None and result.select == selection.select]
         checks += [_check_of_selected(selection, result) for result in chosen] or [_missing_selection(selection, missing)]
     return tuple(checks)
 
 
-def _check_of_rule(rule: Rule, results: Sequence[DbtResult], missing: tuple[Outcome, str]) -> CheckResult:
+def _check_of_rule(rule: Rule, results: Sequence[DbtResult], missing: tuple[Outcome, str], rows: _Rows) -> CheckResult:
     if not results:
         outcome, message = missing
         return CheckResult(
@@ -174,7 +178,9 @@ def _check_of_rule(rule: Rule, results: Sequence[DbtResult], missing: tuple[Outc
             failures=None,
             message=message,
         )
-    checks = [_check(rule.name, rule, rule.severity, result, _outcome(result, rule.severity, rule.threshold)) for result in results]
+    checks = [
+        _check(rule.name, rule, rule.severity, result, _outcome(result, rule.severity, rule, rows[result.sliced])) for result in results
+    ]
     if len(checks) == 1:
         return checks[0]
     for check in checks:
@@ -185,9 +191,9 @@ def _check_of_rule(rule: Rule, results: Sequence[DbtResult], missing: tuple[Outc
 
 def _check_of_selected(selection: Selection, result: DbtResult) -> CheckResult:
     if selection.severity is not None:
-        return _check(result.test, selection, selection.severity, result, _outcome(result, selection.severity, None))
+        return _check(result.test, selection, selection.severity, result, _outcome(result, selection.severity))
     severity = result.severity or (Severity.WARN if result.status is DbtStatus.WARN else Severity.ERROR)
-    return _check(result.test, selection, severity, result, (_outcome_by_dbt(result.status), None))
+    return _check(result.test, selection, severity, result, (_outcome_by_dbt(result.status), result.message))
 
 
 def _missing_selection(selection: Selection, missing: tuple[Outcome, str]) -> CheckResult:
@@ -217,7 +223,7 @@ def _check(name: str, source: Rule | Selection, severity: Severity, result: DbtR
         scope=Scope.SLICE if result.sliced else Scope.TABLE,
         outcome=outcome,
         failures=result.failures,
-        message=message or result.message,
+        message=message,
         test=result.test,
         sql=result.sql,
         duration_seconds=result.duration_seconds,
@@ -226,18 +232,19 @@ def _check(name: str, source: Rule | Selection, severity: Severity, result: DbtR
     )
 
 
-def _outcome(result: DbtResult, severity: Severity, threshold: Threshold | None) -> tuple[Outcome, str | None]:
-    """By the raw count of failures; by dbt's status only where dbt could not count. With a message where it is ours."""
+def _outcome(result: DbtResult, severity: Severity, rule: Rule | None = None, rows: int | None = None) -> tuple[Outcome, str | None]:
+    """By the raw count of failures; by dbt's status only where dbt could not count. With why: dbt's words are of another limit."""
     failures = result.failures
+    threshold = None if rule is None else rule.threshold
     match result.status:
         case DbtStatus.ERROR | DbtStatus.SKIPPED:
-            return _outcome_by_dbt(result.status), None
+            return _outcome_by_dbt(result.status), result.message
         case DbtStatus.PASS:
             if failures is None and threshold is None:
-                return Outcome.PASSED, None
+                return Outcome.PASSED, result.message
         case DbtStatus.WARN | DbtStatus.FAIL:
             if failures is None and threshold is None:
-                return _outcome_of_severity(severity), None
+                return _outcome_of_severity(severity), result.message
             if failures == 0:
                 return Outcome.ERRORED, f"dbt says {result.status} and counts no failures"
         case _:
@@ -246,7 +253,8 @@ def _outcome(result: DbtResult, severity: Severity, threshold: Threshold | None)
         return Outcome.ERRORED, "dbt counted no failures to hold against the threshold"
     if failures < 0:
         return Outcome.ERRORED, f"dbt counted {failures} failures"
-    return _outcome_by_count(failures, severity, threshold), None
+    outcome = _outcome_by_count(failures, severity, threshold)
+    return outcome, reasons.of_count(failures, outcome, rule, rows)
 
 
 def _outcome_by_count(failures: int, severity: Severity, threshold: Threshold | None) -> Outcome:

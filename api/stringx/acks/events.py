@@ -16,7 +16,7 @@ EVENT_TYPES = {
     "refused": "stringx.trigger.refused.v1",
 }
 
-#: Longest message that an event carries, in characters; the whole text is in the store.
+#: Longest message or description that an event carries, in characters; the whole text is in the store.
 MESSAGE_CHARACTERS = 2_000
 #: Left free within the largest record for its key and headers.
 ENVELOPE_BYTES = 16_384
@@ -38,7 +38,7 @@ def event_id(trigger_row: str, what: Literal["verdict", "unmatched", "refused"])
 
 
 def acknowledgement_record(settings: Settings, ack: Acknowledgement, event_id: str) -> AcknowledgementRecord:
-    """The record of `ack`; long messages are cut, all of them where the record would be larger than a topic of ours lets in."""
+    """The record of `ack`; long texts are cut, all of them where the record would be larger than a topic of ours lets in."""
     headers = {
         "content-type": "application/json",
         "ce_specversion": "1.0",
@@ -74,7 +74,8 @@ def _json(ack: Acknowledgement) -> bytes:
 
 
 def _cut(ack: Acknowledgement, characters: int) -> Acknowledgement:
-    failing = tuple(rule.model_copy(update={"message": _shortened(rule.message, characters)}) for rule in ack.failing)
+    texts = ("message", "description", "owner", "demands")
+    failing = tuple(rule.model_copy(update={text: _shortened(getattr(rule, text), characters) for text in texts}) for rule in ack.failing)
     return ack.model_copy(update={"failing": failing, "message": _shortened(ack.message, max(characters, 200))})
 
 

@@ -12,13 +12,13 @@ import click
 
 from stringx import settings as settings_module
 from stringx.cli import connection
-from stringx.cli.outcomes import number
 from stringx.cli.output import output_option, print_json, print_table, warn
 from stringx.cli.served import served
 from stringx.cli.tables import SHORT_ID, Short, clock, shortened
 from stringx.errors import GateFileErrors
 from stringx.gates import files
 from stringx.model import DEFAULT_WORKSPACE, Mode, Rule, Selection, canonical_json
+from stringx.reasons import number
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -61,11 +61,10 @@ def apply(path: Path | None, folder: Path | None, dry_run: bool, prune: bool, ou
     from stringx.store import gates as store
 
     given = settings_module.load()
-    settings = connection.with_database(given)
+    settings = connection.with_database(given)  # before the files: without it nothing is known of the backend that they are for
     place = _place(path, folder, settings)
     if prune and place.is_file():  # however it was named: all other gates of its workspace would be withdrawn
         raise click.UsageError(f"--prune withdraws what a folder does not have, and {place} is a file: name the folder")
-    settings.required("database_url")  # before the files: without it nothing is known of the backend that they are for
     found = _read(place, settings, output, served=served(given, warn))
     pruned = files.workspaces(place) if prune else []
     with _database(settings) as opened:
@@ -196,9 +195,13 @@ def status(table: str, workspace: str | None, output: str) -> None:
     if answer.closed:
         click.echo("\nSlices that are still closed:")
         print_table(
-            ["slice", "verdict", "judged", "run"],
-            ((run.slice, run.verdict, clock(run.timings.judged_at), Short(run.run, run.run[:SHORT_ID])) for run in answer.closed),
+            ["slice", "verdict", "judged", "run", "reason"],
+            (
+                (run.slice, run.verdict, clock(run.timings.judged_at), Short(run.run, run.run[:SHORT_ID]), run.reason)
+                for run in answer.closed
+            ),
             optional=("judged",),
+            below="reason",
         )
 
 

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
 
 from rich.text import Text
 
 from stringx.cli.tables import cell
-from stringx.model import CheckResult, Decision, FailingRule, Outcome
-
-Rule = TypeVar("Rule", CheckResult, FailingRule)
-
-#: What closes a gate comes first.
-WORST_FIRST = (Outcome.FAILED, Outcome.ERRORED, Outcome.SKIPPED, Outcome.WARNED, Outcome.PASSED)
+from stringx.model import CheckResult, Decision, FailingRule, Outcome, RunCheck
+from stringx.model.verdicts import WORST_FIRST
+from stringx.reasons import number
 
 #: How a run's message counts the rules that it does not name.
 _MORE = re.compile(r"and \d+ more")
-
-
-def worst_first(rules: Iterable[Rule]) -> list[Rule]:
-    """Those that close the gate before the others, otherwise as they stand."""
-    return sorted(rules, key=lambda rule: WORST_FIRST.index(rule.outcome))
 
 
 def counted(rule: CheckResult | FailingRule) -> str:
@@ -50,5 +41,6 @@ def tally(counts: Mapping[Outcome, int] | None) -> str:
     return ", ".join(f"{counts[outcome]} {outcome}" for outcome in WORST_FIRST if counts.get(outcome)) if counts else ""
 
 
-def number(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def said_of_rule(rule: RunCheck | FailingRule) -> list[str]:
+    """What the gate says of a rule, to somebody who did not write it: what it is for, whom to ask, what it demands."""
+    return [part for part in (rule.description, f"owner: {rule.owner}" if rule.owner else None, rule.demands) if part]

@@ -12,10 +12,11 @@ from rich.text import Text
 
 from stringx import settings
 from stringx.cli import connection
-from stringx.cli.outcomes import headline, number, own_message, tally, worst_first
+from stringx.cli.outcomes import headline, own_message, said_of_rule, tally
 from stringx.cli.output import console, output_option, print_json, print_records, print_table
 from stringx.cli.tables import LONGEST_NAME, SHORT_ID, Short, cell, clock, hanging, shortened
-from stringx.model import CheckResult, Decision, Outcome, RunDetail, RunSummary, Scope, VerdictName
+from stringx.model import CheckResult, Decision, Outcome, RunCheck, RunDetail, RunSummary, Scope, VerdictName, worst_first
+from stringx.reasons import number, told
 
 #: Characters of a run's id that a list shows where there is room; `stringx run` finds it by them.
 SHOWN_ID = 12
@@ -52,8 +53,8 @@ def runs(
     if output == "json":
         print_json(page.as_json())
         return
-    columns = ("run", "table", "slice", "decision", "verdict", "rows", "queued", "seconds", "message")
-    print_table(columns, [_row(run) for run in page.runs], optional=("seconds", "rows", "queued"), below="message")
+    columns = ("run", "table", "slice", "decision", "verdict", "rows", "queued", "seconds", "reason")
+    print_table(columns, [_row(run) for run in page.runs], optional=("seconds", "rows", "queued"), below="reason")
     if page.next is not None:
         click.echo(f"older ones: --cursor {page.next}", err=True)
 
@@ -84,7 +85,7 @@ def _row(run: RunSummary) -> tuple[object, ...]:
         run.rows,
         clock(run.timings.queued_at),
         _seconds(run),
-        _first_line(run.message),
+        run.reason,
     )
 
 
@@ -96,10 +97,6 @@ def _seconds(run: RunSummary) -> str | None:
     """From the trigger's arrival to the stored verdict."""
     judged_at = run.timings.judged_at
     return None if judged_at is None else f"{(judged_at - run.timings.received_at).total_seconds():.1f}"
-
-
-def _first_line(text: str | None) -> str | None:
-    return text.strip().partition("\n")[0] if text else None
 
 
 def print_run(run: RunDetail) -> None:
@@ -124,19 +121,26 @@ def print_run(run: RunDetail) -> None:
         out.print()
         columns = ("rule", "outcome", "failures", "severity", "kind", "dimension", "scope", "seconds")
         print_table(columns, [_check_row(check) for check in checks], optional=("seconds", "scope", "dimension", "kind"))
-    said = {run.message}
+    # What the first lines say of a check is not said again.
+    said = {run.message, *(check.message for check in _closing(run)[:NAMED] if check.message == told(check))}
     for check in checks:
         if check.outcome is not Outcome.PASSED:
             _print_why(out, check, checks, said)
 
 
+def _closing(run: RunDetail) -> list[RunCheck]:
+    """The rules that failed or broke."""
+    return [check for check in worst_first(run.checks) if check.outcome in (Outcome.FAILED, Outcome.ERRORED)]
+
+
 def _why_closed(run: RunDetail) -> Iterator[str]:
-    """The rules that failed or broke, with what they counted."""
-    closing = [check for check in worst_first(run.checks) if check.outcome in (Outcome.FAILED, Outcome.ERRORED)]
+    """The rules that failed or broke, with what they counted, or why they broke."""
+    closing = _closing(run)
     for check in closing[:NAMED]:
-        why = check.outcome.value if check.failures is None else number(check.failures, "failure")
+        why = told(check)
+        plain = check.failures is not None and why == number(check.failures, "failure")
         # A check of the whole table did not count in the rows of the slice.
-        if check.failures is not None and run.rows is not None and (check.scope is Scope.SLICE or not run.slice):
+        if plain and run.rows is not None and (check.scope is Scope.SLICE or not run.slice):
             why += f" in {number(run.rows, 'row')}"
         yield f"{check.name}: {why}"
     if len(closing) > NAMED:
@@ -149,20 +153,23 @@ def _check_row(check: CheckResult) -> tuple[object, ...]:
     return name, check.outcome, check.failures, check.severity, check.kind, check.dimension, check.scope, seconds
 
 
-def _print_why(out: Console, check: CheckResult, checks: Sequence[CheckResult], said: set[str | None]) -> None:
+def _print_why(out: Console, check: RunCheck, checks: Sequence[CheckResult], said: set[str | None]) -> None:
     """What is known of one check that did not pass; a message is said once, for all checks that have it."""
-    # dbt's message of a test that found something says the count again; that of one that broke says why.
-    message = check.message if check.outcome in (Outcome.ERRORED, Outcome.SKIPPED) and check.message not in said else None
+    judged = check.outcome in (Outcome.FAILED, Outcome.WARNED)
+    counted = "" if check.failures is None else number(check.failures, "failure")
+    message = (told(check) if judged else check.message) or None
+    if message in (*said, counted):
+        message = None
     said.add(message)
-    if not (message or check.sample or check.sql):
+    why = [] if check.outcome is Outcome.SKIPPED else said_of_rule(check)  # what was not run has no say in the verdict
+    if not (message or check.sample or check.sql or why):
         return
     names = [other.name for other in checks if other.message == message] if message else [check.name]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    count = "" if check.failures is None else f", {number(check.failures, 'failure')}"
     out.print()
-    out.print(Text.assemble(cell(", ".join(names[:NAMED])), f"{more}: ", cell(check.outcome), count))
-    if message:
-        for line in hanging(out, Text("  "), cell(message.strip()), out.width):
+    out.print(Text.assemble(cell(", ".join(names[:NAMED])), f"{more}: ", cell(check.outcome), f", {counted}" if counted else ""))
+    for text in (message, *why):
+        for line in hanging(out, Text("  "), cell((text or "").strip()), out.width) if text else ():
             out.print(line)
     if check.sample:
         print_records(check.columns, check.sample)

@@ -10,10 +10,14 @@ from typing import Any, Literal
 import click
 
 from stringx.cli import EXIT_CLOSED, EXIT_NOT_JUDGED, EXIT_USAGE, EXIT_WAITED_TOO_LONG
-from stringx.cli.outcomes import headline, own_message, tally, worst_first
+from stringx.cli.outcomes import headline, own_message, said_of_rule, tally
 from stringx.cli.output import console, print_json, print_table
 from stringx.cli.tables import LONGEST_NAME, Short, cell, shortened
-from stringx.model import Acknowledgement, Decision, FailingRule, Outcome, TriggerAnswer, TriggerBody, VerdictName
+from stringx.model import Acknowledgement, Decision, FailingRule, Outcome, TriggerAnswer, TriggerBody, VerdictName, worst_first
+from stringx.reasons import number, told
+
+#: Characters of what a rule is for, or demands, that is shown; `stringx run` shows all.
+LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,15 @@ def _show(told: Told) -> None:
 
 
 def _row(rule: FailingRule) -> tuple[object, ...]:
-    # dbt's message of a test that failed says the count again; one that broke says why.
-    message = rule.message if rule.outcome is Outcome.ERRORED else None
-    return Short(rule.name, shortened(rule.name, LONGEST_NAME)), rule.outcome, rule.failures, rule.severity, rule.kind, message
+    # The count stands in a column of its own; what broke says all that it knows.
+    counted = rule.failures is not None and told(rule) == number(rule.failures, "failure")
+    message = rule.message if rule.outcome is Outcome.ERRORED else None if counted else told(rule)
+    why = [] if rule.outcome is Outcome.SKIPPED else [shortened(text, LONGEST_TEXT) for text in said_of_rule(rule)]
+    return (
+        Short(rule.name, shortened(rule.name, LONGEST_NAME)),
+        rule.outcome,
+        rule.failures,
+        rule.severity,
+        rule.kind,
+        "; ".join(text for text in (message, *why) if text),
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stringx.cli.outcomes import counted, worst_first
+from stringx.cli.outcomes import counted
 from stringx.cli.tables import SHORT_ID, Listing, Short
-from stringx.model import Acknowledgement, Decision, TriggerBody
+from stringx.model import Acknowledgement, Decision, TriggerBody, worst_first
 
 
 class VerdictBoard:

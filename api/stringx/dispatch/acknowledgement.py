@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from stringx.acks.events import acknowledgement_record, event_id
-from stringx.model import Acknowledgement, FailingRule, Outcome, Report, Timings, Verdict
+from stringx.model import Acknowledgement, Report, Timings, Verdict, failing_rules
 from stringx.settings import Settings
 from stringx.store import outbox
 from stringx.store.runs import Run
@@ -54,19 +54,7 @@ def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report
         message=verdict.message,
         counts=verdict.counts,
         rows=None if report is None else report.rows,
-        failing=tuple(
-            FailingRule(
-                name=check.name,
-                kind=check.kind,
-                severity=check.severity,
-                scope=check.scope,
-                outcome=check.outcome,
-                failures=check.failures,
-                message=check.message,
-            )
-            for check in verdict.checks
-            if check.outcome is not Outcome.PASSED
-        ),
+        failing=failing_rules(run.gate, verdict.checks),
         timings=Timings(
             received_at=trigger.received_at,
             queued_at=run.queued_at,

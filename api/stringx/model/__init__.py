@@ -15,6 +15,7 @@ from stringx.model.answers import (
     GateList,
     GateStatus,
     GateSummary,
+    RunCheck,
     RunDetail,
     RunPage,
     RunState,
@@ -75,7 +76,18 @@ from stringx.model.values import (
     made_storable,
     storable,
 )
-from stringx.model.verdicts import Acknowledgement, CheckResult, FailingRule, Outcome, Timings, Verdict, VerdictName
+from stringx.model.verdicts import (
+    Acknowledgement,
+    CheckResult,
+    FailingRule,
+    Outcome,
+    Timings,
+    Verdict,
+    VerdictName,
+    failing_rules,
+    with_rules,
+    worst_first,
+)
 
 __all__ = [
     "DEFAULT_WORKSPACE",
@@ -119,6 +131,7 @@ __all__ = [
     "ReportStatus",
     "Rule",
     "RuleName",
+    "RunCheck",
     "RunDetail",
     "RunId",
     "RunPage",
@@ -149,8 +162,11 @@ __all__ = [
     "VerdictName",
     "WorkspaceName",
     "canonical_json",
+    "failing_rules",
     "fault_text",
     "fingerprint",
     "made_storable",
     "storable",
+    "with_rules",
+    "worst_first",
 ]

@@ -53,7 +53,7 @@ class TriggerAnswer(Answer):
     decision: Decision | None
     message: str | None
     counts: dict[Outcome, int] | None
-    #: the rules that did not pass, warnings included
+    #: the rules that did not pass, warnings included: what closes the gate first, then in the gate's order
     failing: tuple[FailingRule, ...]
     #: that the run was about; None where it has no verdict yet, or they could not be counted
     rows: int | None
@@ -81,6 +81,8 @@ class RunSummary(Answer):
     verdict: VerdictName | None
     decision: Decision | None
     message: str | None
+    #: why it has its verdict, in one line: the rule that decided it with what it counted, else the message
+    reason: str | None = None
     counts: dict[Outcome, int] | None
     #: that it was about: of the slice, or of the whole table; null where they were not counted
     rows: int | None
@@ -119,10 +121,21 @@ class RunTrigger(Answer):
     received_at: AwareDatetime
 
 
+class RunCheck(CheckResult):
+    """A check of a run, and what the gate that it was judged by says of its rule; null for a test of the dbt project."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    description: str | None = None
+    owner: str | None = None
+    #: the check with its arguments
+    demands: str | None = None
+
+
 class RunDetail(RunSummary):
     """A run with everything that says why it is open or closed."""
 
-    checks: tuple[CheckResult, ...]
+    checks: tuple[RunCheck, ...]
     attempts: tuple[Attempt, ...]
     triggers: tuple[RunTrigger, ...]
     gate_fingerprint: str

@@ -8,7 +8,18 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, Field, StrictInt, model_validator
 
 from stringx.model.slices import ColumnType
-from stringx.model.values import ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value, WorkspaceName, fingerprint
+from stringx.model.values import (
+    ColumnName,
+    RuleName,
+    ShortText,
+    TableName,
+    Text,
+    TopicName,
+    Value,
+    WorkspaceName,
+    canonical_json,
+    fingerprint,
+)
 
 
 class Mode(StrEnum):
@@ -87,6 +98,19 @@ class Rule(Value):
     scope: Scope = Scope.SLICE
     description: Text = ""
     owner: Text = ""
+
+    @property
+    def demands(self) -> str:
+        """`share_of_rows condition: dep_time is null, below: 0.25`."""
+        parts = [self.column] if self.column else []
+        parts += [f"{name}: {value if isinstance(value, str) else canonical_json(value)}" for name, value in self.arguments.items()]
+        parts += [f"where {self.row_condition}"] if self.row_condition else []
+        return f"{self.check} {', '.join(parts)}".rstrip()
+
+    @property
+    def words(self) -> dict[str, str | None]:
+        """What is said of it to people: `description`, `owner`, `demands`."""
+        return {"description": self.description or None, "owner": self.owner or None, "demands": self.demands}
 
 
 class Selection(Value):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, Field
 
-from stringx.model.gates import Decision, Dimension, Engine, Kind, Level, Mode, Scope, Severity
+from stringx.model.gates import Decision, Dimension, Engine, Gate, Kind, Level, Mode, Rule, Scope, Severity
 from stringx.model.slices import Slice
 from stringx.model.values import Value
 
@@ -23,6 +24,10 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+#: What closes a gate comes first.
+WORST_FIRST = (Outcome.FAILED, Outcome.ERRORED, Outcome.SKIPPED, Outcome.WARNED, Outcome.PASSED)
+
+
 class CheckResult(Value):
     """The outcome of one rule in a run."""
 
@@ -35,6 +40,7 @@ class CheckResult(Value):
     outcome: Outcome
     #: dbt's raw failure count; None where it could not count
     failures: int | None
+    #: why: of a rule, what its count means by the gate; of one that broke, and of a test of the project, dbt's words
     message: str | None = None
     test: str | None = None
     sql: str | None = None
@@ -78,6 +84,48 @@ class FailingRule(Value):
     outcome: Outcome
     failures: int | None = None
     message: str | None = None
+    #: as the gate has them that it was judged by; None where it says nothing, and for a test of the dbt project
+    description: str | None = None
+    owner: str | None = None
+    #: the check with its arguments
+    demands: str | None = None
+
+
+Judged = TypeVar("Judged", bound=CheckResult | FailingRule)
+
+
+def worst_first(rules: Iterable[Judged]) -> list[Judged]:
+    """Those that close the gate before the others, otherwise as they stand."""
+    return sorted(rules, key=lambda rule: WORST_FIRST.index(rule.outcome))
+
+
+def with_rules(gate: Gate, checks: Sequence[CheckResult]) -> list[tuple[CheckResult, Rule | None]]:
+    """All checks of a verdict, each with the rule of the gate that it is of; None for a test of the dbt project.
+
+    The judge puts one for each rule first, in the gate's order: a test of the project may have the name of a rule.
+    """
+    rules = [*gate.rules, *[None] * len(checks)]
+    return [(check, rule if rule is not None and rule.name == check.name else None) for check, rule in zip(checks, rules, strict=False)]
+
+
+def failing_rules(gate: Gate, checks: Sequence[CheckResult]) -> tuple[FailingRule, ...]:
+    """Those of all checks of a verdict that did not pass: what closes the gate first, then in the gate's order."""
+    return tuple(
+        worst_first(
+            FailingRule(
+                name=check.name,
+                kind=check.kind,
+                severity=check.severity,
+                scope=check.scope,
+                outcome=check.outcome,
+                failures=check.failures,
+                message=check.message,
+                **({} if rule is None else rule.words),
+            )
+            for check, rule in with_rules(gate, checks)
+            if check.outcome is not Outcome.PASSED
+        )
+    )
 
 
 class Timings(Value):

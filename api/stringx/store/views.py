@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, and_, exists, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from stringx.errors import Conflict, NotFound
+from stringx import reasons
+from stringx.errors import Conflict, NotFound, Refusal
+from stringx.gates import slices
 from stringx.model import (
     RUN_ID,
     TABLE_NAME,
@@ -25,17 +28,22 @@ from stringx.model import (
     DeadLetterPage,
     DeadLetterSummary,
     FailingRule,
+    Gate,
     GateDetail,
     GateStatus,
     GateSummary,
     GateVersion,
     Outcome,
+    RunCheck,
     RunDetail,
     RunPage,
     RunSummary,
     RunTrigger,
+    Slice,
     Timings,
     TriggerAnswer,
+    failing_rules,
+    with_rules,
 )
 from stringx.store import gates
 from stringx.store.tables import attempts, check_results, dead_letters, gate_versions, outbox, runs, triggers, verdicts
@@ -64,7 +72,8 @@ def _triggers() -> Select[Any]:
     judged = [verdicts.c.verdict, verdicts.c.decision, verdicts.c.message, verdicts.c.counts, verdicts.c.rows, verdicts.c.judged_at]
     joined = triggers.outerjoin(runs, runs.c.id == triggers.c.run_id)
     joined = joined.outerjoin(verdicts, verdicts.c.run_id == runs.c.id).outerjoin(gate_versions, gate_versions.c.id == runs.c.version_id)
-    return select(triggers, runs.c.state.label("run_state"), gate_versions.c.number.label("gate_version"), *judged).select_from(joined)
+    gate = [gate_versions.c.number.label("gate_version"), gate_versions.c.content.label("gate_content")]
+    return select(triggers, runs.c.state.label("run_state"), *gate, *judged).select_from(joined)
 
 
 def trigger(connection: Connection, trigger_id: str) -> TriggerAnswer:
@@ -104,30 +113,10 @@ def _trigger_answer(connection: Connection, row: Row[Any]) -> TriggerAnswer:
         decision=row.decision,
         message=message,
         counts=row.counts,
-        failing=_failing(connection, row.run_id) if row.verdict is not None else (),
+        failing=failing_rules(Gate.model_validate(row.gate_content), _checks(connection, row.run_id)) if row.verdict is not None else (),
         rows=row.rows,
         judged_at=row.judged_at,
         correlation_id=row.correlation_id,
-    )
-
-
-def _failing(connection: Connection, run_id: str) -> tuple[FailingRule, ...]:
-    statement = (
-        select(check_results)
-        .where(check_results.c.run_id == run_id, check_results.c.outcome != Outcome.PASSED)
-        .order_by(check_results.c.position)
-    )
-    return tuple(
-        FailingRule(
-            name=row.name,
-            kind=row.kind,
-            severity=row.severity,
-            scope=row.scope,
-            outcome=row.outcome,
-            failures=row.failures,
-            message=row.message,
-        )
-        for row in connection.execute(statement)
     )
 
 
@@ -156,7 +145,8 @@ def _runs() -> Select[Any]:
     ).select_from(runs.join(gate_versions, gate_versions.c.id == runs.c.version_id).outerjoin(verdicts, verdicts.c.run_id == runs.c.id))
 
 
-def _run_fields(row: Row[Any]) -> dict[str, Any]:
+def _run_fields(row: Row[Any], checks: Sequence[CheckResult | FailingRule]) -> dict[str, Any]:
+    """`checks` are at least those that did not pass."""
     return {
         "run": row.id,
         "workspace": row.workspace,
@@ -168,6 +158,7 @@ def _run_fields(row: Row[Any]) -> dict[str, Any]:
         "verdict": row.verdict,
         "decision": row.decision,
         "message": row.message,
+        "reason": reasons.of_run(row.verdict, row.message, checks),
         "counts": row.counts,
         "rows": row.rows,
         "gate_version": row.gate_version,
@@ -206,12 +197,16 @@ def find_run(connection: Connection, text: str) -> str:
 
 def run(connection: Connection, run_id: str) -> RunDetail:
     """One run by its whole id, with its checks, attempts and triggers; NotFound."""
-    row = connection.execute(_runs().where(runs.c.id == run_id)).one_or_none()
+    row = connection.execute(_runs().add_columns(gate_versions.c.content.label("gate_content")).where(runs.c.id == run_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no run {run_id!r}")
+    checks = _checks(connection, run_id)
     return RunDetail(
-        **_run_fields(row),
-        checks=_checks(connection, run_id),
+        **_run_fields(row, checks),
+        checks=tuple(
+            RunCheck(**dict(check), **({} if rule is None else rule.words))
+            for check, rule in with_rules(Gate.model_validate(row.gate_content), checks)
+        ),
         attempts=tuple(
             Attempt.model_validate({name: value for name, value in attempt.items() if name != "run_id"})
             for attempt in connection.execute(select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.number)).mappings()
@@ -262,7 +257,21 @@ def list_runs(
         conditions.append(runs.c.seq < before)
     rows = connection.execute(_runs().where(*conditions).order_by(runs.c.seq.desc()).limit(limit + 1)).all()
     page = rows[:limit]
-    return RunPage(runs=tuple(RunSummary(**_run_fields(row)) for row in page), next=str(page[-1].seq) if len(rows) > limit else None)
+    return RunPage(runs=_summaries(connection, page), next=str(page[-1].seq) if len(rows) > limit else None)
+
+
+def _summaries(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[RunSummary, ...]:
+    """Each with the reason for its verdict, which takes the checks that did not pass."""
+    of_check = check_results.c
+    statement = (
+        select(*(of_check[name] for name in ("run_id", "name", "kind", "severity", "scope", "outcome", "failures", "message")))
+        .where(of_check.run_id.in_([row.id for row in rows]), of_check.outcome != Outcome.PASSED)
+        .order_by(of_check.run_id, of_check.position)
+    )
+    failing: defaultdict[str, list[FailingRule]] = defaultdict(list)
+    for check in connection.execute(statement).mappings():
+        failing[check["run_id"]].append(FailingRule(**{name: value for name, value in check.items() if name != "run_id"}))
+    return tuple(RunSummary(**_run_fields(row, failing[row.id])) for row in rows)
 
 
 # --- gates ----------------------------------------------------------------------------------------------------------
@@ -316,19 +325,16 @@ def gate_status(connection: Connection, workspace: str, table: str) -> GateStatu
     row = connection.execute(newest_trigger).one_or_none()
     newest = _trigger_answer(connection, row) if row is not None else None
     newest_of_slices = (
-        select(runs.c.id, verdicts.c.decision)
+        select(runs.c.id, runs.c.seq, runs.c.slice, runs.c.slice_key, verdicts.c.decision)
         .join(verdicts, verdicts.c.run_id == runs.c.id)
         .where(runs.c.workspace == workspace, runs.c.table_name == table)
         .ext(distinct_on(runs.c.slice_key))
         .order_by(runs.c.slice_key, runs.c.seq.desc())
         .subquery()
     )
-    closed = (
-        _runs()
-        .where(runs.c.id.in_(select(newest_of_slices.c.id).where(newest_of_slices.c.decision == "closed")))
-        .order_by(runs.c.seq.desc())
-        .limit(CLOSED_SLICES)
-    )
+    closed = select(newest_of_slices).where(newest_of_slices.c.decision == "closed").order_by(newest_of_slices.c.seq.desc())
+    still_closed = [run.id for run in connection.execute(closed) if _can_be_judged(run.slice, run.slice_key, version.gate)]
+    shown = _runs().where(runs.c.id.in_(still_closed[:CLOSED_SLICES])).order_by(runs.c.seq.desc())
     return GateStatus(
         workspace=version.gate.workspace,
         table=version.gate.table,
@@ -336,8 +342,17 @@ def gate_status(connection: Connection, workspace: str, table: str) -> GateStatu
         verdict=newest.verdict if newest is not None else None,
         decision=newest.decision if newest is not None else None,
         trigger=newest,
-        closed=tuple(RunSummary(**_run_fields(row)) for row in connection.execute(closed)),
+        closed=_summaries(connection, connection.execute(shown).all()),
     )
+
+
+def _can_be_judged(slice_: Any, slice_key: str, gate: Gate) -> bool:
+    """Whether a trigger could have this very slice judged again by the gate: one of an older version may name a column that it no
+    longer slices by, and nobody could ever clear it."""
+    try:
+        return slices.bind(Slice.model_validate(slice_), gate).key == slice_key
+    except Refusal:
+        return False
 
 
 # --- dead letters ---------------------------------------------------------------------------------------------------

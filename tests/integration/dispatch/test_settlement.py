@@ -183,8 +183,8 @@ def test_the_report_of_a_run_that_nobody_knows_is_kept(store: Store) -> None:
     "changes",
     [
         pytest.param({"sample": (("a\x00b",),), "columns": ("dest",)}, id="NUL in a row"),
-        pytest.param({"message": "broken \x00 text"}, id="NUL in a text"),
-        pytest.param({"message": "half a pair \ud800"}, id="not Unicode"),
+        pytest.param({"sql": "broken \x00 text"}, id="NUL in a text"),
+        pytest.param({"sql": "half a pair \ud800"}, id="not Unicode"),
         pytest.param({"failures": 2**70}, id="a count that is too large"),
     ],
 )

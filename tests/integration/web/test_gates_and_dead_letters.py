@@ -12,6 +12,7 @@ from stringx import inbox
 from stringx.errors import Malformed, NotFound
 from stringx.gates.files import GateFile
 from stringx.inbox import RefusedRecord
+from stringx.model import ColumnType
 from stringx.store import gates
 from stringx.store.database import transaction
 from stringx.triggers.record import KafkaRecord, Legible
@@ -91,6 +92,23 @@ def test_a_gates_status_is_its_newest_triggers_and_beside_it_the_slices_still_cl
     assert [run.run for run in served.client.gate_status("raw.flights").closed] == [ninth, eighth]  # until it is judged
     served.judge(again)
     assert [run.run for run in served.client.gate_status("raw.flights").closed] == [eighth]
+
+
+def test_a_slice_that_the_gate_no_longer_slices_by_is_not_still_closed(served: Served) -> None:
+    """Neither a trigger nor a rerun could ever clear it."""
+    by_hour = served.client.trigger({"table": "raw.flights", "slice": {"column": "hour", "equals": 5}}).run
+    assert by_hour is not None
+    by_day = trigger(served, 8)
+    served.judge(by_hour, {RULES[1]: 1})
+    served.judge(by_day, {RULES[1]: 1})
+    assert [run.run for run in served.client.gate_status("raw.flights").closed] == [by_day, by_hour]
+    for number, hour in enumerate((None, ColumnType.DATE, ColumnType.INTEGER), start=2):
+        columns = {"flight_date": ColumnType.DATE} | ({} if hour is None else {"hour": hour})
+        with transaction(served.engine) as connection:
+            gates.apply(connection, [GateFile(flights_gate(slice_columns=columns), "default/raw.flights.yaml")])
+        status = served.client.gate_status("raw.flights")
+        assert status.gate_version == number
+        assert [run.run for run in status.closed] == ([by_day, by_hour] if hour is ColumnType.INTEGER else [by_day])
 
 
 def test_a_status_is_of_one_workspace(served: Served) -> None:
