@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import click
@@ -34,6 +35,8 @@ class Told:
     failing: tuple[FailingRule, ...] = ()
     counts: Mapping[Outcome, int] | None = None
     rows: int | None = None
+    #: of a trigger that had been taken before: that its verdict is not a new one
+    repeated: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -49,7 +52,7 @@ class Told:
         return EXIT_CLOSED if self.verdict is VerdictName.FAILED else EXIT_NOT_JUDGED
 
 
-def told_by_answer(answer: TriggerAnswer) -> Told:
+def told_by_answer(answer: TriggerAnswer, repeated: str | None = None) -> Told:
     """What the API tells."""
     return Told(
         state=answer.state,
@@ -63,10 +66,11 @@ def told_by_answer(answer: TriggerAnswer) -> Told:
         failing=answer.failing,
         counts=answer.counts,
         rows=answer.rows,
+        repeated=repeated,
     )
 
 
-def told_by_acknowledgement(acknowledgement: Acknowledgement | None, body: TriggerBody) -> Told:
+def told_by_acknowledgement(acknowledgement: Acknowledgement | None, body: TriggerBody, repeated: str | None = None) -> Told:
     """What an acknowledgement tells; without one it is not known whether the trigger was accepted."""
     if acknowledgement is None:
         document = {"trigger": None, **body.as_json(), "state": "sent", "verdict": None, "decision": None}
@@ -83,7 +87,18 @@ def told_by_acknowledgement(acknowledgement: Acknowledgement | None, body: Trigg
         failing=acknowledgement.failing,
         counts=acknowledgement.counts,
         rows=acknowledgement.rows,
+        repeated=repeated,
     )
+
+
+def judged_before(run: str | None, moment: datetime | None, by: int | None, present: int | None = None) -> str:
+    """That what is shown of an id is not new. `moment`: when it was judged, or taken where it has no run; `by` and `present`: the
+    gate's version of then and of now, None where that is not known."""
+    at = "" if moment is None else f", at {moment.astimezone():%Y-%m-%d %H:%M:%S}"
+    if run is None:
+        return f"this id was sent before{at}, and nothing was judged; send another --id to have it judged by the gate of now"
+    version = "" if by is None else f" by gate version {by}" + (f" (now {present})" if present not in (None, by) else "")
+    return f"this id was judged before{at}{version}; `stringx rerun {run}` judges again"
 
 
 def finish(told: Told, wait: float | None, output: str) -> None:
@@ -103,7 +118,7 @@ def _show(told: Told) -> None:
     """The decision and why, then the rules that did not pass, then where more is to be seen."""
     out = console()
     out.print(headline(told.decision, told.verdict or told.state, f"{told.table}, {told.slice}", told.rows))
-    for line in (own_message(told.message, told.failing), tally(told.counts)):
+    for line in (told.repeated, own_message(told.message, told.failing), tally(told.counts)):
         if line:
             out.print(cell(line))
     if told.failing:

@@ -14,9 +14,11 @@ from stringx import settings as environment
 from stringx.cli import EXIT_INTERRUPTED, connection
 from stringx.cli.output import output_option, warn
 from stringx.cli.slices import read_slice
-from stringx.cli.told import Told, finish, told_by_acknowledgement, told_by_answer
+from stringx.cli.told import Told, finish, judged_before, told_by_acknowledgement, told_by_answer
 from stringx.cli.waiting import WaitingCommand, settled, wait_option
-from stringx.model import DEFAULT_WORKSPACE, Door, TriggerBody
+from stringx.client import Client
+from stringx.errors import NotFound
+from stringx.model import DEFAULT_WORKSPACE, Acknowledgement, Door, TriggerAnswer, TriggerBody
 from stringx.settings import Settings
 from stringx.triggers.http import DEFAULT_SOURCES
 from stringx.triggers.parse import parse_body
@@ -83,7 +85,20 @@ def _pair(option: str) -> tuple[str, str]:
 
 def _over_http(settings: Settings, body: TriggerBody, wait: float | None) -> Told:
     with connection.api(settings) as api:
-        return told_by_answer(settled(api, api.trigger(body), wait))
+        taken = api.trigger(body)
+        answer = settled(api, taken, wait).model_copy(update={"duplicate": taken.duplicate})
+        if not (taken.duplicate and taken.settled):
+            return told_by_answer(answer)
+        present = _version_in_force(api, answer) if answer.run is not None else None
+        repeated = judged_before(answer.run, answer.judged_at or answer.received_at, answer.gate_version, present)
+        return told_by_answer(answer, repeated)
+
+
+def _version_in_force(api: Client, answer: TriggerAnswer) -> int | None:
+    try:
+        return api.gate(answer.table, answer.workspace).version
+    except NotFound:  # it was withdrawn meanwhile
+        return None
 
 
 def _over_kafka(settings: Settings, body: TriggerBody, wait: float | None, *, known: bool) -> Told:
@@ -97,9 +112,10 @@ def _over_kafka(settings: Settings, body: TriggerBody, wait: float | None, *, kn
         return told_by_acknowledgement(None, body)
     acknowledgements = Acknowledgements(settings, waiting=lambda: None, warn=warn, patience_seconds=min(wait, PUBLISH_SECONDS))
     try:
-        publish(settings, [body], PUBLISH_SECONDS)
         deadline = time.monotonic() + wait
-        found = earlier_acknowledgement(settings, body, deadline) if known else None
+        # Looked for before it is sent: what is found then is not the answer to this sending.
+        found = earlier = earlier_acknowledgement(settings, body, deadline) if known else None
+        publish(settings, [body], PUBLISH_SECONDS)
         while found is None and (left := deadline - time.monotonic()) > 0:
             read = acknowledgements.poll(min(left, 1.0))
             if read is not None and (read.trigger_id, read.trigger_source) == (body.id, body.source):
@@ -111,4 +127,9 @@ def _over_kafka(settings: Settings, body: TriggerBody, wait: float | None, *, kn
             f"if {body.id} was sent before, its verdict is not among the last {RECORDS} records of a partition of "
             f"{settings.kafka_verdicts_topic}: send another --id to have it judged anew, or ask without --kafka"
         )
-    return told_by_acknowledgement(found, body)
+    return told_by_acknowledgement(found, body, None if earlier is None else _judged_before(earlier))
+
+
+def _judged_before(earlier: Acknowledgement) -> str:
+    moment = None if earlier.timings is None else earlier.timings.judged_at or earlier.timings.received_at
+    return judged_before(earlier.run, moment, earlier.gate_version)

@@ -72,6 +72,31 @@ def test_a_wait_for_what_cannot_be_judged_ends_with_3(served: Served) -> None:
     assert (code, "no gate for table raw.unknown" in out) == (3, True)
 
 
+def test_an_id_that_was_judged_before_is_told_as_such(served: Served) -> None:
+    words = ("trigger", *FLIGHTS, "--id", "load-1", "--wait=60")
+    judge = judged(served, {RULES[1]: 431})
+    assert "before" not in run(served, *words)[1]
+    judge.join()
+    (first,) = served.client.runs().runs
+    with transaction(served.engine) as connection:
+        gates.apply(connection, [GateFile(flights_gate(timeout_seconds=60), "default/raw.flights.yaml")])
+    code, out, _ = run(served, *words)
+    judged_at = first.timings.judged_at
+    assert judged_at is not None
+    at = f"{judged_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    assert (code, out.splitlines()[:2]) == (
+        1,
+        [
+            "closed (failed): raw.flights, flight_date = 2013-02-08",
+            f"this id was judged before, at {at} by gate version 1 (now 2); `stringx rerun {first.run}` judges again",
+        ],
+    )
+    assert json.loads(run(served, *words, "--output", "json")[1])["duplicate"] is True
+    for before in (False, True):
+        code, out, _ = run(served, "trigger", "raw.unknown", "--id", "load-2", "--wait")
+        assert (code, "this id was sent before" in out) == (3, before)
+
+
 def test_a_wait_that_takes_too_long_ends_with_4(served: Served) -> None:
     code, out, err = run(served, "trigger", *FLIGHTS, "--wait=0.2", "--output", "json")
     assert (code, json.loads(out)["verdict"]) == (4, None)

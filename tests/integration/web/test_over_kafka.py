@@ -88,6 +88,10 @@ def test_a_job_that_is_started_again_with_its_id_gets_the_same_verdict(kafka: di
     assert (code, other["state"]) == (2, "refused")  # the verdict of another content is not this one's
     code, other = ask("raw.flights", *FLIGHTS, *hours, "--priority", "50")
     assert (code, other["state"]) == (2, "refused")
+    process = command("trigger", "raw.flights", *FLIGHTS, *hours, "--kafka", "--id", "job-1", "--wait=90", **environment(kafka))
+    line = process.communicate(timeout=120)[0].splitlines()[1]
+    assert line.startswith("this id was judged before, at 20")
+    assert line.endswith(f" by gate version 1; `stringx rerun {first['run']}` judges again")
     assert ask("raw.flights", *FLIGHTS, *hours) == (1, first)  # and what was refused in between is not, either
 
 
