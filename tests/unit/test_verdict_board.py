@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
+from stringx.cli.board_view import BoardView
 from stringx.cli.verdict_board import VerdictBoard
 from stringx.embedded.replay import demo_triggers
 from stringx.model import Acknowledgement, Decision, FailingRule, Kind, Mode, Outcome, Scope, Severity, VerdictName
@@ -83,3 +85,31 @@ def test_in_a_narrow_terminal_failing_rules_stand_below_their_trigger() -> None:
 def test_a_line_says_what_was_not_judged() -> None:
     refused = Acknowledgement(state="refused", trigger_id="x", trigger_source="y", message="slice.0.column: not a column")
     assert VerdictBoard.line(refused) == "x: refused: slice.0.column: not a column"
+
+
+def shown(height: int, *, terminal: bool = True) -> tuple[str, list[str]]:
+    """What stands on the screen in the end, and what was said beside it, of 13 verdicts with two rules each."""
+    board, said, screen = VerdictBoard(TRIGGERS), list[str](), io.StringIO()
+    console = Console(width=80, height=height, file=screen, force_terminal=terminal)
+    failing = (rule("missing_planes_of_the_registry", Severity.WARN, 12), rule("cancelled_share_of_the_day", Severity.ERROR, 1))
+    with BoardView(board, console, said.append) as view:
+        for number in range(len(TRIGGERS)):
+            answer = acknowledgement(number, Decision.CLOSED, *failing)
+            board.take(answer)
+            view.show(answer)
+    return screen.getvalue(), said
+
+
+@pytest.mark.parametrize(("height", "terminal"), [(24, True), (10, True), (100, False)])
+def test_a_board_that_does_not_fit_is_told_in_lines_and_shown_whole_at_the_end(height: int, terminal: bool) -> None:
+    screen, said = shown(height, terminal=terminal)
+    assert [line.split(":")[0] for line in said] == [f"{trigger.table}, {trigger.slice}" for trigger in TRIGGERS]
+    final = screen.rpartition("verdict")[2]
+    assert final.count("cancelled_share_of_the_day (1)") == 13
+
+
+def test_a_board_that_fits_is_redrawn_in_place(capsys: pytest.CaptureFixture[str]) -> None:
+    screen, said = shown(100)
+    assert said == []
+    assert screen.rpartition("verdict")[2].count("cancelled_share_of_the_day (1)") == 13
+    assert capsys.readouterr().out == ""

@@ -7,16 +7,16 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
-from rich.live import Live
 
 from stringx import settings as settings_module
 from stringx.cli import EXIT_INTERRUPTED, EXIT_NOT_JUDGED, EXIT_WAITED_TOO_LONG, output
+from stringx.cli.board_view import BoardView
 from stringx.cli.verdict_board import VerdictBoard
 from stringx.client import Client
 from stringx.embedded import addresses, replay
@@ -107,28 +107,19 @@ def _serve(stack: Stack, once: bool, form: str) -> int:
 
 
 def _collect(stack: Stack, acknowledgements: replay.Acknowledgements, board: VerdictBoard, *, shown: bool) -> None:
-    """Waits for the acknowledgement of each trigger, and shows them as they come: a table on a terminal, else lines on stderr."""
-    console = output.console()
-    live = Live(board.table(), console=console, auto_refresh=False) if shown and console.is_terminal else None
-    if live:
-        live.start(refresh=True)
+    """Waits for the acknowledgement of each trigger and tells of them as they come; then, where it is to be `shown`, the table of all."""
     newest = time.monotonic()
-    try:
+    with BoardView(board, output.console(), _say) if shown else nullcontext() as view:
         while board.missing and time.monotonic() - newest < PATIENCE_SECONDS:
             stack.supervisor.check()
             acknowledgement = acknowledgements.poll(0.2)
             if acknowledgement is None or not board.take(acknowledgement):
                 continue
             newest = time.monotonic()
-            if live:
-                live.update(board.table(), refresh=True)
+            if view is not None:
+                view.show(acknowledgement)
             else:
                 _say(board.line(acknowledgement))
-    finally:
-        if live:
-            live.stop()
-    if shown and not live:
-        console.print(board.table())
     for trigger in board.missing:
         _say(f"no acknowledgement came for {trigger.table}, {trigger.slice}")
 
