@@ -19,6 +19,11 @@ class SliceDoesNotFit(Exception):
     """The table has no such column as the slice names, or one whose type cannot be compared with the slice's value."""
 
 
+def no_table(table: str) -> str:
+    """Why the rows of an ephemeral model are not counted."""
+    return f"{table} is an ephemeral model, which is no table of the database"
+
+
 def count_rows(cursor: Any, relation: str, conditions: Sequence[tuple[str, str]], *, table: str) -> int:
     """The rows of `relation` for which all conditions hold; each comes with the column that it is about.
 
