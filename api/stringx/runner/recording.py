@@ -73,12 +73,17 @@ class Unprepared(Value):
 
 
 class Recording(Value):
-    """The tests of one gate version under one dbt project for one shape of slice, in the order of the report's results."""
+    """The tests of one gate version under one dbt project for one shape of slice, in the order of the report's results.
+
+    It is good for the generation that made it: some of what dbt reads is settled when the project is parsed.
+    """
 
     gate_fingerprint: str
     project_fingerprint: str
     #: of the slice: columns, operators, types and numbers of values (`slice_sql.shape`)
     shape: tuple[str, ...]
     tests: tuple[RecordedTest, ...]
-    #: of the rows that the run is about; None where the table is none that rows can be counted of
+    #: of the rows that the run is about
     count: Template | None = None
+    #: why there is no `count`: what a report of a run says
+    uncounted: str | None = None

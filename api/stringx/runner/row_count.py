@@ -24,15 +24,19 @@ def no_table(table: str) -> str:
     return f"{table} is an ephemeral model, which is no table of the database"
 
 
+def count_sql(relation: str, conditions: Sequence[tuple[str, str]]) -> str:
+    condition = " and ".join(sql for _, sql in conditions) or "true"
+    # Quoted by dbt and by `slice_sql`; it is what the tests are run with.
+    return f"select count(*) from {relation} where {condition}"  # noqa: S608
+
+
 def count_rows(cursor: Any, relation: str, conditions: Sequence[tuple[str, str]], *, table: str) -> int:
     """The rows of `relation` for which all conditions hold; each comes with the column that it is about.
 
     `cursor` is at the start of a transaction, which is left open. Raises SliceDoesNotFit, naming `table`; psycopg2.Error for all else.
     """
-    condition = " and ".join(sql for _, sql in conditions) or "true"
     try:
-        # Quoted by dbt and by `slice_sql`; it is what the tests are run with.
-        cursor.execute(f"select count(*) from {relation} where {condition}")  # noqa: S608
+        cursor.execute(count_sql(relation, conditions))
     except _MISFITS:
         cursor.connection.rollback()
         _find_misfit(cursor, relation, conditions, table)
