@@ -126,7 +126,7 @@ class Evaluator:
             judged = all(result.status in _JUDGED for result in evaluated.results)
             if reads is not None and judged and (uncounted is None or table.relation is None):
                 count = None if table.relation is None else row_count.count_sql(table.relation, [("", condition)] if condition else [])
-                recorded = Recorder(self._project, request, invocation, reads, nonce).record(planned, count, uncounted)
+                recorded = Recorder(self._project, request, invocation, reads, nonce).record(planned, count)
                 if isinstance(recorded, Recording):
                     evaluated.recording = recorded
                 else:
@@ -186,7 +186,7 @@ class Evaluator:
     def _count(self, request: RunRequest, table: KnownTable, nonce: str, deadline: float) -> int:
         """Raises Uncounted, SliceDoesNotFit, and KeyboardInterrupt as soon as SIGINT comes."""
         if table.relation is None:
-            raise Uncounted(f"{request.gate.table} is an ephemeral model, which is no table of the database")
+            raise Uncounted(row_count.no_table(request.gate.table))
         columns = request.gate.slice_columns
         conditions = [(predicate.column, slice_sql(Slice((predicate,)), nonce, columns)) for predicate in request.slice]
         seconds = min(row_count.LIMIT_SECONDS, deadline - time.monotonic())

@@ -34,7 +34,7 @@ class Recorder:
         self._nonce = nonce
         self._values = slice_values(request.slice)
 
-    def record(self, planned: Sequence[Planned], count: str | None, uncounted: str | None) -> Recording | tuple[Unprepared, ...]:
+    def record(self, planned: Sequence[Planned], count: str | None) -> Recording | tuple[Unprepared, ...]:
         """The recording of these tests, each of which dbt has judged; or, where there is none, the reasons by test."""
         tests: list[RecordedTest] = []
         unprepared: list[Unprepared] = []
@@ -53,7 +53,6 @@ class Recorder:
             shape=shape(self._request.slice, self._request.gate.slice_columns),
             tests=tuple(tests),
             count=None if count is None else self._template(count),
-            uncounted=uncounted,
         )
 
     def _recorded(self, test: Planned) -> RecordedTest:

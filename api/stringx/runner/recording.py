@@ -83,7 +83,5 @@ class Recording(Value):
     #: of the slice: columns, operators, types and numbers of values (`slice_sql.shape`)
     shape: tuple[str, ...]
     tests: tuple[RecordedTest, ...]
-    #: of the rows that the run is about
+    #: of the rows that the run is about; None where the table is none that rows can be counted of
     count: Template | None = None
-    #: why there is no `count`: what a report of a run says
-    uncounted: str | None = None
