@@ -30,7 +30,7 @@ _CONSTANT = frozenset(
     _dbt_generic_test_kwargs api builtins column compiled_code context database dbt_version diff_of_two_dicts exceptions execute fromjson
     fromyaml function local_md5 post_hooks pre_hooks project_name ref return schema set set_strict source sql sql_now target this tojson
     toyaml try_or_compiler_error validation zip zip_strict
-    load_result log print render store_raw_result store_result write
+    load_result log print render store_raw_result store_result submit_python_job write
     adapter adapter.Relation adapter.dispatch adapter.execute adapter.quote adapter.quote_as_configured adapter.type
     config config.get config.meta_get config.meta_require config.require config.set
     flags flags.FULL_REFRESH flags.REQUIRE_SQL_HEADER_IN_TEST_CONFIGS flags.STORE_FAILURES flags.WHICH
