@@ -21,6 +21,7 @@ import dbt.adapters.base.impl  # noqa: E402
 from dbt.adapters.factory import get_adapter_by_type  # noqa: E402
 from dbt.cli.main import dbtRunner  # noqa: E402
 from dbt.contracts.graph.manifest import Manifest  # noqa: E402
+from dbt.flags import get_flags  # noqa: E402
 
 from stringx.runner.render_reads import Reads  # noqa: E402
 
@@ -115,6 +116,12 @@ class ParseFailed(Exception):
 def adapter() -> Any:
     """The adapter of the last invocation; it opens sessions by the profile."""
     return get_adapter_by_type("postgres")  # type: ignore[no-untyped-call]
+
+
+def warnings_are_errors() -> bool:
+    """Whether the flags of the last invocation have a test's warning be a failure."""
+    flags = get_flags()  # type: ignore[no-untyped-call]
+    return bool(flags.WARN_ERROR or flags.WARN_ERROR_OPTIONS.includes("LogTestResult"))
 
 
 def run_tests(manifest: Manifest, folders: DbtFolders, stop: StopSignal, reads: Reads | None = None) -> Invocation:

@@ -70,6 +70,8 @@ class Runner:
                 session_prefix=f"{_sessions(self._state.name, self.boot)}{fingerprint(target)[:4]}",
                 left_sessions=(_sessions(self._state.name, self._state.earlier_boot),) if self._state.earlier_boot else (),
                 workers=self._workers,
+                replay_workers=settings.runner_replay_workers,
+                check_share=settings.prepared_check_share,
                 stop_grace_seconds=settings.stop_grace_seconds,
             )
             self._pools[target] = Pool(PoolOptions(self.boot, settings.worker_max_runs), generations, self)
