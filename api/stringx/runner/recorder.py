@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dbt.compilation import Compiler
-from dbt.flags import get_flags
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.model import RunRequest
@@ -91,9 +90,6 @@ class Recorder:
         )
         if macro is None or macro.package_name not in INTERNAL_PACKAGES:
             raise NotRepeatable("the dbt project has a materialization of its own for tests")
-        flags = get_flags()  # type: ignore[no-untyped-call]
-        if flags.WARN_ERROR or flags.WARN_ERROR_OPTIONS.includes("LogTestResult"):
-            raise NotRepeatable("the dbt project turns warnings into errors")
 
     def _rendered(self, node: Any) -> Iterator[str]:
         """The node, and the ephemeral models whose SQL becomes part of its own."""
