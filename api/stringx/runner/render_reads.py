@@ -64,7 +64,8 @@ class Reads:
 
     def changing(self, unique_id: str) -> list[str]:
         """The names read that may be something else in another run."""
-        return sorted(self._names.get(unique_id, set()) - _CONSTANT)
+        # Nothing is rendered without reading: a dbt whose reading is not seen here must not pass for one that reads nothing.
+        return sorted((self._names.get(unique_id) or {"what is not seen"}) - _CONSTANT)
 
     def uncommented(self, statement: str) -> str:
         """A statement that was sent, without dbt's query comment, which may tell of the moment."""
