@@ -106,6 +106,13 @@ def test_nothing_is_said_of_a_run_that_dbt_could_not_judge(engines: Engines) -> 
     assert (done.recording, done.unprepared) == (None, ())
 
 
+def test_a_test_that_has_its_slice_in_a_comment_alone_is_not_judged(engines: Engines) -> None:
+    (result,) = engines.dbt(request(gate(rule("alone", "slice_in_a_comment_alone")), NAMED), record=True).results
+    assert result.status is DbtStatus.ERROR
+    assert result.message is not None
+    assert result.message.startswith("the slice was not applied")
+
+
 def test_without_a_slice_a_test_may_look_at_its_text(engines: Engines) -> None:
     done = recorded(engines, gate(rule("length", "slice_by_its_length"), rule("quoted", "slice_in_doubled_quotes")), [])
     assert done.recording is not None

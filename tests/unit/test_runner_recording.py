@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from stringx.model import ColumnType, Slice
 from stringx.runner.recording import Template
 from stringx.runner.slice_sql import new_nonce, shape, slice_sql, slice_values
-from stringx.runner.templates import NotRepeatable, check_one_select, remarked, template, unmarked
+from stringx.runner.templates import NotRepeatable, check_one_select, remarked, shows_slice, template, unmarked
 
 NONCE = new_nonce()
 DAY = Slice.model_validate([{"column": "day", "equals": "2013-02-08"}])
@@ -147,6 +147,23 @@ def test_a_select_may_be_written_in_any_way(sql: str) -> None:
 def test_what_is_not_one_select_is_refused(sql: str, why: str) -> None:
     with pytest.raises(NotRepeatable, match=why):
         check_one_select(of_day(sql.format(CONDITION)))
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("select 1 where {}", True),
+        ("select $$ {} $$", True),
+        ("select '--', 1 where {}", True),
+        ("select 1 -- {}", False),
+        ("select 1 -- {}\n where {}", True),
+        ("select 1 /* /* {} */ */", False),
+        ("select 1", False),
+        ("select 'never ends where {}", True),
+    ],
+)
+def test_a_statement_whose_slice_is_in_a_comment_is_not_sliced(sql: str, shown: bool) -> None:
+    assert shows_slice(sql.replace("{}", CONDITION), NONCE) is shown
 
 
 def test_slices_of_one_shape_differ_in_their_values_alone() -> None:

@@ -22,8 +22,8 @@ from stringx.runner.recorder import Recorder
 from stringx.runner.recording import Recording, Unprepared
 from stringx.runner.render_reads import Reads
 from stringx.runner.selection import chosen, nothing_chosen
-from stringx.runner.slice_sql import combined, mark, new_nonce, slice_sql
-from stringx.runner.templates import unmarked
+from stringx.runner.slice_sql import combined, new_nonce, slice_sql
+from stringx.runner.templates import shows_slice, unmarked
 
 MAX_MESSAGE = 10_000
 MAX_SQL = 100_000
@@ -285,9 +285,9 @@ def _unsliced(statements: list[str], nonce: str, table: KnownTable) -> str | Non
     """
     if not statements:
         return "the slice was not applied: dbt sent no statement for this test"
-    if mark(nonce) not in statements[-1]:
+    if not shows_slice(statements[-1], nonce):
         return "the slice was not applied: the test does not read its table by the `model` it is given; give the rule `scope: table`"
     for statement in statements[:-1]:
-        if table.relation and table.relation in statement and mark(nonce) not in statement:
+        if table.relation and table.relation in statement and not shows_slice(statement, nonce):
             return "the slice was not applied: the test also reads the whole table in a query of its own; give the rule `scope: table`"
     return None

@@ -58,6 +58,15 @@ def remarked(text: str, nonce: str, values: Sequence[str]) -> str:
     return marked.sub(lambda match: f"{match[1]}{quoted(values[int(match[2])])}{match[3]}", text)
 
 
+def shows_slice(statement: str, nonce: str) -> bool:
+    """Whether a value of the slice stands in it; one in a comment does not."""
+    holed = re.sub(rf"/\*{nonce}:\d+\*/", _HOLE, statement)
+    try:
+        return _HOLE in _code(holed, texts=True)
+    except NotRepeatable:  # by other lexical rules than those known here
+        return _HOLE in holed
+
+
 def check_one_select(statement: Template) -> None:
     """Raises NotRepeatable unless it is one query, and each hole a value of it: not within a string, a name or a comment."""
     code = _code(_HOLE.join(statement.segments))
@@ -70,8 +79,8 @@ def check_one_select(statement: Template) -> None:
         raise NotRepeatable("it is no select")
 
 
-def _code(text: str) -> str:
-    """`text` without strings, quoted names and comments, each a space."""
+def _code(text: str, *, texts: bool = False) -> str:
+    """`text` without comments, and without strings and quoted names unless `texts`; each is a space."""
     parts, end = [], 0
     while (match := _TEXTS.search(text, end)) is not None:
         parts.append(text[end : match.start()])
@@ -85,6 +94,8 @@ def _code(text: str) -> str:
             raise NotRepeatable("it has a string or a quoted name without an end")
         else:
             end = match.end()
+        if texts and not match["comment"] and not match[0].startswith("--"):
+            parts.append(text[match.start() : end])
     return " ".join([*parts, text[end:]])
 
 

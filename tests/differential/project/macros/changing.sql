@@ -171,3 +171,8 @@ select 1 from {{ model }} where false
 {% test two_statements(model) %}
 select 1 from {{ model }} where false) as first; select count(*) as failures, false as should_warn, false as should_error from (select 1 from {{ model }}
 {% endtest %}
+
+{# Reads its table by itself, and mentions the slice. #}
+{% test slice_in_a_comment_alone(model) %}
+select id from {{ source('raw', 'things') }} where id is null -- was: {{ model }}
+{% endtest %}
