@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ _BOOLEAN = 16
 #: An answer is one row, or none that can be used.
 KEPT_ROWS = 2
 _CANCEL_SECONDS = 2.0
+_CANCEL_AGAIN_SECONDS = 0.05
 #: A prepared statement whose result has other columns by now; one that is no longer there.
 _FORGETFUL = {"0A000", "26000"}
 #: The server ends the session: it is shut down, or an administrator does.
@@ -128,13 +130,18 @@ class PostgresSession:
         try:
             connection = self._connected()
             pgconn = connection.pgconn
+            encoding = connection.info.encoding
+            encoded = [
+                (question, question.sql.encode(encoding), [argument.encode(encoding) for argument in question.arguments])
+                for question in questions
+            ]
             pgconn.enter_pipeline_mode()
             pgconn.send_query_params(_BEGIN, None)
-            results = [self._send(pgconn, question, connection.info.encoding) for question in questions]
+            results = [self._send(pgconn, question, sql, arguments) for question, sql, arguments in encoded]
             pgconn.pipeline_sync()
             _take(pgconn, 1)
             for count in results:
-                yield _answer(_take(pgconn, count), connection.info.encoding)
+                yield _answer(_take(pgconn, count), encoding)
             _next_result(pgconn)  # the sync's
             pgconn.exit_pipeline_mode()
             complete = True
@@ -149,7 +156,7 @@ class PostgresSession:
     @contextmanager
     def sample_cursor(self) -> Iterator[Any]:
         connection = self._connected()
-        if connection.info.transaction_status is pq.TransactionStatus.IDLE:
+        if connection.info.transaction_status == pq.TransactionStatus.IDLE:
             connection.execute(_BEGIN)
         with _SampleCursor(connection) as cursor:
             yield cursor
@@ -167,9 +174,7 @@ class PostgresSession:
         if connection is None:
             return
         with suppress(psycopg.Error):  # it is lost, and its query with it
-            if connection.pgconn.transaction_status is pq.TransactionStatus.ACTIVE:
-                # Of a mere close the server learns only when it has the answer.
-                connection.cancel_safe(timeout=_CANCEL_SECONDS)
+            _cancel(connection)
         connection.close()
 
     def _connected(self) -> psycopg.Connection[Any]:
@@ -189,7 +194,7 @@ class PostgresSession:
         self._connection = connection
         return connection
 
-    def _send(self, pgconn: pq.abc.PGconn, question: Question, encoding: str) -> int:
+    def _send(self, pgconn: pq.abc.PGconn, question: Question, sql: bytes, arguments: Sequence[bytes]) -> int:
         """Puts a question on its way; how many results it will have, of which the last is the answer."""
         results = 1
         if question.limit_seconds is not None:
@@ -200,16 +205,28 @@ class PostgresSession:
         if name is None:
             self._names += 1
             name = self._prepared[question.sql] = f"stringx_{self._names}".encode()
-            pgconn.send_prepare(name, question.sql.encode(encoding))
+            pgconn.send_prepare(name, sql)
             results += 1
             if len(self._prepared) > KEPT_STATEMENTS:
                 _, oldest = self._prepared.popitem(last=False)
                 pgconn.send_query_params(b"deallocate " + oldest, None)
                 results += 1
         self._prepared.move_to_end(question.sql)
-        pgconn.send_query_prepared(name, [argument.encode(encoding) for argument in question.arguments])
+        pgconn.send_query_prepared(name, arguments)
         pgconn.send_flush_request()  # its answer is to come when it is there, not when all are
         return results
+
+
+def _cancel(connection: psycopg.Connection[Any]) -> None:
+    """Ends what the server still executes; of a mere close it would learn only when it has the answer. Blocks until it has ended."""
+    until = time.monotonic() + _CANCEL_SECONDS
+    while connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE and time.monotonic() < until:
+        connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        with suppress(TimeoutError):  # a request between two statements is not heard: once more
+            while time.monotonic() < until:
+                result = _next_result(connection.pgconn, _CANCEL_AGAIN_SECONDS)
+                if result is not None and result.status == pq.ExecStatus.PIPELINE_SYNC:
+                    return
 
 
 def _take(pgconn: pq.abc.PGconn, count: int) -> pq.abc.PGresult:
@@ -225,15 +242,18 @@ def _take(pgconn: pq.abc.PGconn, count: int) -> pq.abc.PGresult:
     return result if count == 1 else _take(pgconn, count - 1)
 
 
-def _next_result(pgconn: pq.abc.PGconn) -> pq.abc.PGresult | None:
-    """Waits for it, and sends meanwhile what is not sent yet. Raises psycopg.OperationalError where the connection is lost."""
+def _next_result(pgconn: pq.abc.PGconn, seconds: float | None = None) -> pq.abc.PGresult | None:
+    """Waits for it, and sends meanwhile what is not sent yet. psycopg.OperationalError where the connection is lost; TimeoutError."""
     while True:
         unsent = pgconn.flush()
         if not pgconn.is_busy():
             return pgconn.get_result()
         poll = select.poll()
         poll.register(pgconn.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
-        if any(event & ~select.POLLOUT for _, event in poll.poll()):
+        events = poll.poll(None if seconds is None else seconds * 1000)
+        if not events:
+            raise TimeoutError
+        if any(event & ~select.POLLOUT for _, event in events):
             pgconn.consume_input()
 
 
