@@ -166,3 +166,6 @@ class RunnerStatus(Value):
     fingerprints: dict[str, str | None]
     #: per target, why the newest dbt project is not in charge
     errors: dict[str, str]
+    #: per target, the gates whose replays differed from dbt, and how: dbt runs them. Not written where there are none, so that a
+    #: backend from before there was this field reads it.
+    distrusted: Annotated[dict[str, tuple[str, ...]], Field(default_factory=dict, exclude_if=lambda distrusted: not distrusted)]

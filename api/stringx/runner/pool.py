@@ -163,6 +163,13 @@ class Pool:
         return self._generations.error
 
     @property
+    def distrusted(self) -> tuple[str, ...]:
+        """The gates whose replays differed from dbt, and how: under the project in charge, dbt runs them."""
+        with self._lock:
+            crew = self._generations.in_charge
+            return tuple(crew.prepared.recordings.distrusted.values()) if crew else ()
+
+    @property
     def free(self) -> int:
         """Runs that would begin at once. Without a project that parses, all: each is answered with dbt's message."""
         with self._lock:

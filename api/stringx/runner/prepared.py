@@ -131,8 +131,8 @@ class Prepared:
             self.recordings.refute(recorded, found.difference(comparison.reference), now)
         elif found.agrees(comparison.replayed):  # else the rows change all the time, and nothing is said
             gate, reason = comparison.request.gate, found.difference(comparison.reference)
-            log.error("replays of a gate differ from dbt; it stays with dbt", workspace=gate.workspace, table=gate.table, reason=reason)
-            self.recordings.distrust(recorded, reason)
+            log.error("replays of a gate differ from dbt, which runs it from now on", gate=f"{gate.workspace}/{gate.table}", reason=reason)
+            self.recordings.distrust(recorded, f"{gate.workspace}/{gate.table}: {reason}")
 
     def _compare(self, comparison: Comparison) -> bool:
         """False where too many wait already."""

@@ -173,6 +173,7 @@ class Runner:
             held=self._held(installation),
             fingerprints={target: pool.fingerprint for target, pool in self._pools.items()},
             errors={target: pool.error for target, pool in self._pools.items() if pool.error is not None},
+            distrusted={target: pool.distrusted for target, pool in self._pools.items() if pool.distrusted},
         )
 
     # --- for its own HTTP service ---
