@@ -280,10 +280,9 @@ def test_a_replay_worker_is_small_and_does_not_grow(own: Bench) -> None:
             sizes.append(sum(int(line[1]) * 1024 for line in lines if line[0] in ("Private_Clean:", "Private_Dirty:")))
         return min(sizes)
 
-    for _ in range(100):
+    for _ in range(500):  # until it has touched all of what it shares with its parent
         assert own.evaluate(gate).engine is Engine.PREPARED
     first = private()
-    for _ in range(300):
+    for _ in range(500):
         own.evaluate(gate)
-    assert private() < 30_000_000
-    assert private() < first * 1.05
+    assert private() < min(30_000_000, first * 1.05)
