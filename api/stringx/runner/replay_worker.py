@@ -33,6 +33,9 @@ def _answer(replayer: Replayer, message: messages.Replay, learned: messages.Lear
         )
     except Unreplayed as error:
         return messages.Unreplayed(run=message.run, attempt=message.attempt, reason=str(error), outdated=error.outdated)
+    except Exception as error:  # noqa: BLE001  # dbt can run it all the same; the text of any exception may quote a row
+        reason = f"the replay failed ({type(error).__name__})"
+        return messages.Unreplayed(run=message.run, attempt=message.attempt, reason=reason, outdated=False)
     return messages.Done(
         run=message.run,
         attempt=message.attempt,
