@@ -3,7 +3,8 @@
 
     send_kafka_trigger.py --bootstrap broker:9092 --table raw.flights --slice flight_date=2013-02-08 --wait
 
-It ends once the broker has the trigger; with --wait once its acknowledgement is read from the verdicts' topic. Exit codes: 0 sent
+It ends once the broker has the trigger; with --wait once its acknowledgement is read from the verdicts' topic. An id that was judged
+before is acknowledged no second time, and waited for in vain; `stringx trigger --kafka --wait` finds what was said then. Exit codes: 0 sent
 (with --wait: open), 1 closed by rules, 2 wrong usage or refused, 3 could not be judged or sent, 4 waited too long.
 """
 
@@ -34,7 +35,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--topic", default="stringx.triggers", help="where triggers go (default: %(default)s)")
     parser.add_argument("--slice", action="append", default=[], metavar="COLUMN=VALUE", help="what was loaded; may be given several times")
     parser.add_argument("--slice-json", type=json.loads, help='the same as JSON: {"column": "day", "in": ["2013-02-01", "2013-02-02"]}')
-    parser.add_argument("--id", default=uuid.uuid4().hex, help="the same id is taken once: give your load's own (default: a new one)")
+    parser.add_argument(
+        "--id",
+        default=uuid.uuid4().hex,
+        help="the same id is taken once: give your load's own (default: a new one); with --wait, new ones only",
+    )
     parser.add_argument("--source", default="send_kafka_trigger", help="who sends; an id is one of its source's (default: %(default)s)")
     parser.add_argument("--workspace", help="whose gate (default: default)")
     parser.add_argument("--priority", type=int, help="-100 to 100; higher goes first")

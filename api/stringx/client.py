@@ -154,27 +154,40 @@ class Client:
                 timeout=TIMEOUT_SECONDS + (wait_seconds or 0),
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise ApiUnavailable(f"the API at {self.url} does not answer: {error or type(error).__name__}") from error
+            fault = str(error).rstrip(".") or type(error).__name__
+            raise ApiUnavailable(f"the API at {self.url} does not answer: {fault}; start it, or check STRINGX_API_URL") from error
         if not response.is_success:
             self._refuse(response)
         try:
             return answer.model_validate_json(response.content)
         except ValidationError as error:
-            raise ApiUnavailable(f"{self.url} answers, but not as this version of StringX does: is it another service?") from error
+            raise ApiUnavailable(f"{self._said(response)}, and not as this version of StringX does: check STRINGX_API_URL") from error
 
     def _refuse(self, response: httpx2.Response) -> NoReturn:
         problem = _problem(response)
+        if not problem:
+            raise ApiUnavailable(f"{self._said(response)}, and not as StringX does: check STRINGX_API_URL")
         detail = str(problem.get("detail") or response.reason_phrase or response.status_code)
         if response.status_code in (401, 403):
-            raise ConfigurationError(f"the API at {self.url} refused the token: set STRINGX_API_TOKEN to its token")
-        if response.status_code == 404 and problem:
-            raise NotFound(detail)
+            raise ConfigurationError(
+                f"the API at {self.url} does not take the token that it was given: "
+                "set STRINGX_API_TOKEN (or STRINGX_API_TOKEN_FILE) to the token of that API"
+            )
+        if response.status_code == 404:
+            # A path that is too long looks like this, too.
+            raise NotFound(detail if self._http.base_url.path == "/" else f"{detail} (STRINGX_API_URL is {self.url})")
         refusal = _REFUSALS.get(response.status_code)
-        if refusal is None or not problem:
+        if refusal is None:
             raise ApiUnavailable(f"the API at {self.url} answered {response.status_code}: {detail}")
         if problem.get("code") == Conflict.code:
             refusal = Conflict
         raise refusal(detail, field=problem.get("field"), code=problem.get("code"))
+
+    def _said(self, response: httpx2.Response) -> str:
+        """What came instead of an answer of ours."""
+        kind = response.headers.get("Content-Type", "").partition(";")[0] or "no content type"
+        moved = f", to {response.headers['Location']}" if response.is_redirect else ""
+        return f"{self.url} answered {response.status_code} ({kind}){moved}"
 
 
 def _problem(response: httpx2.Response) -> dict[str, Any]:

@@ -44,12 +44,22 @@ def client_logger(name: str) -> logging.Logger:
     return logger
 
 
-def admin_client(settings: Settings) -> AdminClient:
-    """ConfigurationError where librdkafka does not take the properties of the settings."""
+def admin_client(settings: Settings, **more: str | int | bool) -> AdminClient:
+    """ConfigurationError where librdkafka does not take the properties of the settings, or `more`."""
     try:
-        return AdminClient({**settings.kafka_client(), "reconnect.backoff.max.ms": 1000}, logger=client_logger("admin"))
+        return AdminClient({**settings.kafka_client(), "reconnect.backoff.max.ms": 1000, **more}, logger=client_logger("admin"))
     except KafkaException as error:
         raise ConfigurationError(f"{PREFIX}KAFKA_PROPERTIES: {error.args[0].str()}") from error
+
+
+def require_broker(settings: Settings, named_by: str) -> None:
+    """Blocks for some seconds at most; KafkaUnavailable where no broker answers, which says what `named_by` named."""
+    try:
+        admin_client(settings, log_level=0).list_topics(timeout=ADMIN_SECONDS)
+    except KafkaException as error:
+        raise KafkaUnavailable(
+            f"{named_by}: no broker answers at {settings.kafka_bootstrap} ({error.args[0].str()}): start it, or name another"
+        ) from error
 
 
 def ensure_topics(settings: Settings, names: Collection[str]) -> None:

@@ -18,6 +18,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stringx.errors import ConfigurationError
+from stringx.model import fault_text
+from stringx.nearest import did_you_mean, nearest
 
 PREFIX = "STRINGX_"
 #: What the store calls the backend's own dbt workers: no runner may have this name.
@@ -143,6 +145,9 @@ class Settings(BaseSettings):
     inline_workers: int = Field(1, ge=1, le=64, description="dbt worker processes of each inline target in the backend.")
     runner_queue: int = Field(100, ge=0, description="Runs that a runner holds beyond those executing; beyond them it answers 429.")
     runner_state_dir: Path | None = Field(None, description="Where reports are kept until acknowledged; default: <home>/runner.")
+    runner_keep_reports_days: float = Field(
+        30, ge=0, description="Days after which a report that no backend has acknowledged is removed; 0: never."
+    )
     worker_max_runs: int = Field(1000, ge=1, description="Runs after which a worker is replaced.")
     stop_grace_seconds: float = Field(
         5.0, gt=0, description="From asking a worker to stop a run until it is killed; also how long a process finishes what it holds."
@@ -251,14 +256,14 @@ def without_secrets(properties: Mapping[str, str]) -> dict[str, str]:
 
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings of this process. ConfigurationError names each variable that is wrong, never a secret's value."""
-    unknown = unknown_variables(os.environ)
+    unknown = unknown_settings(os.environ)
     if unknown:
-        raise ConfigurationError(f"{', '.join(unknown)}: no such setting; `stringx settings` lists them")
+        raise ConfigurationError(f"{'; '.join(unknown)}; `stringx settings` lists them")
     try:
         return Settings(**(overrides or {}))
     except ValidationError as error:
         faults = "; ".join(
-            f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()}: {fault_text(fault)}"
             for fault in error.errors(include_input=False)
         )
         raise ConfigurationError(faults) from None
@@ -279,6 +284,15 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """
     known = set(variables())
     return sorted(name for name in environment if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TARGET_") and name not in known)
+
+
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """What to say of each of the unknown variables."""
+    said = []
+    for name in unknown_variables(environment):
+        meant = did_you_mean(nearest(name, variables(), alike=0.8))
+        said.append(f"{name}: no such setting" + (f", {meant}" if meant else ""))
+    return said
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ Nothing expected may be missing: every rule, and every selection, yields at leas
     passed      open
 
 What could not be judged is decided by `on_error` and `on_no_checks`; `cancelled` is closed. A run is about the rows of its slice,
-whatever the scope of its checks: a slice without rows is never `passed`, even if all checks looked at the whole table.
+whatever the scope of its checks: a slice that is counted and has none is never `passed`, even if all checks looked at the whole
+table. Where the count was given up, a slice without rows may pass, unless the gate says `on_no_rows: closed`.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def judge(gate: Gate, report: Report, slice_: Slice) -> Verdict:
     if report.rows == 0:
         name = VerdictName.FAILED if gate.on_no_rows is Decision.CLOSED else VerdictName.WARNED
         return Verdict(verdict=name, decision=gate.on_no_rows, message=_no_rows(slice_, checks), checks=checks)
-    if report.rows is None and gate.on_no_rows is Decision.CLOSED:
+    if report.rows is None and not report.has_rows and gate.on_no_rows is Decision.CLOSED:
         message = f"the rows could not be counted: {report.message or 'the runner did not say why'}"
         return Verdict(verdict=VerdictName.ERRORED, decision=gate.on_error, message=message, checks=checks)
     name = VerdictName.WARNED if Outcome.WARNED in outcomes else VerdictName.PASSED
@@ -90,7 +91,7 @@ def judge_without_report(gate: Gate, verdict: VerdictName, message: str) -> Verd
 def _no_rows(slice_: Slice, checks: Sequence[CheckResult]) -> str:
     if not slice_:
         return "the table has no rows: nothing was checked"
-    checked = "only the whole table was checked" if any(check.scope is Scope.TABLE for check in checks) else "nothing was checked"
+    checked = "only checks of the whole table had any" if any(check.scope is Scope.TABLE for check in checks) else "nothing was checked"
     return f"no rows in the slice: {checked}"
 
 

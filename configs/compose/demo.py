@@ -15,7 +15,7 @@ if __name__ == "__main__":
     password = (Path(sys.argv[1]) / "password").read_text()
     demo.load(f"postgresql://postgres:{quote(password)}@{os.environ['PGHOST']}:5432/demo")
     settings = settings_module.load()
-    # Once there is a reader of verdicts, `consume` has made the topics.
+    # Once there is a reader of verdicts, `consume` has made the topics. A broker tells nobody that a topic has come: it is asked.
     replay.Acknowledgements(settings, waiting=lambda: time.sleep(0.2), warn=print).close()
     triggers = replay.demo_triggers()
     replay.publish(settings, triggers)

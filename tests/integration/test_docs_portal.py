@@ -116,6 +116,7 @@ def test_it_says_what_dbt_says_serves_what_dbt_makes_and_follows_the_files(
     name = next(name for name in rules_in(document) if name.endswith("_few_flights_are_cancelled"))
     node = document["nodes"][f"test.stringx.{name}"]
     assert "A day on which a quarter of the flights never left" in node["description"]
+    assert "as it stands in the gate file `default/raw.flights.yaml`" in node["description"]
     assert node["depends_on"]["nodes"] == ["source.stringx.raw.flights"]
     assert "dep_time is null" in node["compiled_code"]
     catalog = json.loads(get(client, "/catalog.json").text)

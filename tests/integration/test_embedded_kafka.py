@@ -136,7 +136,7 @@ class TestChoice:
         self.command(bare_machine, "mvn", r"printf '\033[0m[ERROR] Could not get it -> [Help 1]\n[ERROR] \n[ERROR] See also\n'; exit 1")
         with pytest.raises(JarsMissing, match=r"Could not get it$"):
             fetch_jars()
-        assert list((tmp_path / "cache" / "stringx").iterdir()) == []
+        assert [path.name for path in (tmp_path / "cache" / "stringx").iterdir()] == ["kafka.lock"]
 
     def test_jars_are_fetched_once(self, bare_machine: Path, tmp_path: Path) -> None:
         self.command(bare_machine, "java", "echo 'openjdk version \"21\" 2023-09-19' >&2")
@@ -145,6 +145,15 @@ class TestChoice:
         assert jars == tmp_path / "cache" / "stringx" / f"kafka-{kafka.VERSION}"
         (bare_machine / "mvn").unlink()
         assert fetch_jars() == jars
+
+
+def test_it_starts_whatever_id_its_cluster_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, _ = choose_broker(tmp_path)
+    drawn = uuid.UUID(bytes=b"\xfb" * 16)  # as text it begins with a hyphen
+    monkeypatch.setattr(kafka.uuid, "uuid4", lambda: drawn)
+    broker.start()
+    broker.close()
+    assert broker.join(30)
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:

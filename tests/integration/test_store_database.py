@@ -6,10 +6,13 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import alembic.command
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, inspect, select, text, update
@@ -18,7 +21,7 @@ from sqlalchemy.exc import DataError
 from stringx.embedded.postgres import EmbeddedPostgres
 from stringx.errors import ConfigurationError, DatabaseUnavailable, Unstorable
 from stringx.settings import Settings
-from stringx.store import outbox, tables
+from stringx.store import database, outbox, tables
 from stringx.store.database import (
     RUNS_CHANNEL,
     VERDICTS_CHANNEL,
@@ -90,6 +93,24 @@ class TestMigrations:
             list(pool.map(run, range(4)))
         migrate(empty_engine)
         assert set(inspect(empty_engine).get_table_names()) == {*tables.metadata.tables, "alembic_version"}
+
+    def test_keep_the_verdicts_that_are_there_whose_rows_nobody_counted(self, empty_engine: Engine) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+        with transaction(empty_engine) as connection:
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, "0001")
+            connection.execute(
+                text("""
+                insert into gate_versions (id, workspace, table_name, number, fingerprint, content) values (1, 'w', 't', 1, 'f', '{}');
+                insert into runs (id, workspace, table_name, version_id, slice, slice_key, mode, runner, target, engine, priority, state)
+                values ('r', 'w', 't', 1, '[]', 'k', 'async', 'default', 'demo', 'dbt', 0, 'done');
+                insert into verdicts (run_id, verdict, decision, counts) values ('r', 'passed', 'open', '{}');
+            """)
+            )
+        migrate(empty_engine)
+        with transaction(empty_engine) as connection:
+            assert connection.execute(text("select verdict, rows from verdicts")).one() == ("passed", None)
 
     def test_of_a_newer_program_are_told_and_not_touched(self, engine: Engine) -> None:
         with transaction(engine) as connection:

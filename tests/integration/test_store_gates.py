@@ -1,19 +1,15 @@
-"""Gates in the database: versions that are appended, one in force, all or nothing; and `stringx gates apply` and `validate`."""
+"""Gates in the database: versions that are appended, one in force, all or nothing."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, event, func, select
 
 from stringx.errors import NotFound
 from stringx.gates.files import GateFile
@@ -23,8 +19,6 @@ from stringx.settings import Settings
 from stringx.store import database, gates
 from stringx.store.gates import Change
 from stringx.store.tables import gate_versions
-
-REPOSITORY = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -125,7 +119,9 @@ def test_there_is_nothing_to_withdraw_where_there_was_no_gate(engine: Engine) ->
     with database.transaction(engine) as connection:
         gates.apply(connection, [gate()])
         for workspace, table, said in (
-            ("default", "raw.order", "there is no gate for table raw.order in workspace default; did you mean raw.orders?"),
+            ("default", "raw.order", "there is no gate for table raw.order in workspace default; did you mean `raw.orders`?"),
+            ("default", "landing.orders", "there is no gate for table landing.orders in workspace default; did you mean `raw.orders`?"),
+            ("default", "raw.returns", "there is no gate for table raw.returns in workspace default"),
             ("sales", "raw.orders", "there is no gate for table raw.orders in workspace sales"),
         ):
             with pytest.raises(NotFound) as refused:
@@ -133,6 +129,58 @@ def test_there_is_nothing_to_withdraw_where_there_was_no_gate(engine: Engine) ->
             assert str(refused.value) == said
         gates.withdraw(connection, "default", "raw.orders")
         assert "did you mean" not in gates.absence(connection, "default", "raw.order"), "one that is withdrawn is not meant"
+
+
+def test_why_a_table_had_no_gate_is_told_as_of_the_time_that_is_asked_about(engine: Engine) -> None:
+    def clock() -> datetime:
+        with database.transaction(engine) as connection:
+            return database.now(connection)
+
+    def apply(*files: GateFile) -> None:
+        with database.transaction(engine) as connection:
+            gates.apply(connection, files)
+
+    def withdraw() -> None:
+        with database.transaction(engine) as connection:
+            gates.withdraw(connection, "default", "raw.orders")
+
+    def said(at: datetime | None) -> str:
+        with database.transaction(engine) as connection:
+            return gates.absence(connection, "default", "raw.orders", at=at)
+
+    what = "no gate for table raw.orders in workspace default"
+    before = clock()
+    assert said(before) == f"there is {what}"
+    apply(gate())
+    withdraw()
+    withdrawn = clock()
+    assert said(before) == f"there was {what} yet", "it came before the gate, and the withdrawal is no reason"
+    assert said(withdrawn) == said(None)
+    assert said(None).startswith(f"there is {what}: it was withdrawn at ")
+    apply(gate())
+    assert said(before) == f"there was {what} yet"
+    assert said(withdrawn) == f"there was {what} at that time"
+    withdraw()
+    assert said(withdrawn) == f"there was {what} at that time", "it had been withdrawn, but not at the time of the last withdrawal"
+
+
+def test_why_many_tables_have_no_gate_is_told_with_each_workspace_read_once_and_few_names_compared(engine: Engine) -> None:
+    statements: list[str] = []
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate(), gate(workspace="sales")])
+        asked = [
+            ("default", "raw.order"),
+            ("sales", "raw.order"),
+            ("sales", "raw.else"),
+            *(("default", f"raw.order{n}") for n in range(99)),
+        ]
+        event.listen(connection, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        said = gates.absences(connection, asked)
+    assert list(said) == asked
+    assert said["sales", "raw.order"] == "there is no gate for table raw.order in workspace sales; did you mean `raw.orders`?"
+    assert said["sales", "raw.else"] == "there is no gate for table raw.else in workspace sales"
+    assert sum("did you mean" in one for one in said.values()) == gates.MOST_HINTS - 1
+    assert len(statements) == 2
 
 
 def test_pruning_withdraws_what_the_workspaces_no_longer_have(engine: Engine) -> None:
@@ -143,13 +191,22 @@ def test_pruning_withdraws_what_the_workspaces_no_longer_have(engine: Engine) ->
     with database.transaction(engine) as connection:
         assert gates.plan(connection, [gate()]) == gates.apply(connection, [gate()]) == kept
         pruned = [*kept, Change("default", "raw.sales", "withdrawn", 1)]
-        assert gates.plan(connection, [gate()], prune=True) == pruned
+        assert gates.plan(connection, [gate()], prune=["default"]) == pruned
         assert gates.current(connection, "default", "raw.sales") is not None
-        assert gates.apply(connection, [gate()], prune=True) == pruned
+        assert gates.apply(connection, [gate()], prune=["default"]) == pruned
         assert [(one.gate.workspace, one.gate.table) for one in gates.list_current(connection)] == [
             ("default", "raw.orders"),
             ("other", "raw.orders"),
         ]
+
+
+def test_pruning_reaches_a_workspace_without_any_file(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate(), gate(workspace="sales"), gate("raw.sales", workspace="other"), gate(workspace="other")])
+        assert gates.in_force(connection) == {"default": 1, "other": 2, "sales": 1}
+        pruned = [Change("default", "raw.orders", "unchanged", 1), Change("sales", "raw.orders", "withdrawn", 1)]
+        assert gates.apply(connection, [gate()], prune=["default", "sales", "nobodys"]) == pruned
+        assert gates.in_force(connection) == {"default": 1, "other": 2}
 
 
 def test_workspaces_do_not_see_each_others_gates(engine: Engine) -> None:
@@ -216,83 +273,3 @@ def test_what_a_file_says_outlives_the_database(engine: Engine, written: str) ->
         stored = gates.current(connection, "default", "raw.orders")
         assert stored is not None
         assert stored.gate.fingerprint == stored.fingerprint == found.fingerprint
-
-
-# --- the commands ----------------------------------------------------------------------------------------------------
-
-
-def stringx(database_url: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STRINGX_")}
-    environment |= {"STRINGX_DATABASE_URL": database_url, **variables}
-    return subprocess.run([sys.executable, "-m", "stringx", *arguments], env=environment, capture_output=True, text=True, check=False)
-
-
-def write(folder: Path, table: str, lines: str = "") -> None:
-    (folder / "default").mkdir(exist_ok=True)
-    (folder / "default" / f"{table}.yaml").write_text(f"table: {table}\ntarget: demo\n{lines}")
-
-
-def test_the_command_applies_a_folder_once(database_url: str, engine: Engine) -> None:
-    folder = str(REPOSITORY / "configs" / "gates")
-    planned = stringx(database_url, "gates", "apply", "--dir", folder, "--dry-run", "--output", "json", STRINGX_INLINE_TARGETS='["demo"]')
-    assert planned.returncode == 0, planned.stderr
-    assert json.loads(planned.stdout)["dry_run"] is True
-    assert versions(engine) == 0
-    for action in ("created", "unchanged"):
-        done = stringx(database_url, "gates", "apply", "--output", "json", STRINGX_GATES_DIR=folder, STRINGX_INLINE_TARGETS='["demo"]')
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == {
-            "dry_run": False,
-            "changes": [
-                {"workspace": "default", "table": f"raw.{table}", "action": action, "version": 1}
-                for table in ("airlines", "airports", "flights", "planes", "weather")
-            ],
-        }
-    table = stringx(database_url, "gates", "apply", "--dir", folder, STRINGX_INLINE_TARGETS='["demo"]')
-    assert "0 gates of 5 changed" in table.stdout
-
-
-def test_a_folder_with_an_error_changes_nothing_and_shows_every_error(database_url: str, engine: Engine, tmp_path: Path) -> None:
-    write(tmp_path, "raw.good")
-    assert stringx(database_url, "gates", "apply", "--dir", str(tmp_path)).returncode == 0
-    write(tmp_path, "raw.good", "priority: 5\n")
-    write(tmp_path, "raw.bad", "tagret: x\nmode: inlin\n")
-    write(tmp_path, "raw.inline", "mode: inline\n")
-    done = stringx(database_url, "gates", "apply", "--dir", str(tmp_path))
-    assert done.returncode == 2
-    assert done.stdout == ""
-    bad = tmp_path / "default" / "raw.bad.yaml"
-    for line in (
-        f"{bad}:3:1: unknown field `tagret`: did you mean `target`?",
-        f"{bad}:4:7: must be 'inline' or 'async'; did you mean `inline`?",
-        f"{tmp_path / 'default' / 'raw.inline.yaml'}:3:7: the backend cannot run dbt on the target demo itself",
-    ):
-        assert line in done.stderr
-    assert versions(engine) == 1
-
-
-def test_validate_needs_no_database_and_tells_a_machine_each_problem(tmp_path: Path) -> None:
-    write(tmp_path, "raw.inline", "mode: inline\n")
-    right = stringx("postgresql://nobody@127.0.0.1:1/none", "gates", "validate", "--dir", str(tmp_path))
-    assert (right.returncode, right.stdout) == (0, "1 gate, no problem\n")
-    write(tmp_path, "raw.bad", "priority: 500\n")
-    wrong = stringx("postgresql://nobody@127.0.0.1:1/none", "gates", "validate", "--dir", str(tmp_path), "--output", "json")
-    assert wrong.returncode == 2
-    assert json.loads(wrong.stdout)["problems"] == [
-        {"file": str(tmp_path / "default" / "raw.bad.yaml"), "line": 3, "column": 11, "message": "must be at most 100"}
-    ]
-
-
-def test_a_database_that_is_not_there_is_said_without_its_password() -> None:
-    done = stringx(
-        "postgresql://stringx:a-secret-password@127.0.0.1:1/none",
-        "gates",
-        "apply",
-        "--dir",
-        str(REPOSITORY / "configs" / "gates"),
-        STRINGX_INLINE_TARGETS='["demo"]',
-    )
-    assert done.returncode != 0
-    assert "a-secret-password" not in done.stdout + done.stderr
-    assert "database" in done.stderr
-    assert "Traceback" not in done.stderr

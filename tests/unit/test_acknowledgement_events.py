@@ -31,7 +31,9 @@ def failing(message: str) -> FailingRule:
 
 
 def test_the_headers_are_a_cloud_event_in_binary_mode() -> None:
-    record = acknowledgement_record(Settings(), acknowledgement(correlation_id="c-1", traceparent="00-a-b-01", tracestate="a=1"), "row-verdict")
+    record = acknowledgement_record(
+        Settings(), acknowledgement(correlation_id="c-1", traceparent="00-a-b-01", tracestate="a=1"), "row-verdict"
+    )
 
     assert dict(record.headers) == {
         "content-type": "application/json",

@@ -10,13 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from stringx import cli
-from stringx.cli import main, stringx
+from stringx.cli import connection, main, stringx
 from stringx.cli.slices import read_slice
-from stringx.cli.trigger import Told
-from stringx.errors import KafkaUnavailable
+from stringx.cli.told import Told
+from stringx.errors import ConfigurationError, KafkaUnavailable
 from stringx.model import Decision, Predicate, Slice, VerdictName
+from stringx.settings import Settings, load
 
 #: the bodies that would be sent, and how long each is waited for
 Sent = list[tuple[dict[str, Any], float | None]]
@@ -89,7 +91,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
     def over_http(_settings: object, body: Any, wait: float | None) -> Told:
         calls.append((body.as_json(), wait))
-        return Told("accepted", body.table, str(body.slice), "r" * 32, VerdictName.PASSED, Decision.OPEN, None, (), {"sent": True})
+        return Told("accepted", body.table, str(body.slice), {"sent": True}, "r" * 32, VerdictName.PASSED, Decision.OPEN)
 
     monkeypatch.setattr("stringx.cli.trigger._over_http", over_http)
     return calls
@@ -113,6 +115,13 @@ def run(*words: str) -> Result:
 def test_wait_may_name_its_seconds(sent: Sent, words: tuple[str, ...], wait: float | None) -> None:
     assert run(*words).exit_code == 0
     assert sent[0][1] == wait
+
+
+@pytest.mark.parametrize("words", ["raw.flights --wait abc", "--wait 5m raw.flights", "raw.flights --wait=soon", "raw.flights --wait=nan"])
+def test_a_wait_that_is_no_number_of_seconds_says_how_to_write_it(sent: Sent, words: str) -> None:
+    result = run(*words.split())
+    assert (result.exit_code, sent) == (2, [])
+    assert "write --wait alone for 600 seconds" in result.stderr
 
 
 def test_every_option_ends_up_in_the_trigger(sent: Sent) -> None:
@@ -145,7 +154,7 @@ def test_wrong_usage_is_exit_code_2(words: str) -> None:
 
 
 def told(state: Any = "accepted", verdict: VerdictName | None = None, decision: Decision | None = None) -> Told:
-    return Told(state, "raw.flights", "whole table", None, verdict, decision, None, (), {})
+    return Told(state, "raw.flights", "whole table", {}, None, verdict, decision)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +192,38 @@ def test_what_breaks_is_never_exit_code_1(
         main()
     assert ended.value.code == code
     assert str(error) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [(("trigr",), "'trigger'"), (("runs", "--wrkspace", "w"), "'--workspace'"), (("gates", "aply"), "'apply'")],
+)
+def test_a_mistyped_verb_or_option_names_the_closest_one(words: tuple[str, ...], meant: str) -> None:
+    result = CliRunner().invoke(stringx, words)
+    assert (result.exit_code, f"Did you mean {meant}" in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize("word", ["xyz", "-1", "1.5", "0x1"])
+def test_an_id_of_a_dead_letter_is_a_number(word: str) -> None:
+    result = CliRunner().invoke(stringx, ["dead-letters", "--", word])
+    assert (result.exit_code, "ids of dead letters are numbers" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:5001", "ftp://127.0.0.1", "http://", "http://h:1?x=1", "http://127.0.0.1:5001/v1/"])
+def test_an_address_of_the_api_that_is_none_is_refused_by_the_name_of_its_setting(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"STRINGX_API_URL is .*(write it as http://host:port|leave out /v1)"):
+        connection.api(Settings(api_url=url, api_token=SecretStr("t")))
+
+
+def test_a_setting_that_does_not_exist_is_told_with_the_closest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRINGX_API_TOKN", "1")
+    monkeypatch.setenv("STRINGX_FOO", "1")
+    listed = CliRunner().invoke(stringx, ["settings", "--output", "json"])
+    told = ["STRINGX_API_TOKN: no such setting, did you mean `STRINGX_API_TOKEN`?", "STRINGX_FOO: no such setting"]
+    assert (listed.exit_code, listed.stderr.splitlines()) == (0, [f"stringx: {one}" for one in told])
+    assert json.loads(listed.stdout)
+    with pytest.raises(ConfigurationError, match=r"did you mean `STRINGX_API_TOKEN`\?; STRINGX_FOO"):
+        load()
 
 
 def test_settings_are_listed_with_defaults_and_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

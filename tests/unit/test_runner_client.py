@@ -41,7 +41,6 @@ def taken(*reports: object) -> tuple[Report | UnreadableReport, ...]:
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"newer": 1}, "newer: Extra inputs are not permitted"),
         ({"status": "splendid"}, "status: Input should be"),
         ({"message": "half a pair \ud800"}, ""),
     ],
@@ -57,6 +56,21 @@ def test_a_report_that_does_not_fit_comes_as_it_is_beside_its_neighbours(changes
     assert (unreadable.run, unreadable.attempt) == (RUN, 1)
     assert json.loads(unreadable.raw) == odd
     assert error in unreadable.error
+
+
+def test_what_a_newer_runner_adds_is_read_past() -> None:
+    result = {"test": "t", "status": "pass", "sliced": True}
+    (read,) = taken(report(newer=1, results=[result | {"newer": {"x": []}}]))
+    assert isinstance(read, Report)
+    assert (read.run, read.results[0].test) == (RUN, "t")
+
+    submission = {"boot": "b", "refused": [{"run": RUN, "attempt": 1, "code": "busy", "reason": "full", "newer": 1}], "newer": 1}
+    assert runner(lambda _: httpx2.Response(200, json=submission)).submit("i", []).refused[0].reason == "full"
+    batch = {"boot": "b", "held": [], "reports": [], "newer": 1}
+    assert runner(lambda _: httpx2.Response(200, json=batch)).reports("i", 0).boot == "b"
+    empty: dict[str, Any] = {"held": [], "fingerprints": {}, "errors": {}}
+    status = {"boot": "b", "version": "9", "workers": 1, "free": 1, "targets": ["t"], **empty, "newer": 1}
+    assert runner(lambda _: httpx2.Response(200, json=status)).status("i").version == "9"
 
 
 @pytest.mark.parametrize(

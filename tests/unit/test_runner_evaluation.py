@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg2.errors
 import pytest
 
 from stringx.model import DbtStatus, Gate, ReportStatus, RunRequest, Slice
@@ -47,19 +48,19 @@ def node(name: str) -> Any:
     )
 
 
-def request(**samples: Any) -> RunRequest:
-    gate = Gate.model_validate(
+def request(*, gate: dict[str, str] | None = None, **samples: Any) -> RunRequest:
+    asked = Gate.model_validate(
         {
             "workspace": "default",
             "table": "raw.a",
             "target": "demo",
             "select": [{"select": "tag:t", "kind": "business"}],
             "samples": {"rows": 2, **samples},
+            **(gate or {}),
         }
     )
-    return RunRequest(
-        run=uuid.uuid4().hex, attempt=1, gate=gate, gate_version=1, gate_fingerprint=gate.fingerprint, slice=Slice(()), timeout_seconds=600
-    )
+    named = {"gate_version": 1, "gate_fingerprint": asked.fingerprint}
+    return RunRequest(run=uuid.uuid4().hex, attempt=1, gate=asked, slice=Slice(()), timeout_seconds=600, **named)
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
 
     @contextmanager
     def cursor(_adapter: object, _name: str) -> Iterator[Any]:
-        yield SimpleNamespace(connection=SimpleNamespace(rollback=lambda: None), execute=lambda _sql: None, fetchone=lambda: (7,))
+        yield SimpleNamespace(connection=SimpleNamespace(rollback=lambda: None), execute=lambda *_: None, fetchone=lambda: (7,))
 
     def fetch(_cursor: object, sql: str, *, timeout_seconds: float, **_more: object) -> Sample:
         fetched.append((sql, timeout_seconds))
@@ -102,6 +103,41 @@ def test_a_test_without_a_result_is_an_error_beside_one_that_failed(evaluator: E
 def test_samples_do_not_hold_up_a_verdict_for_the_rest_of_its_time(evaluator: Evaluator, sampled: list[tuple[str, float]]) -> None:
     evaluator.evaluate(request())
     assert all(0 < seconds <= SAMPLES_SECONDS for _, seconds in sampled)
+
+
+@pytest.mark.usefixtures("sampled")
+@pytest.mark.parametrize(
+    ("on_no_rows", "found", "rows", "has_rows"),
+    [
+        ("open", (1,), None, False),
+        ("closed", (1,), None, True),
+        ("closed", None, 0, False),
+        ("closed", psycopg2.errors.QueryCanceled("too slow"), None, False),
+    ],
+    ids=["not asked", "some", "none", "not known"],
+)
+def test_a_count_that_is_given_up_is_followed_by_the_question_for_one_row_where_none_would_close(
+    on_no_rows: str, found: Any, rows: int | None, has_rows: bool, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def execute(sql: str, _arguments: object = None) -> None:
+        asked.append(sql.split(" from ")[0])
+        if sql.startswith("select count(*)"):
+            raise psycopg2.errors.QueryCanceled("too slow")
+        if sql.startswith("select 1 ") and isinstance(found, Exception):
+            raise found
+
+    @contextmanager
+    def cursor(_adapter: object, _name: str) -> Iterator[Any]:
+        yield SimpleNamespace(connection=SimpleNamespace(rollback=lambda: None), execute=execute, fetchone=lambda: found)
+
+    monkeypatch.setattr(sessions, "cursor", cursor)
+    monkeypatch.setattr(evaluation, "SAMPLES_SECONDS", 0)
+    evaluated = evaluator.evaluate(request(gate={"on_no_rows": on_no_rows}))
+    assert (evaluated.status, evaluated.rows, evaluated.has_rows) == (ReportStatus.COMPLETED, rows, has_rows)
+    assert evaluated.message == (None if rows == 0 else "too slow")
+    assert ("select 1" in asked) is (on_no_rows == "closed")
 
 
 @pytest.mark.usefixtures("sampled")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from datetime import UTC, datetime
@@ -11,13 +12,16 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from stringx.errors import Invalid
 from stringx.model import Report, ReportStatus, Slice, UnreadableReport
+from stringx.runner import table_names
 from stringx.runner.generations import DEAF_SECONDS, GenerationOptions, Generations
 from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
 from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.reports import ReportShelf, checked
+from stringx.runner.retention import Retention
 from stringx.runner.samples import clean
 from stringx.runner.slice_sql import combined, mark, new_nonce, quoted, slice_sql
 from stringx.runner.state_folder import StateFolder
@@ -58,6 +62,20 @@ def test_reports_are_found_again_in_the_order_in_which_they_came(tmp_path: Path)
     assert ReportShelf(tmp_path).keys("two") == [(RUN + "d", 3)]
 
 
+def test_a_report_that_the_disk_does_not_let_go_is_kept_and_can_be_forgotten_later(tmp_path: Path) -> None:
+    shelf = ReportShelf(tmp_path)
+    shelf.put("one", report(RUN + "a"))
+    (file,) = (tmp_path / "one").iterdir()
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(OSError, match=file.name):
+        shelf.forget("one", RUN + "a", 1)
+    assert shelf.keys("one") == [(RUN + "a", 1)]
+    file.rmdir()
+    shelf.forget("one", RUN + "a", 1)
+    assert shelf.keys("one") == []
+
+
 def test_a_report_that_was_not_written_whole_is_none(tmp_path: Path) -> None:
     ReportShelf(tmp_path).put("one", report(RUN + "a"))
     (tmp_path / "one" / f"{RUN}b.unfinished").write_text('{"run": "')
@@ -94,6 +112,42 @@ def test_an_installation_is_a_plain_name() -> None:
     for name in ("", ".", "..", "a/b", "a b", "é", "x" * 65):
         with pytest.raises(Invalid, match="installation"):
             checked(name)
+
+
+def test_reports_that_nobody_acknowledges_are_removed_in_the_end_and_counted(tmp_path: Path) -> None:
+    shelf = ReportShelf(tmp_path)
+    for run in "abc":
+        shelf.put("gone", report(RUN + run))
+    shelf.put("here", report(RUN + "d"))
+    month_ago = time.time() - 31 * 86_400
+    for run in "ab":
+        os.utime(tmp_path / "gone" / f"{RUN}{run}.1.json", (month_ago, month_ago))
+    (tmp_path / "gone" / f"{RUN}b.1.json").unlink()  # acknowledged at the same moment
+
+    retention = Retention(shelf, 30, look_seconds=0.01)
+    with capture_logs() as log:
+        retention.start()
+        deadline = time.monotonic() + 20
+        while (RUN + "a", 1) in shelf.keys("gone"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        retention.close()
+        assert retention.join(20)
+    assert not (tmp_path / "gone" / f"{RUN}a.1.json").exists()
+    assert [run for run, _ in ReportShelf(tmp_path).keys("gone")] == [RUN + "c"]
+    assert [run for run, _ in shelf.keys("here")] == [RUN + "d"]
+    said = {"event": "reports removed that nobody acknowledged", "installation": "gone", "count": 1, "days": 30, "log_level": "warning"}
+    assert log == [said]
+
+
+def test_reports_are_kept_for_ever_where_the_limit_is_0(tmp_path: Path) -> None:
+    shelf = ReportShelf(tmp_path)
+    shelf.put("gone", report(RUN + "a"))
+    os.utime(tmp_path / "gone" / f"{RUN}a.1.json", (0, 0))
+    retention = Retention(shelf, 0)
+    retention.start()
+    assert retention.join(20)
+    assert shelf.keys("gone") == [(RUN + "a", 1)]
 
 
 # --- the project ---
@@ -151,6 +205,13 @@ def test_a_change_is_told_once_it_has_come_to_rest(tmp_path: Path) -> None:
     watch.close()
     assert watch.join(20)
     assert not told.acquire(blocking=False)
+
+
+def test_a_table_has_two_names_and_a_model_of_several_versions_is_named_with_its_own() -> None:
+    assert table_names.names("Db", "Raw", "Orders") == ("raw.orders", "db.raw.orders")
+    assert table_names.source("a", "b") == 'source("a", "b")'
+    assert table_names.ref("p", "m", None) == 'ref("p", "m")'
+    assert table_names.ref("p", "m", 2) == 'ref("p", "m", version=(2))'
 
 
 # --- state ---

@@ -34,8 +34,32 @@ def test_a_server_that_does_not_answer_is_given_up_at_the_limit(silent: socket.s
 
 
 def test_a_limit_that_has_passed_is_out_of_time_at_once(silent: socket.socket) -> None:
-    with pytest.raises(OutOfTime), within(-1):
+    with pytest.raises(OutOfTime, match="no time was left"), within(-1):
         connect(silent)
+
+
+def test_a_server_that_falls_silent_is_not_asked_again_to_cancel_the_query(silent: socket.socket) -> None:
+    def greet() -> None:
+        """As a Postgres without a password does. The next connection it never takes: there, cancelling would wait for ever."""
+        ours.append(silent.accept()[0])
+        ours[0].recv(1000)
+        settings = {"server_version": "16.0", "client_encoding": "UTF8", "DateStyle": "ISO, MDY"}
+        told = [(b"S", f"{name}\0{value}\0".encode()) for name, value in settings.items()]
+        for kind, content in [(b"R", bytes(4)), *told, (b"K", bytes(8)), (b"Z", b"I")]:
+            ours[0].sendall(kind + (len(content) + 4).to_bytes(4, "big") + content)
+
+    ours: list[socket.socket] = []
+    server = threading.Thread(target=greet)
+    server.start()
+    host, port = silent.getsockname()
+    try:
+        connection = psycopg2.connect(host=host, port=port, user="nobody", dbname="nothing", sslmode="disable")
+        with pytest.raises(OutOfTime, match=r"more than 0\.2 s"), within(0.2):
+            connection.cursor().execute("select 1")
+        assert connection.closed
+    finally:
+        server.join()
+        ours[0].close()
 
 
 def test_a_signal_interrupts_whoever_waits_for_an_answer(silent: socket.socket) -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from stringx.errors import Invalid, Malformed, Refusal, TooLarge
 from stringx.model import Predicate, Slice, Trigger, TriggerBody
 from stringx.settings import Settings
-from stringx.triggers.parse import MAX_DEPTH, legible, parse_json, parse_record
+from stringx.triggers.parse import legible, parse_record
 from stringx.triggers.record import KafkaRecord
+from stringx.triggers.strict_json import MAX_DEPTH, parse_json
 
 SETTINGS = Settings()
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -78,7 +79,7 @@ class TestPlainJson:
         trigger = parse(BODY, {"traceparent": TRACEPARENT.encode(), "tracestate": wrong})
         assert (trigger.traceparent, trigger.tracestate) == (TRACEPARENT, None)
 
-    @pytest.mark.parametrize("wrong", ["", "x", TRACEPARENT.upper(), TRACEPARENT[:-1]])
+    @pytest.mark.parametrize("wrong", ["", "x", TRACEPARENT.upper(), TRACEPARENT[:-1], f"{TRACEPARENT}-\x00x", f"{TRACEPARENT}-ä"])
     def test_ignores_a_traceparent_that_is_none(self, wrong: str) -> None:
         assert parse(BODY, {"traceparent": wrong.encode()}).traceparent is None
 
@@ -205,11 +206,11 @@ class TestRefusals:
         [
             ({}, "table", "is required"),
             ({"table": "raw.flights", "color": 1}, "color", "no such field; there are id, metadata, priority"),
-            ({"tabel": "raw.flights"}, "tabel", "no such field: did you mean 'table'? There are id, metadata, priority"),
+            ({"tabel": "raw.flights"}, "tabel", "no such field: did you mean `table`? There are id, metadata, priority"),
             (
                 {**BODY, "slice": {"colum": "a", "equals": 1}},
                 "slice.0.colum",
-                "did you mean 'column'? There are column, equals, from, in, to",
+                "did you mean `column`? There are column, equals, from, in, to",
             ),
             ({"table": 5}, "table", "must be text"),
             ({"table": "flights"}, "table", "schema.table"),
@@ -266,6 +267,10 @@ class TestRefusals:
 
     def test_headers_that_the_client_could_not_read(self) -> None:
         assert refused(BODY, headers_error="the name of a header must be UTF-8").field == "headers"
+
+    def test_take_their_trace_context_along(self) -> None:
+        of = record(b"oops", {"traceparent": TRACEPARENT.encode(), "tracestate": b"a=1"})
+        assert (legible(of).traceparent, legible(of).tracestate) == (TRACEPARENT, "a=1")
 
     @pytest.mark.parametrize(
         ("value", "headers", "event_id", "source"),

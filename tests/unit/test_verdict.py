@@ -351,6 +351,12 @@ def test_no_rows_are_never_passed(
     assert len(judged.checks) == 1
 
 
+def test_a_slice_that_has_rows_needs_no_count_of_them() -> None:
+    its = gate(rule(), on_no_rows=Decision.CLOSED)
+    judged = judge(its, report(its, PASSING, has_rows=True, message="it took more than 5.0 s"), ONE_DAY)
+    assert (judged.verdict, judged.decision, judged.message) == (VerdictName.PASSED, Decision.OPEN, None)
+
+
 @pytest.mark.parametrize("on_error", Decision)
 def test_rows_that_could_not_be_counted_are_decided_by_on_error(on_error: Decision) -> None:
     its = gate(rule(), on_no_rows=Decision.CLOSED, on_error=on_error)
@@ -363,7 +369,7 @@ def test_rows_that_could_not_be_counted_are_decided_by_on_error(on_error: Decisi
     ("slice_", "sliced", "message"),
     [
         (ONE_DAY, True, "no rows in the slice: nothing was checked"),
-        (ONE_DAY, False, "no rows in the slice: only the whole table was checked"),
+        (ONE_DAY, False, "no rows in the slice: only checks of the whole table had any"),
         (WHOLE_TABLE, True, "the table has no rows: nothing was checked"),
         (WHOLE_TABLE, False, "the table has no rows: nothing was checked"),
     ],

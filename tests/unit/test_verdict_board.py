@@ -68,6 +68,18 @@ def test_the_table_shows_every_trigger_with_its_verdict_and_failing_rules() -> N
     assert [answer.run for answer in board.closed()] == [f"{5:032x}"]
 
 
+def test_in_a_narrow_terminal_failing_rules_stand_below_their_trigger() -> None:
+    board = VerdictBoard(TRIGGERS)
+    board.take(acknowledgement(5, Decision.CLOSED, rule("missing_planes", Severity.WARN, 12), rule("cancelled_share", Severity.ERROR, 1)))
+    console = Console(width=80, file=io.StringIO(), force_terminal=True, record=True)
+    console.print(board.table())
+    lines = console.export_text().splitlines()
+    place = next(number for number, line in enumerate(lines) if "closed" in line)
+    assert lines[place].split()[-1] == f"{5:032x}"[:8]
+    assert lines[place + 1] == "  cancelled_share (1), missing_planes (12)"
+    assert all(len(line) <= 80 for line in lines)
+
+
 def test_a_line_says_what_was_not_judged() -> None:
     refused = Acknowledgement(state="refused", trigger_id="x", trigger_source="y", message="slice.0.column: not a column")
     assert VerdictBoard.line(refused) == "x: refused: slice.0.column: not a column"

@@ -22,6 +22,8 @@ COMMANDS = {
     "trigger": "trigger:trigger",
     "runs": "runs:runs",
     "run": "runs:run",
+    "rerun": "reruns:rerun",
+    "cancel": "reruns:cancel",
     "gates": "gates:gates",
     "dead-letters": "dead_letters:dead_letters",
     "settings": "settings:settings",
@@ -45,6 +47,13 @@ class _Verbs(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(f"stringx.cli.{module}"), name)
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            # click looks for a close one among the commands that it knows itself, of which this group has none.
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from error
 
 
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from stringx.client import Client
 from stringx.embedded import addresses
 from stringx.errors import ApiUnavailable, ConfigurationError
@@ -16,7 +18,7 @@ def api(settings: Settings) -> Client:
     """
     started = addresses.read(settings.home)
     ours = f"http://127.0.0.1:{settings.api_port}"
-    url = settings.api_url or (started.api if started is not None else ours)
+    url = _checked(settings.api_url) if settings.api_url else started.api if started is not None else ours
     if settings.api_token is not None:
         token: str | None = settings.api_token.get_secret_value()
     elif started is not None and url.rstrip("/") == started.api.rstrip("/"):
@@ -29,8 +31,18 @@ def api(settings: Settings) -> Client:
                 f"nothing serves from {settings.home}: start `stringx up`; if it was started with --home, set STRINGX_HOME to that folder; "
                 "for another machine's, set STRINGX_API_URL and STRINGX_API_TOKEN"
             )
-        raise ConfigurationError(f"STRINGX_API_TOKEN is not set, and no token is known for {url}")
+        raise ConfigurationError(f"no token is known for {url}: set STRINGX_API_TOKEN (or STRINGX_API_TOKEN_FILE) to the token of that API")
     return Client(url, token, door=Door.CLI)
+
+
+def _checked(url: str) -> str:
+    """The API's address; a path before `/v1`, as of a proxy, is part of it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigurationError(f"STRINGX_API_URL is {url!r}: write it as http://host:port or https://host")
+    if parts.path.rstrip("/").endswith("/v1"):
+        raise ConfigurationError(f"STRINGX_API_URL is {url!r}: leave out /v1, it is added to it")
+    return url
 
 
 def with_broker(settings: Settings) -> Settings:

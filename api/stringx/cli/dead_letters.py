@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from stringx import settings
 from stringx.cli import connection
-from stringx.cli.output import cell, console, output_option, print_json, print_table
+from stringx.cli.output import console, output_option, print_json, print_table
+from stringx.cli.tables import cell, clock
 from stringx.model import Bytes, DeadLetter, DeadLetterPage, DeadLetterSummary
 
 
+class _LetterId(click.ParamType[int]):
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if not str(value).isdecimal():
+            self.fail(f"{value!r}: ids of dead letters are numbers; `stringx dead-letters` lists them", param, ctx)
+        return int(value)
+
+
 @click.command()
-@click.argument("letter", metavar="[ID]", type=click.IntRange(min=1), required=False)
+@click.argument("letter", metavar="[ID]", type=_LetterId(), required=False)
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
 @click.option("--cursor", help="The page after the one whose `next` this is.")
 @output_option
@@ -23,7 +35,8 @@ def dead_letters(letter: int | None, limit: int, cursor: str | None, output: str
         print_json(found.as_json())
     elif isinstance(found, DeadLetterPage):
         columns = ("id", "received", "topic", "partition", "offset", "code", "field", "reason", "event id")
-        print_table(columns, [_row(one) for one in found.dead_letters])
+        rows = [_row(one) for one in found.dead_letters]
+        print_table(columns, rows, optional=("event id", "partition", "offset", "topic"), below="reason")
         if found.next is not None:
             click.echo(f"older ones: --cursor {found.next}", err=True)
     else:
@@ -31,8 +44,7 @@ def dead_letters(letter: int | None, limit: int, cursor: str | None, output: str
 
 
 def _row(one: DeadLetterSummary) -> tuple[object, ...]:
-    received = f"{one.received_at:%Y-%m-%d %H:%M:%S}"
-    return one.id, received, one.topic, one.partition, one.offset, one.code, one.field, one.reason, one.event_id
+    return one.id, clock(one.received_at), one.topic, one.partition, one.offset, one.code, one.field, one.reason, one.event_id
 
 
 def _print_letter(letter: DeadLetter) -> None:
@@ -40,7 +52,7 @@ def _print_letter(letter: DeadLetter) -> None:
     field = f" ({letter.field})" if letter.field else ""
     out.print(cell(f"{letter.code}{field}: {letter.reason}"))
     place = f"{letter.topic}, partition {letter.partition}, offset {letter.offset}"
-    out.print(cell(f"{place}, received {letter.received_at:%Y-%m-%d %H:%M:%S}"))
+    out.print(cell(f"{place}, received {letter.received_at.astimezone():%Y-%m-%d %H:%M:%S}"))
     if letter.event_id:
         out.print(cell(f"event {letter.event_id} from {letter.event_source}"))
     out.print(cell(f"key: {_shown(letter.key)}"))

@@ -12,8 +12,10 @@ import click
 
 from stringx import settings as settings_module
 from stringx.cli import connection
-from stringx.cli.output import output_option, print_json, print_table
+from stringx.cli.outcomes import number
+from stringx.cli.output import output_option, print_json, print_table, warn
 from stringx.cli.served import served
+from stringx.cli.tables import SHORT_ID, Short, clock, shortened
 from stringx.errors import GateFileErrors
 from stringx.gates import files
 from stringx.model import DEFAULT_WORKSPACE, Mode, Rule, Selection, canonical_json
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from stringx.gates.served import Served
     from stringx.settings import Settings
     from stringx.store.gates import Change
+
+#: Characters of a rule's name, and of its check's, that a narrow table shows.
+SHORT_NAME, SHORT_CHECK = 32, 24
 
 #: Which gate files; `_place` reads both.
 path_argument = click.argument("path", required=False, type=click.Path(path_type=Path))
@@ -55,14 +60,22 @@ def apply(path: Path | None, folder: Path | None, dry_run: bool, prune: bool, ou
     """
     from stringx.store import gates as store
 
-    if path is not None and path.is_file() and prune:
-        raise click.UsageError(f"--prune withdraws what a folder does not have, and {path} is a file: name the folder")
     given = settings_module.load()
     settings = connection.with_database(given)
+    place = _place(path, folder, settings)
+    if prune and place.is_file():  # however it was named: all other gates of its workspace would be withdrawn
+        raise click.UsageError(f"--prune withdraws what a folder does not have, and {place} is a file: name the folder")
     settings.required("database_url")  # before the files: without it nothing is known of the backend that they are for
-    found = _read(_place(path, folder, settings), output, served=served(given, _warn))
+    found = _read(place, settings, output, served=served(given, warn))
+    pruned = files.workspaces(place) if prune else []
     with _database(settings) as opened:
-        changes = (store.plan if dry_run else store.apply)(opened, found, prune=prune)
+        changes = (store.plan if dry_run else store.apply)(opened, found, prune=pruned)
+        elsewhere = {one: count for one, count in store.in_force(opened).items() if one not in pruned} if prune else {}
+    for workspace, count in elsewhere.items():
+        warn(
+            f"workspace {workspace} has no folder in {place}, so what it has in force stays: {number(count, 'gate')}. "
+            "To withdraw them too, give it an empty folder there, or name each to `stringx gates withdraw`"
+        )
     _print_changes(changes, dry_run, output)
 
 
@@ -73,7 +86,8 @@ def apply(path: Path | None, folder: Path | None, dry_run: bool, prune: bool, ou
 def withdraw(table: str, workspace: str, output: str) -> None:
     """Take the gate of TABLE out of force: from now on its triggers are `unmatched`.
 
-    Its versions and runs stay, and runs that are queued are still judged. Applying its file puts it in force again.
+    Its versions and runs stay, and runs that are queued are still judged. Applying its file, also with the others of its folder,
+    puts it in force again.
     """
     from stringx.store import gates as store
 
@@ -84,6 +98,7 @@ def withdraw(table: str, workspace: str, output: str) -> None:
         return
     done = "is withdrawn" if change.action == "withdrawn" else "had been withdrawn before"
     click.echo(f"the gate of {change.table} in workspace {change.workspace} {done}; version {change.number} was the last one in force")
+    click.echo("remove its file too: applying it puts the gate in force again", err=True)
 
 
 @gates.command()
@@ -92,13 +107,14 @@ def withdraw(table: str, workspace: str, output: str) -> None:
 @output_option
 def validate(path: Path | None, folder: Path | None, output: str) -> None:
     """Check the gate files of a folder, or one file PATH, and change nothing. Exit code 2 where one is wrong."""
-    found = _read(_place(path, folder, settings_module.load()), output)
+    settings = settings_module.load()
+    found = _read(_place(path, folder, settings), settings, output)
     if output == "json":
         print_json(
             {"gates": [{"workspace": file.gate.workspace, "table": file.gate.table, "file": file.file} for file in found], "problems": []}
         )
     else:
-        click.echo(f"{_count(len(found), 'gate')}, no problem")
+        click.echo(f"{number(len(found), 'gate')}, no problem")
 
 
 @gates.command("list")
@@ -117,6 +133,7 @@ def list_gates(workspace: str | None, output: str) -> None:
             (gate.workspace, gate.table, gate.version, gate.mode.value, gate.target, gate.rules, gate.selections, gate.file)
             for gate in answer.gates
         ),
+        optional=("file", "selected", "rules"),
     )
 
 
@@ -142,13 +159,15 @@ def show(table: str, workspace: str | None, output: str) -> None:
             ("mode", f"{gate.mode} on {gate.target}" + (f", runner {gate.runner}" if gate.mode is Mode.ASYNC else "")),
             ("timeout", f"{gate.timeout_seconds} s"),
             ("slices by", slices),
-            ("could not be judged", f"{gate.on_error}; nothing to check: {gate.on_no_checks}"),
-            ("from", f"{answer.file or 'the API'}, applied {answer.applied_at:%Y-%m-%d %H:%M:%S %Z}"),
+            ("could not be judged", f"{gate.on_error}; nothing to check: {gate.on_no_checks}; no rows: {gate.on_no_rows}"),
+            ("from", f"{answer.file or 'the API'}, applied {answer.applied_at.astimezone():%Y-%m-%d %H:%M:%S}"),
         ),
     )
     print_table(
         ["rule", "check", "column", "kind", "dimension", "level", "severity", "scope", "arguments"],
         [_rule_row(rule) for rule in gate.rules] + [_selection_row(selection) for selection in gate.select],
+        optional=("level", "kind", "scope", "dimension"),
+        below="arguments",
     )
 
 
@@ -164,22 +183,23 @@ def status(table: str, workspace: str | None, output: str) -> None:
         print_json(answer.as_json())
         return
     newest = answer.trigger
+    decided = (answer.decision, answer.verdict) if answer.decision else ("not judged yet", None)
     print_table(
-        ["table", "version", "decision", "verdict", "newest slice", "run"],
-        [
-            (
-                answer.table,
-                answer.gate_version,
-                answer.decision.value if answer.decision else "not judged yet",
-                answer.verdict.value if answer.verdict else None,
-                newest.slice if newest else "no trigger yet",
-                newest.run if newest else None,
-            )
-        ],
+        [f"{answer.table}, gate version {answer.gate_version}", ""],
+        (
+            ("decision", decided[0]),
+            ("verdict", decided[1]),
+            ("newest trigger", newest.slice if newest else "there is none yet"),
+            *((("received", f"{newest.received_at.astimezone():%Y-%m-%d %H:%M:%S}"), ("run", newest.run)) if newest else ()),
+        ),
     )
     if answer.closed:
-        click.echo("Slices that are still closed:")
-        print_table(["slice", "verdict", "run"], ((run.slice, run.verdict, run.run) for run in answer.closed))
+        click.echo("\nSlices that are still closed:")
+        print_table(
+            ["slice", "verdict", "judged", "run"],
+            ((run.slice, run.verdict, clock(run.timings.judged_at), Short(run.run, run.run[:SHORT_ID])) for run in answer.closed),
+            optional=("judged",),
+        )
 
 
 def _rule_row(rule: Rule) -> tuple[object, ...]:
@@ -187,8 +207,8 @@ def _rule_row(rule: Rule) -> tuple[object, ...]:
     condition = f"where {rule.row_condition}" if rule.row_condition else ""
     detail = "; ".join(part for part in (arguments, condition) if part)
     return (
-        rule.name,
-        rule.check,
+        Short(rule.name, shortened(rule.name, SHORT_NAME)),
+        Short(rule.check, shortened(rule.check, SHORT_CHECK)),
         rule.column,
         rule.kind.value,
         rule.dimension.value,
@@ -232,16 +252,12 @@ def _place(path: Path | None, folder: Path | None, settings: Settings) -> Path:
     return path or folder or settings.gates_dir
 
 
-def _warn(line: str) -> None:
-    click.echo(f"stringx: {line}", err=True)
-
-
-def _read(place: Path, output: str, *, served: Served | None = None) -> list[files.GateFile]:
+def _read(place: Path, settings: Settings, output: str, *, served: Served | None = None) -> list[files.GateFile]:
     """The gates of a folder or a file; its errors are raised, with `--output json` printed as well."""
     if place.is_dir():
         files.refuse_empty(place)
     try:
-        return files.read(place, served=served)
+        return files.read(place, root=settings.gates_dir, served=served)
     except GateFileErrors as error:
         if output == "json":
             problems = [{"file": one.file, "line": one.line, "column": one.column, "message": one.message} for one in error.problems]
@@ -255,12 +271,8 @@ def _print_changes(changes: list[Change], dry_run: bool, output: str) -> None:
         return
     print_table(["workspace", "table", "action", "version"], ((one.workspace, one.table, one.action, one.number) for one in changes))
     changed = sum(one.action != "unchanged" for one in changes)
-    click.echo(f"{_count(changed, 'gate')} of {len(changes)} {'would change' if dry_run else 'changed'}")
+    click.echo(f"{number(changed, 'gate')} of {len(changes)} {'would change' if dry_run else 'changed'}")
 
 
 def _as_json(change: Change) -> dict[str, object]:
     return {"workspace": change.workspace, "table": change.table, "action": change.action, "version": change.number}
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

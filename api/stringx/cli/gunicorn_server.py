@@ -28,7 +28,7 @@ class Built:
     #: called when the worker is to end, while requests still run: those that wait for something are to answer now; never blocks
     close: Callable[[], None]
     #: called after the last request, with the seconds that it may take
-    finish: Callable[[float], None]
+    finish: Callable[[float], object]
 
 
 class _OurLogs(Logger):  # type: ignore[misc]  # gunicorn is not typed

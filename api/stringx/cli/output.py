@@ -8,27 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from stringx.cli.tables import Listing, Records
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 #: Columns of a table that goes to a file or a pipe: there is no terminal whose width would bound it.
 PIPE_WIDTH = 200
-
-STYLES = {
-    "open": "green",
-    "closed": "red",
-    "passed": "green",
-    "warned": "yellow",
-    "failed": "red",
-    "errored": "magenta",
-    "timed_out": "magenta",
-    "no_checks": "magenta",
-    "cancelled": "dim",
-}
 
 
 def output_option(command: Command) -> Command:
@@ -45,23 +32,28 @@ def console(*, stderr: bool = False) -> Console:
     return Console(file=stream, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
 
 
+def warn(line: str) -> None:
+    """One line for people on stderr, under our name."""
+    click.echo(f"stringx: {line}", err=True)
+
+
 def print_json(value: object) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on stdout; None is shown as nothing, words such as `closed` in their colour. Cells are never read as markup."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(cell(value) for value in row))
-    console().print(table)
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, optional: Sequence[str] = (), below: str | None = None
+) -> None:
+    """A table on stdout that fits the terminal: see `stringx.cli.tables`, also for `optional` and `below`."""
+    _print(Listing(tuple(columns), tuple(tuple(row) for row in rows), tuple(optional), below))
 
 
-def cell(value: object) -> Text:
-    text = "" if value is None else str(value)
-    # Control characters of a stranger's data must not steer the terminal.
-    shown = "".join(character if character.isprintable() or character == "\n" else "�" for character in text)
-    return Text(shown, style=STYLES.get(shown, ""))
+def print_records(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows of somebody's table on stdout, upright where they are too wide."""
+    _print(Records(tuple(columns), tuple(tuple(row) for row in rows)))
+
+
+def _print(table: Listing | Records) -> None:
+    # Away from a terminal a listing may be wider than the console: it is not cut.
+    console().print(table, crop=False, no_wrap=True, overflow="ignore")

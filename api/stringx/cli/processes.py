@@ -111,11 +111,7 @@ def docs() -> None:
         portal = wiring.docs_portal(settings)
         portal.start()
 
-        def finish(grace_seconds: float) -> None:
-            if not portal.join(grace_seconds):
-                portal.terminate()
-
-        return Built(wiring.docs_app(portal), close=portal.close, finish=finish)
+        return Built(wiring.docs_app(portal), close=portal.close, finish=portal.join)
 
     gunicorn_server.serve(
         build,

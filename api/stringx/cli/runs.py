@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from textwrap import indent
 
 import click
@@ -10,11 +12,19 @@ from rich.text import Text
 
 from stringx import settings
 from stringx.cli import connection
-from stringx.cli.output import cell, console, output_option, print_json, print_table
-from stringx.model import CheckResult, Decision, Outcome, RunDetail, RunSummary, VerdictName
+from stringx.cli.outcomes import headline, number, own_message, tally, worst_first
+from stringx.cli.output import console, output_option, print_json, print_records, print_table
+from stringx.cli.tables import LONGEST_NAME, SHORT_ID, Short, cell, clock, hanging, shortened
+from stringx.model import CheckResult, Decision, Outcome, RunDetail, RunSummary, Scope, VerdictName
 
-#: Characters of a run's id that a list shows; `stringx run` finds it by them.
+#: Characters of a run's id that a list shows where there is room; `stringx run` finds it by them.
 SHOWN_ID = 12
+#: Characters of a slice that a list shows.
+LONGEST_SLICE = 80
+#: Rules that one line names; the table has all.
+NAMED = 5
+#: What the runner marks the slice with in a statement; nothing to a reader.
+_SLICE_MARK = re.compile(r"/\*[0-9a-f]{32}(?::\d+)?\*/")
 
 
 @click.command()
@@ -42,7 +52,8 @@ def runs(
     if output == "json":
         print_json(page.as_json())
         return
-    print_table(("run", "table", "slice", "decision", "verdict", "queued", "seconds", "message"), [_row(run) for run in page.runs])
+    columns = ("run", "table", "slice", "decision", "verdict", "rows", "queued", "seconds", "message")
+    print_table(columns, [_row(run) for run in page.runs], optional=("seconds", "rows", "queued"), below="message")
     if page.next is not None:
         click.echo(f"older ones: --cursor {page.next}", err=True)
 
@@ -64,14 +75,14 @@ def run(run_id: str, output: str) -> None:
 
 
 def _row(run: RunSummary) -> tuple[object, ...]:
-    queued = f"{run.timings.queued_at:%Y-%m-%d %H:%M:%S}" if run.timings.queued_at else None
     return (
-        run.run[:SHOWN_ID],
+        Short(run.run[:SHOWN_ID], run.run[:SHORT_ID]),
         _table_of(run),
-        run.slice,
+        shortened(str(run.slice), LONGEST_SLICE),
         run.decision,
         run.verdict or run.state,
-        queued,
+        run.rows,
+        clock(run.timings.queued_at),
         _seconds(run),
         _first_line(run.message),
     )
@@ -92,50 +103,69 @@ def _first_line(text: str | None) -> str | None:
 
 
 def print_run(run: RunDetail) -> None:
-    """A run with its checks; those that did not pass with message, rows and SQL."""
+    """A run with its checks, those that close the gate first; those that did not pass with message, rows and SQL."""
     out = console()
-    out.print(Text(f"{_table_of(run)}, {run.slice}"))
-    out.print(Text.assemble("decision ", cell(run.decision or "not yet"), ", verdict ", cell(run.verdict or run.state)))
+    checks = worst_first(run.checks)
+    out.print(headline(run.decision, run.verdict or run.state, f"{_table_of(run)}, {run.slice}", run.rows))
+    for line in (own_message(run.message, checks), *_why_closed(run), tally(run.counts)):
+        if line:
+            out.print(cell(line.strip()))
     facts = [f"run {run.run}", f"gate version {run.gate_version}", run.mode, run.engine, f"target {run.target}", f"attempt {run.attempt}"]
     if _seconds(run) is not None:
         facts.append(f"{_seconds(run)} s from trigger to verdict")
     if not run.acknowledged:
         facts.append("not acknowledged yet")
     out.print(cell(", ".join(facts)))
-    if run.message:
-        out.print(cell(run.message))
     for attempt in run.attempts:
         if attempt.outcome not in (None, "settled"):
-            out.print(cell(f"attempt {attempt.number} at {attempt.address}: {attempt.outcome}: {attempt.message or ''}"))
-    if run.checks:
-        print_table(
-            ("rule", "outcome", "failures", "severity", "kind", "dimension", "scope", "seconds"),
-            [
-                (
-                    check.name,
-                    check.outcome,
-                    check.failures,
-                    check.severity,
-                    check.kind,
-                    check.dimension,
-                    check.scope,
-                    f"{check.duration_seconds:.2f}",
-                )
-                for check in run.checks
-            ],
-        )
-    for check in run.checks:
+            message = f": {attempt.message}" if attempt.message and attempt.message != run.message else ""
+            out.print(cell(f"attempt {attempt.number} at {attempt.address or 'no runner'}: {attempt.outcome}{message}"))
+    if checks:
+        out.print()
+        columns = ("rule", "outcome", "failures", "severity", "kind", "dimension", "scope", "seconds")
+        print_table(columns, [_check_row(check) for check in checks], optional=("seconds", "scope", "dimension", "kind"))
+    said = {run.message}
+    for check in checks:
         if check.outcome is not Outcome.PASSED:
-            _print_why(out, check)
+            _print_why(out, check, checks, said)
 
 
-def _print_why(out: Console, check: CheckResult) -> None:
-    count = "" if check.failures is None else f", {check.failures} failures"
-    out.print(Text.assemble(check.name, ": ", cell(check.outcome), count))
-    if check.message:
-        out.print(cell(indent(check.message.strip(), "  ")))
-    if check.sample:
-        print_table(check.columns, check.sample)
-    if check.sql:
-        out.print(cell(indent(check.sql.strip(), "  ")), soft_wrap=True)
+def _why_closed(run: RunDetail) -> Iterator[str]:
+    """The rules that failed or broke, with what they counted."""
+    closing = [check for check in worst_first(run.checks) if check.outcome in (Outcome.FAILED, Outcome.ERRORED)]
+    for check in closing[:NAMED]:
+        why = check.outcome.value if check.failures is None else number(check.failures, "failure")
+        # A check of the whole table did not count in the rows of the slice.
+        if check.failures is not None and run.rows is not None and (check.scope is Scope.SLICE or not run.slice):
+            why += f" in {number(run.rows, 'row')}"
+        yield f"{check.name}: {why}"
+    if len(closing) > NAMED:
+        yield f"and {number(len(closing) - NAMED, 'rule')} more"
+
+
+def _check_row(check: CheckResult) -> tuple[object, ...]:
+    name = Short(check.name, shortened(check.name, LONGEST_NAME))
+    seconds = round(check.duration_seconds, 2)
+    return name, check.outcome, check.failures, check.severity, check.kind, check.dimension, check.scope, seconds
+
+
+def _print_why(out: Console, check: CheckResult, checks: Sequence[CheckResult], said: set[str | None]) -> None:
+    """What is known of one check that did not pass; a message is said once, for all checks that have it."""
+    # dbt's message of a test that found something says the count again; that of one that broke says why.
+    message = check.message if check.outcome in (Outcome.ERRORED, Outcome.SKIPPED) and check.message not in said else None
+    said.add(message)
+    if not (message or check.sample or check.sql):
+        return
+    names = [other.name for other in checks if other.message == message] if message else [check.name]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    count = "" if check.failures is None else f", {number(check.failures, 'failure')}"
     out.print()
+    out.print(Text.assemble(cell(", ".join(names[:NAMED])), f"{more}: ", cell(check.outcome), count))
+    if message:
+        for line in hanging(out, Text("  "), cell(message.strip()), out.width):
+            out.print(line)
+    if check.sample:
+        print_records(check.columns, check.sample)
+    if check.sql:
+        out.print()
+        out.print(cell(indent(_SLICE_MARK.sub("", check.sql.strip()), "  ")), soft_wrap=True)

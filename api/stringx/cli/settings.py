@@ -9,13 +9,15 @@ from dataclasses import asdict
 import click
 
 from stringx.cli.output import output_option, print_json, print_table
-from stringx.settings import PREFIX, Described, reference, without_secrets
+from stringx.settings import PREFIX, Described, reference, unknown_settings, without_secrets
 
 
 @click.command()
 @output_option
 def settings(output: str) -> None:
     """List the settings with their defaults, and what this environment says; secrets do not show."""
+    for problem in unknown_settings(os.environ):
+        click.echo(f"stringx: {problem}", err=True)
     described = [(setting, _seen(setting)) for setting in reference()]
     if output == "json":
         print_json([{**asdict(setting), "set": seen} for setting, seen in described])
@@ -23,6 +25,7 @@ def settings(output: str) -> None:
     print_table(
         ("variable", "default", "set to", "what it says"),
         [(setting.variable, setting.default, seen, setting.description) for setting, seen in described],
+        below="what it says",
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from stringx.model import Slice
+from stringx.model import Slice, fault_text
 
 #: `column=value`, `column>=value`, `column<value`; what may be written and is not a half-open range is caught too, to say so.
 _COMPARISON = re.compile(r"\s*([^=<>!\s][^=<>!]*?)\s*(>=|<=|!=|<>|==|=|<|>)(.*)", re.DOTALL)
@@ -74,4 +74,4 @@ def _checked(data: object, option: str) -> Slice:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in fault["loc"])
-        raise click.UsageError(f"{option}: {f'{place}: ' if place else ''}{fault['msg'].removeprefix('Value error, ')}") from error
+        raise click.UsageError(f"{option}: {f'{place}: ' if place else ''}{fault_text(fault)}") from error

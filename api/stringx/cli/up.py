@@ -24,7 +24,9 @@ from stringx.embedded.addresses import Addresses
 from stringx.embedded.home import Home
 from stringx.embedded.stack import Stack
 from stringx.errors import ConfigurationError
-from stringx.settings import Settings
+from stringx.kafka_clients import require_broker
+from stringx.model import DEFAULT_WORKSPACE
+from stringx.settings import PREFIX, Settings
 
 #: How long `--once` waits for an acknowledgement after the one before it.
 PATIENCE_SECONDS = 300.0
@@ -58,6 +60,8 @@ def up(demo: bool, once: bool, fresh: bool, form: str, kafka: str | None, databa
     if not place.acquire_broker() and (fresh or "kafka_bootstrap" not in settings.model_fields_set):
         holder = f"process {place.broker_holder()} (`scripts/kafka`) runs the broker on the data in {place.folder}"
         raise ConfigurationError(f"{holder}: stop it, or give this one another --home")
+    if "kafka_bootstrap" in settings.model_fields_set:
+        require_broker(settings, "--kafka" if kafka is not None else f"{PREFIX}KAFKA_BOOTSTRAP")
     place.end_leftovers()
     if fresh:
         _say(f"deleting what an earlier start kept in {place.folder}")
@@ -157,15 +161,26 @@ def _say_where_to_look(stack: Stack, board: VerdictBoard) -> None:
     stringx = _this_command()
     if stack.settings.home != Settings.model_fields["home"].default:
         stringx = f"STRINGX_HOME={stack.home.folder} {stringx}"
-    run = next((answer.run for answer in board.closed()), None)
     _say("")
     _say_addresses(stack.addresses)
     _say(f"  token of the API    {stack.home.folder / 'tokens' / 'api'}")
     _say("\nThe next three commands:")
-    _say(f"  {stringx} runs")
-    _say(f"  {stringx} run {run}" if run else f"  {stringx} gates")
-    _say(f"  {stringx} trigger raw.flights --slice flight_date=2013-02-09 --wait")
+    for command in _next_commands(stack, next((answer.run for answer in board.closed()), None)):
+        _say(f"  {stringx} {command}")
     _say("\nCtrl-C stops everything that was started here.")
+
+
+def _next_commands(stack: Stack, closed_run: str | None) -> list[str]:
+    """Three that answer something here and now."""
+    if stack.has_demo and ("default", "raw.flights") in stack.gates:
+        last = "trigger raw.flights --slice flight_date=2013-02-09 --wait"
+    elif stack.gates:
+        workspace, table = stack.gates[0]
+        whose = "" if workspace == DEFAULT_WORKSPACE else f" --workspace {workspace}"
+        last = f"trigger {table}{whose} --wait" if stack.has_target else f"gates show {table}{whose}"
+    else:
+        last = "gates apply"  # it says what keeps them from being applied, and applies them once that is mended
+    return ["runs", f"run {closed_run}" if closed_run else "gates", last]
 
 
 def _this_command() -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich import box
-from rich.table import Table
-
-from stringx.cli.output import cell
-from stringx.model import Acknowledgement, Decision, Severity, TriggerBody
+from stringx.cli.outcomes import counted, worst_first
+from stringx.cli.tables import SHORT_ID, Listing, Short
+from stringx.model import Acknowledgement, Decision, TriggerBody
 
 
 class VerdictBoard:
@@ -39,26 +37,26 @@ class VerdictBoard:
     def closed(self) -> Iterator[Acknowledgement]:
         return (answer for answer in self.answers.values() if answer.decision is Decision.CLOSED)
 
-    def table(self) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("table", "slice", "mode", "verdict", "decision", "failing rules", "run"):
-            table.add_column(column, overflow="fold")
+    def table(self) -> Listing:
+        rows = []
         for trigger in self.triggers:
             answer = self._taken.get((trigger.source, trigger.id))
-            cells = (None, "…", None, None, None) if answer is None else _cells(answer)
-            table.add_row(*(cell(value) for value in (trigger.table, trigger.slice, *cells)))
-        return table
+            known: tuple[object, ...] = (None, "…", None, None, None, None)
+            if answer is not None:
+                run = None if answer.run is None else Short(answer.run, answer.run[:SHORT_ID])
+                known = (answer.mode, answer.verdict or answer.state, answer.decision, answer.rows, run, _why(answer))
+            rows.append((trigger.table, trigger.slice, *known))
+        columns = ("table", "slice", "mode", "verdict", "decision", "rows", "run", "failing rules")
+        return Listing(columns, tuple(rows), optional=("mode", "rows"), below="failing rules")
 
     @staticmethod
     def line(answer: Acknowledgement) -> str:
         """One acknowledgement in one line."""
-        _, verdict, decision, failing, _ = _cells(answer)
         what = f"{answer.table}, {answer.slice}" if answer.slice is not None else answer.table or answer.trigger_id
-        return ": ".join(part for part in (what, " ".join(part for part in (verdict, decision) if part), failing) if part)
+        outcome = " ".join(part for part in (answer.verdict or answer.state, answer.decision) if part)
+        return ": ".join(part for part in (what, outcome, _why(answer)) if part)
 
 
-def _cells(answer: Acknowledgement) -> tuple[str | None, str | None, str | None, str, str | None]:
-    """Mode, verdict, decision, failing rules (those that close the gate first) and run."""
-    ordered = sorted(answer.failing, key=lambda rule: rule.severity is Severity.WARN)
-    failing = ", ".join(f"{rule.name} ({rule.outcome if rule.failures is None else rule.failures})" for rule in ordered)
-    return answer.mode, answer.verdict or answer.state, answer.decision, failing or answer.message or "", answer.run
+def _why(answer: Acknowledgement) -> str:
+    """The rules that did not pass, those that close the gate first; else the message."""
+    return ", ".join(counted(rule) for rule in worst_first(answer.failing)) or answer.message or ""

@@ -46,8 +46,8 @@ class Replica:
         self._status: RunnerStatus | None = None
         #: free workers by the targets that share them: each target has its own, or one number stands for all
         self._free: dict[tuple[str, ...], int] = {}
-        #: it refused a run for want of a worker, and has not yet said that it has one again
-        self._crowded = False
+        #: of `_free`, those for which it refused a run for want of a worker, and has not yet said that it has one again
+        self._crowded: frozenset[tuple[str, ...]] = frozenset()
         #: targets that this boot refused although it named them
         self._refused: frozenset[str] = frozenset()
 
@@ -73,7 +73,7 @@ class Replica:
     def crowded(self) -> bool:
         """Whether it is worth asking soon: its workers were busy with the runs of others."""
         with self._lock:
-            return self._crowded
+            return bool(self._crowded)
 
     def heard(self, status: RunnerStatus) -> None:
         """It answers: its own count of free workers is the truth, ours in between is an estimate."""
@@ -86,8 +86,8 @@ class Replica:
                 (target,): free for target, free in status.free_by_target.items() if target in status.targets
             }
             self._free = each or {status.targets: status.free}
+            self._crowded = frozenset(targets for targets in self._crowded if self._free.get(targets) == 0)
             some = any(free > 0 for free in self._free.values())
-            self._crowded = self._crowded and not some
         if some:
             self.fed.set()
 
@@ -113,7 +113,7 @@ class Replica:
             for target, count in runs.items():
                 for targets in self._sharing(target):
                     self._free[targets] = max(self._free[targets], 0) + count
-            self._crowded = False
+                    self._crowded -= {targets}
         self.fed.set()
 
     def full(self, target: str) -> None:
@@ -121,7 +121,7 @@ class Replica:
         with self._lock:
             for targets in self._sharing(target):
                 self._free[targets] = 0
-            self._crowded = True
+                self._crowded |= {targets}
         self.roused.set()
 
     def refused(self, target: str) -> None:

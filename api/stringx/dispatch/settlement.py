@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from stringx.dispatch.acknowledgement import acknowledge
 from stringx.errors import NotFound
-from stringx.model import Report, UnreadableReport, Verdict, VerdictName
+from stringx.model import Report, UnreadableReport, Verdict, VerdictName, made_storable
 from stringx.settings import Settings
 from stringx.store import runs, verdicts
 from stringx.store.runs import Run
@@ -176,4 +176,4 @@ def _bytes(report: Report) -> bytes:
 
 def storable_message(message: str) -> str:
     """`message` as Postgres can hold it, cut to a length that people read."""
-    return message.encode(errors="replace").decode().replace("\x00", "\ufffd")[:MESSAGE_CHARACTERS]
+    return made_storable(message)[:MESSAGE_CHARACTERS]

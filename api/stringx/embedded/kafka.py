@@ -5,6 +5,7 @@ librdkafka's in-memory cluster in a process of its own. `choose_broker` decides,
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import re
 import shutil
@@ -117,7 +118,9 @@ class ApacheKafka(ServerOnPort):
             return
         shutil.rmtree(data, ignore_errors=True)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = ["java", "-cp", f"{self._jars}/*", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+        # With "=": one id in 64 begins with a hyphen, and would be taken for an option.
+        given = (f"--cluster-id={cluster}", "--config", str(properties))
+        command = ["java", "-cp", f"{self._jars}/*", "kafka.tools.StorageTool", "format", *given]
         tool = subprocess.run(command, capture_output=True, text=True, check=False)
         if tool.returncode != 0:
             raise ChildFailed(f"Apache Kafka's storage cannot be made:\n{tool.stdout}{tool.stderr}")
@@ -191,6 +194,15 @@ def fetch_jars(cache: Path | None = None) -> Path:
     if shutil.which("mvn") is None:
         raise JarsMissing("there is no `mvn` to fetch Apache Kafka with")
     cache.mkdir(parents=True, exist_ok=True)
+    # One process at a time: Maven does not lock its local repository. The kernel releases the lock of one that is killed.
+    with (cache / "kafka.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not jars.exists():
+            _fetch(cache, jars)
+    return jars
+
+
+def _fetch(cache: Path, jars: Path) -> None:
     # In a folder of its own first: what a kill leaves half-fetched is never taken for the whole.
     with tempfile.TemporaryDirectory(dir=cache, prefix="kafka-") as unfinished:
         (Path(unfinished) / "pom.xml").write_text(_POM)
@@ -202,9 +214,7 @@ def fetch_jars(cache: Path | None = None) -> Path:
         if done.returncode != 0:
             said = re.findall(r"\[ERROR\] (\S.*?)(?: -> \[Help \d+\])?$", done.stdout, re.MULTILINE)
             raise JarsMissing(f"Maven could not fetch Apache Kafka: {said[0] if said else done.stderr.strip()[:300]}")
-        if not jars.exists():  # else another process was faster
-            (Path(unfinished) / "jars").rename(jars)
-    return jars
+        (Path(unfinished) / "jars").rename(jars)
 
 
 def _check_java() -> None:
@@ -242,6 +252,9 @@ group.min.session.timeout.ms=1000
 # A member that joins before the broker's coordinator knows a new topic gets its partitions with its next heartbeat: not after 5 s.
 group.consumer.min.heartbeat.interval.ms=500
 group.consumer.heartbeat.interval.ms=500
+# A door that was killed keeps its partitions no longer than this: not for Kafka's 45 s.
+group.consumer.min.session.timeout.ms=6000
+group.consumer.session.timeout.ms=6000
 log.cleaner.dedupe.buffer.size=2097152
 log.segment.bytes=16777216
 num.network.threads=1

@@ -46,7 +46,7 @@ _WITHHELD = {
     "dispatch": ("API_TOKEN",),
     "serve": ("TARGET_", "RUNNER_TOKEN"),
     "migrate": ("TARGET_", "KAFKA_", "API_TOKEN", "RUNNER_TOKEN"),
-    "gates": ("TARGET_", "KAFKA_", "API_TOKEN", "RUNNER_TOKEN"),
+    "gates": ("TARGET_", "KAFKA_", "API_TOKEN"),
 }
 
 
@@ -64,6 +64,8 @@ class Stack:
     addresses: Addresses = field(init=False)
     #: for people: which broker was taken, and why
     broker_kind: str = field(init=False, default="")
+    #: the gates of the files, by workspace and table, once they are in force; empty where they could not be applied
+    gates: list[tuple[str, str]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.supervisor = Supervisor(self.say)
@@ -106,6 +108,16 @@ class Stack:
     def stop(self, grace_seconds: float) -> None:
         self.supervisor.stop(grace_seconds)
         (self.home.folder / "addresses.json").unlink(missing_ok=True)
+
+    @property
+    def has_target(self) -> bool:
+        """Data is named that dbt can connect to: the demo's, or what the dbt profile reads from the environment."""
+        return any(name.startswith(f"{PREFIX}TARGET_") for name in self._environment("runner"))
+
+    @property
+    def has_demo(self) -> bool:
+        """The demo's data is there, also of an earlier start, and is what dbt connects to."""
+        return "TARGET_DBNAME" in self._variables
 
     # --- servers ---
 
@@ -198,15 +210,23 @@ class Stack:
         self.supervisor.start(name, child, stage)
 
     def _apply_gates(self) -> None:
-        """Files with errors change nothing: what was applied before stays in force, and the errors are shown."""
+        """Puts the gates of the files in force, over what somebody applied from elsewhere, and says each that changes.
+
+        Files with errors change nothing: what was applied before stays in force, and the errors are shown.
+        """
         try:
-            self._run("gates", "apply")
+            changes = json.loads(self._run("gates", "apply", "--output", "json"))["changes"]
         except ChildFailed as error:
             self.say(str(error))
             self.say("the gates stay as they were")
+            return
+        self.gates = [(change["workspace"], change["table"]) for change in changes]
+        for change in changes:
+            if change["action"] != "unchanged":
+                self.say(f"  {change['workspace']}/{change['table']}: {change['action']}, version {change['version']}")
 
-    def _run(self, *command: str) -> None:
-        """A command that ends; ChildFailed with its words where it fails."""
+    def _run(self, *command: str) -> str:
+        """The stdout of a command that ends; ChildFailed with its words where it fails."""
         self.say(f"stringx {' '.join(command)}")
         done = subprocess.run(
             [sys.executable, "-m", "stringx", *command],
@@ -217,7 +237,8 @@ class Stack:
             check=False,
         )
         if done.returncode != 0:
-            raise ChildFailed(f"`stringx {' '.join(command)}` failed:\n{done.stdout}{done.stderr}".rstrip())
+            raise ChildFailed(f"`stringx {' '.join(command)}` failed:\n{done.stderr or done.stdout}".rstrip())
+        return done.stdout
 
     def _wait_until_ready(self, name: str, url: str) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -232,7 +253,7 @@ class Stack:
                 if self.supervisor.failures(name) >= FAILURES_AT_START or time.monotonic() > deadline:
                     child = self._children[name]
                     raise ChildFailed(f"{name} does not come up; {child.log} ends with:\n{child.last_words()}")
-                time.sleep(0.1)
+                time.sleep(0.1)  # a server does not tell its starter that it listens
 
 
 def _url(host: str, port: str) -> str:

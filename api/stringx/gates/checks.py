@@ -6,12 +6,12 @@ project; nothing is known of its arguments then, and the rule has to say what it
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from stringx.model import TABLE_NAME, Dimension, Kind, Level
+from stringx.nearest import did_you_mean, nearest
 
 
 class Column(Enum):
@@ -131,15 +131,8 @@ def faults(name: str, *, column: bool, arguments: Mapping[str, object]) -> list[
     return found
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """What was probably meant."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return near[0] if near else None
-
-
 def unknown(what: str, name: str, known: Iterable[str], there_are: str) -> str:
     """The sentence about a name that there is not."""
     known = sorted(known)
-    near = nearest(name, known)
-    hint = f"did you mean `{near}`?" if near else f"{there_are} {', '.join(f'`{one}`' for one in known) or 'none'}"
+    hint = did_you_mean(nearest(name, known)) or f"{there_are} {', '.join(f'`{one}`' for one in known) or 'none'}"
     return f"unknown {what} `{name}`: {hint}"

@@ -14,6 +14,8 @@ from stringx.model.values import WORKSPACE_NAME
 #: A larger file is not read.
 LARGEST_BYTES = 1_048_576
 
+_IN_NO_WORKSPACE = "stands in no workspace: put it into a folder that is called after its workspace"
+
 
 @dataclass(frozen=True)
 class GateFile:
@@ -23,15 +25,16 @@ class GateFile:
     file: str
 
 
-def read(place: Path, *, served: Served | None = None) -> list[GateFile]:
-    """All gates of a folder, by workspace and table, or the one gate of a file that stands in its workspace's folder.
+def read(place: Path, *, root: Path | None = None, served: Served | None = None) -> list[GateFile]:
+    """All gates of a folder, by workspace and table, or the one gate of a file that stands in its workspace's folder. `root` is
+    the gates' folder as far as it is known: it is no workspace.
 
     Raises GateFileErrors with all that is wrong with any of them; with `served`, a gate that asks for what is not served is wrong
     too. ConfigurationError where there is neither folder nor file.
     """
     reading = _Reading(served)
     if place.is_file():
-        reading.one_file(place)
+        reading.one_file(place, root)
     elif place.is_dir():
         reading.folder(place)
     else:
@@ -39,6 +42,11 @@ def read(place: Path, *, served: Served | None = None) -> list[GateFile]:
     if reading.problems:
         raise GateFileErrors(reading.problems)
     return reading.gates
+
+
+def workspaces(folder: Path) -> list[str]:
+    """The workspaces that have a folder there, also one without a gate file; no others, where `read` took the folder."""
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not _hidden(path))
 
 
 def refuse_empty(folder: Path) -> None:
@@ -74,12 +82,15 @@ class _Reading:
             if path.is_dir():
                 self._workspace(path)
             elif _is_yaml(path):
-                self._problem(path, "stands in no workspace: put it into a folder that is called after its workspace")
+                self._problem(path, _IN_NO_WORKSPACE)
 
-    def one_file(self, path: Path) -> None:
+    def one_file(self, path: Path, root: Path | None) -> None:
+        folder = path.absolute().parent
         if not _is_yaml(path):
             self._problem(path, "is not a gate file: name a <table>.yaml, or the folder of all of them")
-        elif self._named(path.absolute().parent):
+        elif _holds_gates(folder) or (root is not None and folder.resolve() == root.resolve()):
+            self._problem(path, _IN_NO_WORKSPACE)
+        elif self._named(folder):
             self._file(path)
 
     def _workspace(self, folder: Path) -> None:

@@ -13,8 +13,9 @@ from stringx.gates import checks, located
 from stringx.gates.located import Located
 from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape, SliceShape
-from stringx.model import Gate, Samples, Threshold
+from stringx.model import Gate, Samples, Threshold, fault_text
 from stringx.model.values import Value
+from stringx.nearest import did_you_mean, nearest
 
 #: What is wrong: with which value, where, and what would mend it.
 _Found = list[tuple[located.Path, located.Place, str]]
@@ -130,12 +131,12 @@ def _located(fault: ErrorDetails, document: Located) -> tuple[located.Path, loca
         case "missing":
             return loc, document.place(loc), f"`{loc[-1]}` is missing: add it"
         case "enum":
-            near = checks.nearest(str(fault["input"]), str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", "))
-            hint = f"; did you mean `{near}`?" if near else ""
-            return loc, document.place(_existing(loc, document)), f"must be {context['expected']}{hint}"
+            expected = str(context["expected"])
+            meant = did_you_mean(nearest(str(fault["input"]), expected.replace("'", "").replace(" or ", ", ").split(", ")))
+            return loc, document.place(_existing(loc, document)), f"must be {expected}" + (f"; {meant}" if meant else "")
         case _:
             path = _existing(loc, document)
-            message = _WORDS[fault["type"]].format(**context) if fault["type"] in _WORDS else fault["msg"].removeprefix("Value error, ")
+            message = _WORDS[fault["type"]].format(**context) if fault["type"] in _WORDS else fault_text(fault)
             return path, document.place(path), message
 
 
@@ -187,8 +188,8 @@ def _check_own(document: Located, path: located.Path, rule: dict[str, Any], chec
     place = document.place((*path, "check"))
     missing = [name for name in ("dimension", "level") if name not in rule]
     if missing:
-        near = checks.nearest(check, checks.LIBRARY)
-        meant = f"did you mean `{near}`? If it" if near else f"the library has {', '.join(sorted(checks.LIBRARY))}; if it"
+        meant = did_you_mean(nearest(check, checks.LIBRARY))
+        meant = f"{meant} If it" if meant else f"the library has {', '.join(sorted(checks.LIBRARY))}; if it"
         fix = f"{meant} is a test of your dbt project, add {' and '.join(f'`{name}`' for name in missing)}"
         found.append(((*path, "check"), place, f"unknown check `{check}`: {fix}"))
     for name in ("model", "column_name"):

@@ -5,12 +5,12 @@ A run of a gate that asks for another would wait, and then be `errored`; so the 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from stringx.gates.shape import GateShape
 from stringx.model import Mode
+from stringx.nearest import did_you_mean, nearest
 
 
 def _unknown(_runner: str) -> None:
@@ -49,6 +49,5 @@ class Served:
 
 def _names(given: str, known: Collection[str]) -> str:
     """The names that there are, and which of them was probably meant."""
-    near = difflib.get_close_matches(given, known, n=1)
-    hint = f"; did you mean `{near[0]}`?" if near else ""
-    return (", ".join(f"`{name}`" for name in sorted(known)) or "none") + hint
+    meant = did_you_mean(nearest(given, known))
+    return (", ".join(f"`{name}`" for name in sorted(known)) or "none") + (f"; {meant}" if meant else "")

@@ -6,7 +6,6 @@ Two slices that say the same in other words (another order, another time zone, a
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -14,6 +13,7 @@ from typing import assert_never
 
 from stringx.errors import Invalid
 from stringx.model import ColumnType, Gate, Predicate, Scalar, Slice
+from stringx.nearest import did_you_mean, nearest
 
 #: What Postgres' bigint holds; no table has a larger integer to compare with.
 INTEGERS = range(-(2**63), 2**63)
@@ -51,8 +51,7 @@ def _type_of(column: str, gate: Gate, field: str) -> ColumnType:
         return gate.slice_columns[column]
     if not gate.slice_columns:
         raise Invalid(f"the gate of {gate.table} has no slice columns: send the trigger without a slice", field=field)
-    near = difflib.get_close_matches(column, gate.slice_columns, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it slices by {', '.join(sorted(gate.slice_columns))}"
+    hint = did_you_mean(nearest(column, gate.slice_columns)) or f"it slices by {', '.join(sorted(gate.slice_columns))}"
     raise Invalid(f"the gate of {gate.table} does not slice by {column!r}: {hint}", field=field)
 
 

@@ -121,7 +121,7 @@ def _accept_all(connection: Connection, settings: Settings, plans: Sequence[_Pla
         identity = triggers.identity(plan.trigger)
         stored, earlier = known.get(identity), new.get(identity)
         if stored is not None:
-            same = stored.content_fingerprint == plan.trigger.content_fingerprint
+            same = plan.trigger.has_content(stored.content_fingerprint)
             outcomes.append(_accepted(stored, duplicate=True) if same else _conflict())
         elif earlier is not None:
             outcomes.append(None if earlier.trigger.content_fingerprint == plan.trigger.content_fingerprint else _conflict())

@@ -70,7 +70,9 @@ from stringx.model.values import (
     Value,
     WorkspaceName,
     canonical_json,
+    fault_text,
     fingerprint,
+    made_storable,
     storable,
 )
 from stringx.model.verdicts import Acknowledgement, CheckResult, FailingRule, Outcome, Timings, Verdict, VerdictName
@@ -147,6 +149,8 @@ __all__ = [
     "VerdictName",
     "WorkspaceName",
     "canonical_json",
+    "fault_text",
     "fingerprint",
+    "made_storable",
     "storable",
 ]

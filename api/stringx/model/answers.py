@@ -55,6 +55,8 @@ class TriggerAnswer(Answer):
     counts: dict[Outcome, int] | None
     #: the rules that did not pass, warnings included
     failing: tuple[FailingRule, ...]
+    #: that the run was about; None where it has no verdict yet, or they could not be counted
+    rows: int | None
     judged_at: AwareDatetime | None
     correlation_id: str | None
     #: True only in the answer to a POST whose trigger was there already
@@ -81,7 +83,7 @@ class RunSummary(Answer):
     message: str | None
     counts: dict[Outcome, int] | None
     #: that it was about: of the slice, or of the whole table; null where they were not counted
-    rows: int | None = None
+    rows: int | None
     gate_version: int
     #: every acknowledgement of its triggers is published
     acknowledged: bool

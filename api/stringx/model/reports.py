@@ -6,7 +6,7 @@ from base64 import b64decode
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, StrictInt, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, StrictInt, model_validator
 
 from stringx.model.gates import Engine, Gate, Severity
 from stringx.model.slices import Slice
@@ -32,6 +32,12 @@ class RunRequest(Value):
     traceparent: str | None = None
 
 
+class RunnerWord(Value):
+    """Base of what a runner tells. It may be newer than the backend, which reads past fields that it does not know."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class ReportStatus(StrEnum):
     COMPLETED = "completed"
     ERRORED = "errored"
@@ -49,7 +55,7 @@ class DbtStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-class DbtResult(Value):
+class DbtResult(RunnerWord):
     """What dbt said of one test."""
 
     #: the name of the gate's rule that the test was made from, or None for a selected one
@@ -74,8 +80,8 @@ class DbtResult(Value):
     sample: tuple[tuple[Any, ...], ...] = ()
 
 
-class Report(Value):
-    """What a runner says of one attempt: kept by it, on disk, until the backend has acknowledged it."""
+class Report(RunnerWord):
+    """What a runner says of one attempt: kept by it, on disk, until the backend has acknowledged it, or until it expires."""
 
     run: RunId
     attempt: Attempt
@@ -96,10 +102,12 @@ class Report(Value):
     finished_at: AwareDatetime
     #: that the run is about, counted before the tests: of the slice, or of the whole table; None where they were not counted
     rows: Annotated[StrictInt, Field(ge=0)] | None = None
+    #: where they were not counted: there is one at least. False: there may be none
+    has_rows: bool = False
     results: tuple[DbtResult, ...] = ()
 
 
-class RefusedRun(Value):
+class RefusedRun(RunnerWord):
     """A run that a runner did not take: `busy` (try again) or `unknown_target` (no use to try this runner again)."""
 
     run: RunId
@@ -108,7 +116,7 @@ class RefusedRun(Value):
     reason: str
 
 
-class Submission(Value):
+class Submission(RunnerWord):
     """The answer to `POST /v1/runs`: what was taken, and what was not."""
 
     boot: str
@@ -116,7 +124,7 @@ class Submission(Value):
     refused: tuple[RefusedRun, ...] = ()
 
 
-class UnreadableReport(Value):
+class UnreadableReport(RunnerWord):
     """A report that does not fit `Report`: it is set apart with its bytes and never blocks its neighbours."""
 
     run: str
@@ -141,15 +149,15 @@ class UnreadableReport(Value):
         return b64decode(self.raw, validate=True) if self.encoding == "base64" else self.raw.encode(errors="surrogatepass")
 
 
-class ReportBatch(Value):
-    """The answer to `GET /v1/reports`: what finished and is not yet acknowledged, and what is still held."""
+class ReportBatch(RunnerWord):
+    """The answer to `GET /v1/reports`: what finished and is kept until it is acknowledged, and what is still held."""
 
     boot: str
     held: tuple[tuple[RunId, Attempt], ...] = ()
     reports: tuple[Report | UnreadableReport, ...] = ()
 
 
-class RunnerStatus(Value):
+class RunnerStatus(RunnerWord):
     """`GET /v1/status` of a runner."""
 
     boot: str

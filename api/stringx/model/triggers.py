@@ -65,5 +65,12 @@ class Trigger(Value):
     @property
     def content_fingerprint(self) -> str:
         """Equal for two deliveries of one trigger; the same identity with another one is refused."""
-        content = self.as_json() | {"slice": self.slice.as_written()}
+        return self._fingerprint(self.slice.as_written())
+
+    def has_content(self, stored: str) -> bool:
+        """Whether this is the fingerprint of its content; also in the older form, a slice as it came, in which triggers are stored."""
+        return stored in (self.content_fingerprint, self._fingerprint(self.slice.as_json()))
+
+    def _fingerprint(self, slice_: object) -> str:
+        content = self.as_json() | {"slice": slice_}
         return fingerprint({name: content.get(name) for name in ("table", "slice", "reply_to", "priority", "metadata")})

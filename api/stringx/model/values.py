@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr, WithJsonSchema
@@ -30,6 +31,16 @@ def storable(text: str) -> str:
     except UnicodeEncodeError as error:
         raise ValueError("must be valid Unicode (it holds half of a surrogate pair)") from error
     return text
+
+
+def made_storable(text: str) -> str:
+    """`text` with the replacement characters of Unicode and ASCII in place of what is not `storable`."""
+    return text.encode(errors="replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def fault_text(fault: Mapping[str, Any]) -> str:
+    """What pydantic says of one fault of a ValidationError; of a message of ours, ours alone."""
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def canonical_json(value: object) -> str:

@@ -17,7 +17,7 @@ from stringx import logs
 from stringx.bearer import require_token
 from stringx.errors import Invalid, Malformed, NotFound, RunnerBusy, Unavailable
 from stringx.http_problems import Problem, problem_of, response_to
-from stringx.model import Value
+from stringx.model import Value, fault_text
 from stringx.runner.port import AckBody, CancelBody, RunsBody
 from stringx.runner.service import Runner
 from stringx.settings import Settings
@@ -124,8 +124,8 @@ def _body(kind: type[_Body]) -> _Body:
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
         if fault["type"] == "json_invalid":
-            raise Malformed(fault["msg"]) from None
-        raise Invalid(fault["msg"], field=".".join(str(part) for part in fault["loc"])) from None
+            raise Malformed(fault_text(fault)) from None
+        raise Invalid(fault_text(fault), field=".".join(str(part) for part in fault["loc"])) from None
 
 
 def _installation() -> str:

@@ -21,8 +21,10 @@ import yaml
 
 from stringx.errors import NotFound, Refusal, StringXError
 from stringx.gates import files
-from stringx.gates.tests import literal, test_name, test_sql
+from stringx.gates.files import GateFile
+from stringx.gates.tests import test_name, test_sql
 from stringx.model import Gate, Rule
+from stringx.runner import table_names
 from stringx.runner.environment import environment_for_dbt, without_secrets
 from stringx.runner.project_copy import copy_project
 from stringx.settings import Settings
@@ -61,7 +63,7 @@ def generate(settings: Settings, folder: Path, closed: threading.Event) -> Docs:
     Of the targets the first is documented. Raises DocsFailed; Closed once `closed` is set; OSError where it cannot write.
     """
     try:
-        gates = [file.gate for file in files.read(settings.gates_dir)]
+        gates = files.read(settings.gates_dir)
         copy_project(settings.dbt_project_dir, settings.profiles_dir, folder)
     except (StringXError, OSError) as error:
         raise DocsFailed(str(error)) from error
@@ -119,21 +121,19 @@ def _tables(manifest: Path) -> dict[str, str]:
     """Sources, models, seeds and snapshots as Jinja, by `schema.name` and `database.schema.name` in lower case."""
     document: dict[str, Any] = json.loads(manifest.read_text())
     tables: dict[str, str] = {}
+
+    def add(node: dict[str, Any], name: str, jinja: str) -> None:
+        tables.update(dict.fromkeys(table_names.names(node["database"], node["schema"], name), jinja))
+
     for source in document["sources"].values():
-        jinja = f"source({literal(source['source_name'], 'source')}, {literal(source['name'], 'source')})"
-        _add(tables, source, source["identifier"], jinja)
+        add(source, source["identifier"], table_names.source(source["source_name"], source["name"]))
     for node in document["nodes"].values():
         if node["resource_type"] in ("model", "seed", "snapshot"):
-            _add(tables, node, node["alias"], f"ref({literal(node['package_name'], 'ref')}, {literal(node['name'], 'ref')})")
+            add(node, node["alias"], table_names.ref(node["package_name"], node["name"], node.get("version")))
     return tables
 
 
-def _add(tables: dict[str, str], node: dict[str, Any], name: str, jinja: str) -> None:
-    tables[f"{node['schema']}.{name}".lower()] = jinja
-    tables[f"{node['database']}.{node['schema']}.{name}".lower()] = jinja
-
-
-def _write_tests(gates: list[Gate], project: Path, tables: Mapping[str, str]) -> dict[str, str]:
+def _write_tests(gates: list[GateFile], project: Path, tables: Mapping[str, str]) -> dict[str, str]:
     """Writes the rules as tests into the project; what cannot be one is answered, by the rule's full name."""
 
     def resolve(table: str) -> str:
@@ -144,7 +144,7 @@ def _write_tests(gates: list[Gate], project: Path, tables: Mapping[str, str]) ->
     root = project / _test_path(project) / "stringx"
     described: list[dict[str, Any]] = []
     left_out: dict[str, str] = {}
-    for gate in gates:
+    for gate, file in ((found.gate, found.file) for found in gates):
         folder = root / gate.workspace / gate.table
         folder.mkdir(parents=True, exist_ok=True)
         for rule in gate.rules:
@@ -154,7 +154,7 @@ def _write_tests(gates: list[Gate], project: Path, tables: Mapping[str, str]) ->
             except (NotFound, Refusal) as error:
                 left_out[f"{gate.workspace}/{gate.table}: {rule.name}"] = str(error)
                 continue
-            described.append({"name": name, "description": _description(gate, rule)})
+            described.append({"name": name, "description": _description(gate, rule, file)})
     if described:
         # JSON is YAML, without its traps.
         (root / "stringx_rules.yml").write_text(json.dumps({"version": 2, "data_tests": described}))
@@ -168,7 +168,7 @@ def _test_path(project: Path) -> str:
     return str(paths[0])
 
 
-def _description(gate: Gate, rule: Rule) -> str:
+def _description(gate: Gate, rule: Rule, file: str) -> str:
     """As markdown."""
     facts = [
         f"Rule `{rule.name}` of the gate of `{gate.table}` in the workspace `{gate.workspace}`: `{rule.check}`",
@@ -176,4 +176,5 @@ def _description(gate: Gate, rule: Rule) -> str:
     ]
     if rule.owner:
         facts.append(f"owned by {rule.owner}")
+    facts.append(f"as it stands in the gate file `{file}`; `stringx gates show {gate.table}` says what is in force")
     return f"{rule.description}\n\n{'; '.join(facts)}." if rule.description else f"{'; '.join(facts)}."

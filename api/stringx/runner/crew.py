@@ -65,6 +65,7 @@ class Ticket:
             started_at=min(started_at or now, now),
             finished_at=now,
             rows=done.rows if done else None,
+            has_rows=done is not None and done.has_rows,
             results=done.results if done else (),
             unprepared=tuple((one.test, one.reason) for one in unprepared),
         )

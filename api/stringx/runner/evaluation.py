@@ -13,7 +13,7 @@ from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
 from stringx.gates.tests import test_name, test_sql
-from stringx.model import DbtResult, DbtStatus, Gate, ReportStatus, RunRequest, Samples, Scope, Selection, Severity, Slice
+from stringx.model import DbtResult, DbtStatus, Decision, Gate, ReportStatus, RunRequest, Samples, Scope, Selection, Severity, Slice
 from stringx.runner import row_count, samples, sessions
 from stringx.runner.invocation import DbtFolders, Invocation, Ran, StopSignal, adapter, run_tests
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
@@ -47,6 +47,8 @@ class Evaluated:
     results: list[DbtResult] = field(default_factory=list)
     #: that the run is about; None where they were not counted
     rows: int | None = None
+    #: where they were not counted: there is one at least; asked where a gate wants to know
+    has_rows: bool = False
     #: what went wrong beside the verdict: rows that could not be counted, samples that could not be fetched
     notes: list[str] = field(default_factory=list)
     #: of a run that was to be recorded and whose tests dbt could judge: its recording, or why these tests stay with dbt
@@ -56,6 +58,10 @@ class Evaluated:
 
 class Uncounted(Exception):
     """The rows could not be counted; the message says why."""
+
+    def __init__(self, message: str, *, has_rows: bool = False) -> None:
+        super().__init__(message)
+        self.has_rows = has_rows
 
 
 class Evaluator:
@@ -95,22 +101,26 @@ class Evaluator:
         if not planned:
             return Evaluated(ReportStatus.COMPLETED, results=results)
         # Before the tests: rows that come in between may be told as none, but none that a test did not see are told as checked.
-        rows, uncounted = None, None
+        rows, has_rows, uncounted, ended = None, False, None, ReportStatus.COMPLETED
         try:
             rows = self._count(request, table, nonce, deadline)
         except KeyboardInterrupt:
             return Evaluated(None, results=results)
-        except row_count.SliceDoesNotFit as error:  # no test would fit it either
-            return Evaluated(ReportStatus.ERRORED, message=self._text(str(error)))
+        except row_count.SliceDoesNotFit as error:  # what looks at the whole table is run all the same: a failure of it closes the gate
+            uncounted, ended = self._text(str(error)), ReportStatus.ERRORED
+            results += [test.result(DbtStatus.ERROR, message=uncounted) for test in planned if test.sliced]
+            planned = [test for test in planned if not test.sliced]
+            if not planned:
+                return Evaluated(ended, message=uncounted, results=results)
         except Uncounted as error:
-            uncounted = self._text(str(error))
+            uncounted, has_rows = self._text(str(error)), error.has_rows
         reads = Reads() if record else None
         invocation = run_tests(self._project.cut(test.node for test in planned), self._folders, self._stop, reads)
         if invocation.error is not None:
             return Evaluated(ReportStatus.ERRORED, message=self._text(invocation.error), results=results, rows=rows)
-        evaluated = Evaluated(None, results=results, rows=rows)
+        evaluated = Evaluated(None, results=results, rows=rows, has_rows=has_rows)
         if not invocation.interrupted:
-            evaluated.status, evaluated.message = ReportStatus.COMPLETED, uncounted
+            evaluated.status, evaluated.message = ended, uncounted
         if uncounted is not None:
             evaluated.notes.append(f"the rows were not counted: {uncounted}")
         failing: dict[int, str] = {}
@@ -189,10 +199,22 @@ class Evaluator:
             raise Uncounted(row_count.no_table(request.gate.table))
         columns = request.gate.slice_columns
         conditions = [(predicate.column, slice_sql(Slice((predicate,)), nonce, columns)) for predicate in request.slice]
-        seconds = min(row_count.LIMIT_SECONDS, deadline - time.monotonic())
-        try:
+
+        def ask(question: Callable[..., int]) -> int:
+            seconds = row_count.limit_seconds(deadline - time.monotonic())
             with self._stop.armed(), sessions.within(seconds), sessions.cursor(adapter(), "stringx_count") as cursor:
-                return row_count.count_rows(cursor, table.relation, conditions, table=request.gate.table)
+                samples.end_after(cursor, seconds)  # of a session that is given up the server learns only when it has the answer
+                return question(cursor, table.relation, conditions, table=request.gate.table)
+
+        try:
+            try:
+                return ask(row_count.count_rows)
+            except (sessions.OutOfTime, psycopg2.errors.QueryCanceled) as error:
+                if request.gate.on_no_rows is Decision.OPEN:
+                    raise
+                if not ask(row_count.any_row):
+                    return 0
+                raise Uncounted(str(error).strip(), has_rows=True) from error
         except (sessions.OutOfTime, psycopg2.Error, DbtBaseException) as error:
             raise Uncounted(str(error).strip()) from error
 

@@ -223,7 +223,7 @@ class Generations:
         """Blocks until what was abandoned has ended, or had to be killed."""
         for crew in [*self.crews(), *self._ending]:
             while not crew.gone():
-                time.sleep(LOOK_SECONDS)
+                time.sleep(LOOK_SECONDS)  # `gone` also kills what takes too long: it is asked again, not only told of an end
 
     def kill_processes(self) -> None:
         """Kills everything; their connections' ends are heard as of any that dies."""

@@ -147,6 +147,8 @@ class Done(Value):
     results: tuple[DbtResult, ...]
     #: that the run is about; None where they were not counted
     rows: int | None
+    #: where they were not counted: there is one at least
+    has_rows: bool = False
     notes: tuple[str, ...]
     #: where it was to be recorded: the recording, or why there is none
     recording: Recording | None = None

@@ -22,7 +22,7 @@ from dbt.parser.search import FileBlock
 from dbt.parser.singular_test import SingularTestParser
 
 from stringx.errors import NotFound
-from stringx.gates.tests import literal
+from stringx.runner import table_names
 
 #: Parsed rules that a worker keeps; a rule takes some 10 ms to parse.
 KEPT_RULES = 2000
@@ -157,20 +157,16 @@ def _tables(manifest: Manifest) -> dict[str, list[KnownTable]]:
     """Tables by `schema.name` and `database.schema.name`, in lower case."""
     tables: dict[str, list[KnownTable]] = {}
 
-    def add(database: str | None, schema: str, name: str, table: KnownTable) -> None:
-        for key in (f"{schema}.{name}", f"{database}.{schema}.{name}"):
-            tables.setdefault(key.lower(), []).append(table)
+    def add(node: Any, name: str, jinja: str) -> None:
+        table = KnownTable(node.unique_id, jinja, node.relation_name)
+        for key in table_names.names(node.database, node.schema, name):
+            tables.setdefault(key, []).append(table)
 
     for source in manifest.sources.values():
-        jinja = f"source({literal(source.source_name, 'source')}, {literal(source.name, 'source')})"
-        known = KnownTable(source.unique_id, jinja, source.relation_name)
-        add(source.database, source.schema, source.identifier, known)
+        add(source, source.identifier, table_names.source(source.source_name, source.name))
     for node in manifest.nodes.values():
         if node.resource_type in ("model", "seed", "snapshot"):
-            version = getattr(node, "version", None)
-            given = "" if version is None else f", version={literal(version, 'ref')}"
-            jinja = f"ref({literal(node.package_name, 'ref')}, {literal(node.name, 'ref')}{given})"
-            add(node.database, node.schema, node.alias, KnownTable(node.unique_id, jinja, node.relation_name))
+            add(node, node.alias, table_names.ref(node.package_name, node.name, getattr(node, "version", None)))
     return tables
 
 

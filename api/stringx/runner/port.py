@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field, ValidationError
 
-from stringx.model import ReportBatch, RunId, RunnerStatus, RunRequest, Submission, Value
+from stringx.model import ReportBatch, RunId, RunnerStatus, RunRequest, Submission, Value, fault_text
 
 
 class RunnerPort(Protocol):
@@ -34,7 +34,7 @@ class RunnerPort(Protocol):
 def faults(error: ValidationError) -> str:
     """What does not fit, field by field, without the values."""
     found = error.errors(include_input=False, include_url=False)
-    return "; ".join(": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"]))) for fault in found)
+    return "; ".join(": ".join(filter(None, (".".join(map(str, fault["loc"])), fault_text(fault)))) for fault in found)
 
 
 # --- the same over HTTP: what is sent ----------------------------------------

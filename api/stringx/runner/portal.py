@@ -6,7 +6,6 @@ While the first are being made, and when dbt fails, it serves a page that says s
 from __future__ import annotations
 
 import shutil
-import threading
 import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +15,7 @@ from flask import Flask, Response, render_template_string, send_from_directory
 
 from stringx import logs
 from stringx.runner.artifacts import SERVED, Closed, Docs, DocsFailed, generate
+from stringx.runner.background import Background
 from stringx.runner.project_copy import project_signature
 from stringx.runner.state_folder import StateFolder
 from stringx.settings import Settings
@@ -59,31 +59,16 @@ class State:
     error: str | None = None
 
 
-class DocsPortal:
-    """Makes docs in a thread of its own; `state` is what there is to serve."""
+class DocsPortal(Background):
+    """Makes docs in a thread of its own; `state` is what there is to serve. `close` stops a dbt that runs, too."""
 
     def __init__(self, settings: Settings, *, look_seconds: float = LOOK_SECONDS) -> None:
         """OSError where STRINGX_HOME cannot be written."""
+        super().__init__("docs", self._keep_up, daemon=False)  # it stops its dbt
         self._settings = settings
         self._look_seconds = look_seconds
         self._folder = StateFolder(settings.home / "docs", uuid.uuid4().hex)
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._keep_up, name="docs")
         self.state = State()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stops a dbt that runs; never blocks."""
-        self._closed.set()
-
-    def join(self, timeout_seconds: float) -> bool:
-        self._thread.join(timeout_seconds)
-        return not self._thread.is_alive()
-
-    def terminate(self) -> None:
-        self._closed.set()
 
     def _keep_up(self) -> None:
         """Until it is closed: docs of each state of the project that has come to rest."""
@@ -95,13 +80,13 @@ class DocsPortal:
                 known = now
                 number += 1
                 self._make(self._folder.work / str(number))
-            if self._closed.wait(self._look_seconds):
+            if self.closed.wait(self._look_seconds):
                 break
         self._folder.release()
 
     def _at_rest(self, now: str) -> bool:
         """Not in the middle of a `git pull`: nothing changes any more."""
-        return not self._closed.wait(self._look_seconds) and self._look() == now
+        return not self.closed.wait(self._look_seconds) and self._look() == now
 
     def _look(self) -> str:
         settings = self._settings
@@ -114,7 +99,7 @@ class DocsPortal:
         folder.mkdir(parents=True)
         older = self.state.docs
         try:
-            docs = generate(self._settings, folder, self._closed)
+            docs = generate(self._settings, folder, self.closed)
         except Closed:
             return
         except (DocsFailed, OSError) as error:

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from stringx.runner.background import Background
 from stringx.runner.project_copy import project_signature
 
 LOOK_SECONDS = 2.0
 
 
-class ProjectWatch:
+class ProjectWatch(Background):
     """Calls `changed` after a change that was followed by one look without a further change: not in the middle of a `git pull`."""
 
     def __init__(self, project: Path, profiles: Path, changed: Callable[[], None], *, look_seconds: float = LOOK_SECONDS) -> None:
+        super().__init__("project watch", self._watch)
         self._project = project
         self._profiles = profiles
         self._changed = changed
         self._look_seconds = look_seconds
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="project watch", daemon=True)
         self._known = self._look()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closed.set()
-
-    def join(self, timeout_seconds: float) -> bool:
-        self._thread.join(timeout_seconds)
-        return not self._thread.is_alive()
 
     def _watch(self) -> None:
         restless: str | None = None
-        while not self._closed.wait(self._look_seconds):
+        while not self.closed.wait(self._look_seconds):
             now = self._look()
             if now == self._known:
                 restless = None

@@ -68,7 +68,7 @@ class Replayer:
     def _ask(self, evaluated: Evaluated, recording: Recording, values: Sequence[str], table: str, deadline: float) -> None:
         """Adds each test's result as soon as it is there."""
         questions = [Question(test.statement.bound(), test.statement.arguments(values)) for test in recording.tests]
-        limit = min(row_count.LIMIT_SECONDS, max(0.0, deadline - time.monotonic()))
+        limit = row_count.limit_seconds(deadline - time.monotonic())
         if recording.count is not None:
             # The last one: where it is ended at its limit, the rest is there.
             questions.append(Question(recording.count.bound(), recording.count.arguments(values), limit_seconds=limit))

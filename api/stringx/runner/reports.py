@@ -6,7 +6,9 @@ import base64
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -75,11 +77,27 @@ class ReportShelf:
         return found
 
     def forget(self, installation: str, run: str, attempt: int) -> None:
-        """Nothing where there is no such report."""
+        """Nothing where there is no such report. OSError where the disk does not let it: the report is still kept."""
         with self._lock:
-            path = self._kept.get(installation, {}).pop((run, attempt), None)
-        if path is not None:
-            path.unlink(missing_ok=True)
+            kept = self._kept.get(installation, {})
+            if (run, attempt) in kept:
+                kept[run, attempt].unlink(missing_ok=True)
+                del kept[run, attempt]
+
+    def expire(self, finished_before: float) -> Counter[str]:
+        """Forgets the reports of before a point in time (seconds since 1970); how many of each installation.
+
+        OSError where the disk does not let it; what is left is looked at the next time.
+        """
+        with self._lock:
+            kept = [(installation, key, path) for installation, paths in self._kept.items() for key, path in paths.items()]
+        expired: Counter[str] = Counter()
+        for installation, (run, attempt), path in kept:
+            with suppress(FileNotFoundError):  # acknowledged meanwhile
+                if path.stat().st_mtime < finished_before:
+                    self.forget(installation, run, attempt)
+                    expired[installation] += 1
+        return expired
 
 
 def checked(installation: str) -> str:

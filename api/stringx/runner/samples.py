@@ -9,6 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from stringx.model import made_storable
+
 MASKED = "•••"
 MAX_COLUMNS = 50
 MAX_TEXT = 500
@@ -35,9 +37,9 @@ def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_s
     """
     until = time.monotonic() + timeout_seconds
     cursor.execute("set transaction read only")
-    _end_after(cursor, timeout_seconds)
+    end_after(cursor, timeout_seconds)
     hidden = _hidden(cursor, sql, mask) if mask else frozenset()
-    _end_after(cursor, until - time.monotonic())
+    end_after(cursor, until - time.monotonic())
     # The SQL is dbt's, of a test that has just run; it cannot be bound.
     cursor.execute(
         f"select case when octet_length(line) <= {MAX_ROW_BYTES} then line end from (select row_to_json(stringx_row)::text as line from ("  # noqa: S608
@@ -54,15 +56,15 @@ def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_s
     return Sample(columns, rows)
 
 
-def _end_after(cursor: Any, seconds: float) -> None:
+def end_after(cursor: Any, seconds: float) -> None:
     """Each statement from now on; zero would be no limit."""
     cursor.execute("select set_config('statement_timeout', %s, true)", [str(max(1, int(seconds * 1000)))])
 
 
 def clean(text: str, longest: int) -> str:
     """`text` as JSON, UTF-8 and Postgres can hold it: no NUL, no half surrogates, cut to `longest` characters."""
-    storable = text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
-    return storable if len(storable) <= longest else storable[: longest - 1] + "…"
+    whole = made_storable(text)
+    return whole if len(whole) <= longest else whole[: longest - 1] + "…"
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from stringx.gates.checks import nearest
+from stringx.nearest import did_you_mean, nearest
 
 #: A selector's kind → what a test of it is said to be, and what else would mend a selection that finds none.
 _KINDS = {
@@ -28,7 +28,7 @@ def nothing_chosen(select: str, table: str, tests: Iterable[Any]) -> str:
     relation, fix = _KINDS[kind]
     near = nearest(wanted, sorted({name for test in tests for name in _names(kind, test)}))
     if near is not None:
-        fix = f"did you mean {f'{kind}:' if kind else ''}{near}? Correct the selection"
+        fix = f"{did_you_mean(f'{kind}:{near}' if kind else near)} Correct the selection"
     return f"no test of {table} in the dbt project {relation} {select}: {fix}, or take the selection out of the gate"
 
 

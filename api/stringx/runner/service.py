@@ -18,6 +18,7 @@ from stringx.runner.generations import GenerationOptions
 from stringx.runner.pool import Pool, PoolOptions
 from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.reports import ReportShelf, checked
+from stringx.runner.retention import Retention
 from stringx.runner.state_folder import StateFolder
 from stringx.settings import Settings
 
@@ -58,6 +59,7 @@ class Runner:
         settings = self._settings
         self._state = StateFolder(self._state_dir, self.boot)
         self._shelf = ReportShelf(self._state.reports)
+        self._retention = Retention(self._shelf, settings.runner_keep_reports_days)
         self._watch = ProjectWatch(settings.dbt_project_dir, settings.profiles_dir, self._refresh)
         for place, target in enumerate(self._targets):
             work = self._state.work / str(place)
@@ -77,6 +79,7 @@ class Runner:
             self._pools[target] = Pool(PoolOptions(self.boot, settings.worker_max_runs), generations, self)
         for pool in self._pools.values():
             pool.start()
+        self._retention.start()
         self._watch.start()
 
     def close(self) -> None:
@@ -84,6 +87,7 @@ class Runner:
         with self._changed:
             self._closing = True
             self._changed.notify_all()  # nobody waits for reports any more
+        self._retention.close()
         self._watch.close()
         for pool in self._pools.values():
             pool.close()
@@ -91,8 +95,8 @@ class Runner:
     def join(self, timeout_seconds: float) -> bool:
         """Waits for the end of all processes; False where some still run after that time."""
         deadline = time.monotonic() + timeout_seconds
-        ended = [pool.join(max(0.0, deadline - time.monotonic())) for pool in self._pools.values()]
-        if not (all(ended) and self._watch.join(max(0.0, deadline - time.monotonic()))):
+        parts: list[Pool | Retention | ProjectWatch] = [*self._pools.values(), self._retention, self._watch]
+        if not all(part.join(max(0.0, deadline - time.monotonic())) for part in parts):
             return False
         self._state.release()
         return True

@@ -10,7 +10,7 @@ import os
 import select
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
@@ -82,26 +82,22 @@ class OutOfTime(Exception):
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Has this thread connect and ask until then at most: OutOfTime, with the query cancelled. Signals are heard meanwhile.
+    """Has this thread connect and ask until then at most: OutOfTime, with the session closed. Signals are heard meanwhile.
 
+    The server goes on with the query, and must have a limit of its own: to cancel it would be to wait for the server once more, and
+    libpq waits without a limit there, with all threads of the process (it holds Python's lock).
     Without it psycopg2 waits within libpq, where no signal handler gets a turn. For all sessions of the process: no other
     thread may use any.
     """
     until = time.monotonic() + seconds
 
     def wait(connection: Any) -> None:
-        try:
-            while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
-                place = [connection.fileno()]
-                reading = state == psycopg2.extensions.POLL_READ
-                remaining = until - time.monotonic()
-                if remaining <= 0 or not any(select.select(place if reading else [], [] if reading else place, [], remaining)):
-                    raise OutOfTime(f"it took more than {seconds:.1f} s")
-        except (OutOfTime, KeyboardInterrupt):
-            # psycopg2 then closes the session, of which the server learns only when it has the answer.
-            with suppress(psycopg2.Error):  # it was not connected yet: there is no query
-                connection.cancel()
-            raise
+        while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
+            place = [connection.fileno()]
+            reading = state == psycopg2.extensions.POLL_READ
+            remaining = until - time.monotonic()
+            if remaining <= 0 or not any(select.select(place if reading else [], [] if reading else place, [], remaining)):
+                raise OutOfTime(f"it took more than {seconds:.1f} s" if seconds > 0 else "no time was left for it")
 
     psycopg2.extensions.set_wait_callback(wait)
     try:

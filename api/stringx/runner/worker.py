@@ -136,6 +136,7 @@ def _one_run(pool: Connection, evaluator: Evaluator, shown: Callable[[str], str]
         message=evaluated.message,
         results=tuple(evaluated.results),
         rows=evaluated.rows,
+        has_rows=evaluated.has_rows,
         notes=tuple(evaluated.notes),
         recording=evaluated.recording,
         unprepared=evaluated.unprepared,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
 from stringx.errors import Refusal
+from stringx.model import made_storable
 from stringx.store.outbox import headers_as_json
 from stringx.store.tables import dead_letters
 
@@ -57,4 +58,4 @@ def add(connection: Connection, door: str, kept: KeptRecord, refusal: Refusal) -
 
 def _text(text: str | None) -> str | None:
     """A reason may quote what was sent: a dead letter must be storable whatever it is about."""
-    return None if text is None else text.encode(errors="replace").decode().replace("\x00", "\ufffd")
+    return None if text is None else made_storable(text)

@@ -6,19 +6,23 @@ A gate that was withdrawn has no version in force; those that it had stay, and s
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from stringx.errors import NotFound
 from stringx.gates.files import GateFile
 from stringx.model import Gate, GateVersion
+from stringx.nearest import did_you_mean, nearest
 from stringx.store.database import GATES_LOCK
 from stringx.store.tables import gate_versions, gates
+
+#: Tables of one batch for which it is looked which gate was probably meant.
+MOST_HINTS = 20
 
 
 @dataclass(frozen=True)
@@ -47,27 +51,80 @@ def list_current(connection: Connection, workspace: str | None = None) -> list[G
     return [_version(row) for row in connection.execute(statement)]
 
 
-def absence(connection: Connection, workspace: str, table: str) -> str:
-    """Why there is no gate in force for a table, in words: it was withdrawn, or another one was probably meant."""
-    what = f"there is no gate for table {table} in workspace {workspace}"
-    of_workspace = select(gates.c.table_name, gates.c.withdrawn_at).where(gates.c.workspace == workspace)
-    known = {row.table_name: row.withdrawn_at for row in connection.execute(of_workspace)}
-    if table.lower() in known:
-        at = known[table.lower()]
-        # Asked of a trigger that came before its gate.
-        return f"{what}: it was withdrawn at {at:%Y-%m-%d %H:%M:%S} UTC" if at is not None else what.replace(" is ", " was ", 1) + " yet"
-    near = difflib.get_close_matches(table.lower(), [name for name, at in known.items() if at is None], n=1)
-    return f"{what}; did you mean {near[0]}?" if near else what
+def absence(connection: Connection, workspace: str, table: str, *, at: datetime | None = None) -> str:
+    """Why there is no gate in force for a table, in words; see `absences`."""
+    return absences(connection, [(workspace, table)], at=at)[workspace, table]
 
 
-def plan(connection: Connection, files: Sequence[GateFile], *, prune: bool = False) -> list[Change]:
+def absences(connection: Connection, asked: Iterable[tuple[str, str]], *, at: datetime | None = None) -> dict[tuple[str, str], str]:
+    """Why there is no gate in force for these tables (workspace, table), in words: it was withdrawn, or another one was probably
+    meant. `at` is when there was none, where that was not now; each workspace is read once.
+    """
+    known: dict[str, dict[str, _Known]] = {}
+    said: dict[tuple[str, str], str] = {}
+    for workspace, table in asked:
+        if workspace not in known:
+            known[workspace] = _known(connection, workspace)
+        # Looking for names takes time, and whoever waits for the others' answers can ask for each alone.
+        said[workspace, table] = _absence(workspace, table, known[workspace], at, hint=len(said) < MOST_HINTS)
+    return said
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Of a gate that is in force, or was: when."""
+
+    first_applied_at: datetime
+    withdrawn_at: datetime | None
+
+
+def _known(connection: Connection, workspace: str) -> dict[str, _Known]:
+    """By table."""
+    first = and_(
+        gate_versions.c.workspace == gates.c.workspace, gate_versions.c.table_name == gates.c.table_name, gate_versions.c.number == 1
+    )
+    statement = select(gates.c.table_name, gates.c.withdrawn_at, gate_versions.c.applied_at).join(gate_versions, first)
+    rows = connection.execute(statement.where(gates.c.workspace == workspace))
+    return {row.table_name: _Known(row.applied_at, row.withdrawn_at) for row in rows}
+
+
+def _absence(workspace: str, table: str, known: Mapping[str, _Known], at: datetime | None, *, hint: bool) -> str:
+    what = f"no gate for table {table} in workspace {workspace}"
+    gate = known.get(table.lower())
+    if gate is None:
+        in_force = [name for name, one in known.items() if one.withdrawn_at is None]
+        meant = did_you_mean(_nearest(table.lower(), in_force)) if hint else ""
+        return f"there is {what}; {meant}" if meant else f"there is {what}"
+    if at is not None and at < gate.first_applied_at:
+        return f"there was {what} yet"
+    if gate.withdrawn_at is not None and (at is None or gate.withdrawn_at <= at):
+        return f"there is {what}: it was withdrawn at {gate.withdrawn_at:%Y-%m-%d %H:%M:%S} UTC"
+    # It had been withdrawn and came back, or was being applied: which one, and when, is not kept.
+    return f"there was {what} at that time"
+
+
+def _nearest(table: str, known: Sequence[str]) -> str | None:
+    """The table that was probably meant: a letter is wrong, or the schema is. Tables of one schema have much in common as it is."""
+    near = nearest(table, known, alike=0.8)
+    same_name = (name for name in sorted(known) if name.rpartition(".")[2] == table.rpartition(".")[2])
+    return near or next(same_name, None)
+
+
+def in_force(connection: Connection) -> dict[str, int]:
+    """How many gates are in force in each workspace that has any."""
+    statement = select(gates.c.workspace, func.count().label("gates")).where(gates.c.withdrawn_at.is_(None))
+    counted = connection.execute(statement.group_by(gates.c.workspace).order_by(gates.c.workspace))
+    return {row.workspace: row.gates for row in counted}
+
+
+def plan(connection: Connection, files: Sequence[GateFile], *, prune: Collection[str] = ()) -> list[Change]:
     """What `apply` would do now. Changes nothing."""
     return _plan(_stored(connection), files, prune=prune)
 
 
-def apply(connection: Connection, files: Sequence[GateFile], *, prune: bool = False) -> list[Change]:
-    """Puts these gates in force, a new version for each that is new or changed. Gates of other tables stay as they are; with `prune`
-    those of the same workspaces are withdrawn.
+def apply(connection: Connection, files: Sequence[GateFile], *, prune: Collection[str] = ()) -> list[Change]:
+    """Puts these gates in force, a new version for each that is new or changed. Gates of other tables stay as they are; those of
+    the workspaces `prune` are withdrawn.
 
     Blocks while another `apply` is under way. The caller's transaction makes it all or nothing.
     """
@@ -128,14 +185,11 @@ def _stored(connection: Connection) -> dict[tuple[str, str], _Stored]:
     }
 
 
-def _plan(stored: Mapping[tuple[str, str], _Stored], files: Sequence[GateFile], *, prune: bool) -> list[Change]:
+def _plan(stored: Mapping[tuple[str, str], _Stored], files: Sequence[GateFile], *, prune: Collection[str]) -> list[Change]:
     """One change for each file, in their order, and after them those of the gates that go."""
     changes = [_planned(file.gate, stored.get((file.gate.workspace, file.gate.table.lower()))) for file in files]
-    if not prune:
-        return changes
-    workspaces = {change.workspace for change in changes}
     kept = {(change.workspace, change.table) for change in changes}
-    gone = sorted(key for key, gate in stored.items() if key[0] in workspaces and key not in kept and not gate.withdrawn)
+    gone = sorted(key for key, gate in stored.items() if key[0] in prune and key not in kept and not gate.withdrawn)
     return changes + [Change(*key, "withdrawn", stored[key].number) for key in gone]
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from stringx.model import made_storable
 from stringx.store.database import OUTBOX_CHANNEL, notify
 from stringx.store.tables import outbox
 
@@ -101,7 +102,7 @@ def mark_failed(connection: Connection, event_id: str, error: str) -> None:
 
 def headers_as_json(headers: Sequence[tuple[str, str | bytes | None]]) -> list[list[object]]:
     """Kafka headers as JSON: `[[name, text], …]`, `{"base64": …}` for a value that is not text."""
-    return [[_storable_name(name), _header_value(value)] for name, value in headers]
+    return [[made_storable(name), _header_value(value)] for name, value in headers]
 
 
 def headers_from_json(stored: Sequence[Sequence[object]]) -> tuple[tuple[str, str | bytes | None], ...]:
@@ -113,10 +114,6 @@ def headers_from_json(stored: Sequence[Sequence[object]]) -> tuple[tuple[str, st
         else:
             headers.append((str(name), None if value is None else str(value)))
     return tuple(headers)
-
-
-def _storable_name(name: str) -> str:
-    return name.encode(errors="replace").decode().replace("\x00", "\ufffd")
 
 
 def _header_value(value: str | bytes | None) -> object:

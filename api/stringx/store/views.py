@@ -61,7 +61,7 @@ def migrated(connection: Connection) -> bool:
 
 
 def _triggers() -> Select[Any]:
-    judged = [verdicts.c.verdict, verdicts.c.decision, verdicts.c.message, verdicts.c.counts, verdicts.c.judged_at]
+    judged = [verdicts.c.verdict, verdicts.c.decision, verdicts.c.message, verdicts.c.counts, verdicts.c.rows, verdicts.c.judged_at]
     joined = triggers.outerjoin(runs, runs.c.id == triggers.c.run_id)
     joined = joined.outerjoin(verdicts, verdicts.c.run_id == runs.c.id).outerjoin(gate_versions, gate_versions.c.id == runs.c.version_id)
     return select(triggers, runs.c.state.label("run_state"), gate_versions.c.number.label("gate_version"), *judged).select_from(joined)
@@ -83,7 +83,7 @@ def trigger(connection: Connection, trigger_id: str) -> TriggerAnswer:
 def _trigger_answer(connection: Connection, row: Row[Any]) -> TriggerAnswer:
     message = row.message
     if row.state == "unmatched":
-        message = f"nothing was checked: {gates.absence(connection, row.workspace, row.table_name)}"
+        message = f"nothing was checked: {gates.absence(connection, row.workspace, row.table_name, at=row.received_at)}"
     return TriggerAnswer(
         trigger=row.id,
         id=row.event_id,
@@ -105,6 +105,7 @@ def _trigger_answer(connection: Connection, row: Row[Any]) -> TriggerAnswer:
         message=message,
         counts=row.counts,
         failing=_failing(connection, row.run_id) if row.verdict is not None else (),
+        rows=row.rows,
         judged_at=row.judged_at,
         correlation_id=row.correlation_id,
     )

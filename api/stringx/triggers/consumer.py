@@ -257,12 +257,15 @@ class TopicIds:
         #: None: not known yet
         self._available: bool | None = None
         self._last: str | None = None
+        #: the last answer of `current` was the broker's own: the topic has that id now
+        self.certain = False
 
     def current(self) -> str | None:
         """The topic's id now, or the last one known where the broker does not answer; None on a broker that cannot tell it.
 
         Takes a request to the broker. Raises KafkaUnavailable before the first answer.
         """
+        self.certain = False
         try:
             if self._available is None:
                 # librdkafka's own cluster knows no admin calls, and lets them time out.
@@ -276,6 +279,7 @@ class TopicIds:
             return self._without_answer(error)
         found = str(described.topic_id)
         self._last = None if found == _NO_TOPIC_ID else found
+        self.certain = True
         return self._last
 
     def _without_answer(self, error: KafkaException) -> str | None:

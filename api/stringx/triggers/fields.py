@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import NoReturn
 
@@ -10,12 +9,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stringx.errors import Invalid
-from stringx.model import Predicate, TriggerBody
+from stringx.model import Predicate, TriggerBody, made_storable
+from stringx.nearest import did_you_mean, nearest
 
 
 def shown(name: str) -> str:
     """A name out of somebody's document as it can be shown and stored."""
-    return name.encode(errors="replace").decode().replace("\x00", "\ufffd")[:200]
+    return made_storable(name)[:200]
 
 
 def kind(value: object) -> str:
@@ -25,9 +25,9 @@ def kind(value: object) -> str:
 def no_such(what: str, name: str, known: Iterable[str]) -> str:
     """What to say of a name that there is not: the one that was probably meant, and all that there are."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1)
+    meant = did_you_mean(nearest(name, known))
     there_are = f"here are {', '.join(known)}"
-    return f"no such {what}: did you mean {near[0]!r}? T{there_are}" if near else f"no such {what}; t{there_are}"
+    return f"no such {what}: {meant} T{there_are}" if meant else f"no such {what}; t{there_are}"
 
 
 def refuse_fields(error: ValidationError) -> NoReturn:

@@ -10,7 +10,7 @@ from stringx.errors import KafkaUnavailable
 from stringx.kafka_clients import ensure_topics
 from stringx.settings import Settings
 from stringx.triggers.consumer import ConsumerLost, TriggerConsumer, protocols
-from stringx.triggers.reading import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, STALL_SECONDS, Reading
+from stringx.triggers.reading import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, STALL_SECONDS, Left, Reading
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -79,6 +79,7 @@ class KafkaDoor:
         candidates = list(protocols(self._settings))
         pause = FIRST_PAUSE_SECONDS
         stalled: dict[int, tuple[int, int]] = {}
+        left: Left = {}
         while not self._closing.is_set():
             reading = None
             try:
@@ -91,7 +92,7 @@ class KafkaDoor:
                     },
                 )
                 reading = Reading(
-                    self._settings, self._engine, candidates[0], self._closing, self._stall_seconds, stalled, self._make_consumer
+                    self._settings, self._engine, candidates[0], self._closing, self._stall_seconds, stalled, left, self._make_consumer
                 )
                 reading.run()
             except KafkaUnavailable as error:

@@ -9,25 +9,21 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from stringx.errors import Invalid, Malformed, Refusal, TooLarge
-from stringx.model import DEFAULT_WORKSPACE, Door, ShortText, TableName, Trigger, TriggerBody, WorkspaceName, canonical_json, storable
+from stringx.model import DEFAULT_WORKSPACE, Door, ShortText, TableName, Trigger, TriggerBody, WorkspaceName, canonical_json
 from stringx.settings import Settings
 from stringx.triggers import trace
-from stringx.triggers.fields import kind, reason, refuse_fields, shown
+from stringx.triggers.fields import kind, reason, refuse_fields
 from stringx.triggers.record import KafkaRecord, Legible
+from stringx.triggers.strict_json import parse_json
 from stringx.triggers.trace import TraceContext, trace_context
 
-#: Objects and lists within each other, in any trigger.
-MAX_DEPTH = 32
-#: Integers beyond 64 bits are not the same number to every reader.
-_INT64 = range(-(2**63), 2**63)
 _CORRELATION_HEADERS = ("correlationid", "correlation_id", "x-correlation-id", "ce_correlationid")
 #: The headers that are read. Names are compared without regard to case.
 _OUR_HEADERS = frozenset(("content-type", "ce_specversion", "ce_id", "ce_source", "ce_type", *_CORRELATION_HEADERS, *trace.HEADERS))
@@ -38,23 +34,6 @@ _SEND = f"send the trigger as its value, a JSON object such as {_EXAMPLE}"
 _SHORT_TEXT: TypeAdapter[str] = TypeAdapter(ShortText)
 _TABLE: TypeAdapter[str] = TypeAdapter(TableName)
 _WORKSPACE: TypeAdapter[str] = TypeAdapter(WorkspaceName)
-
-
-def parse_json(raw: bytes) -> object:
-    """The JSON document in `raw`. Malformed: not UTF-8, not JSON, a key twice, NaN or Infinity, an integer beyond 64 bits,
-    deeper than MAX_DEPTH; Invalid: text that could not be stored."""
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Malformed(f"must be UTF-8; byte {error.start} is not") from error
-    try:
-        document = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_int64, parse_float=_finite_float)
-    except json.JSONDecodeError as error:
-        raise Malformed(f"must be JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
-    except RecursionError as error:
-        raise Malformed(f"must not be nested deeper than {MAX_DEPTH} levels") from error
-    _check_storable(document)
-    return document
 
 
 def parse_body(data: object, *, settings: Settings) -> TriggerBody:
@@ -255,57 +234,3 @@ def _too_large(size: int, settings: Settings) -> TooLarge:
 def allowed_bytes(settings: Settings) -> str:
     """How large a trigger may be, and what to do with a larger one."""
     return f"may have {settings.max_trigger_bytes} bytes (STRINGX_MAX_TRIGGER_BYTES): name the data, do not send it"
-
-
-# --- JSON -----------------------------------------------------------------------------------------------------------
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Malformed("stands twice in one object: keep one of them", field=shown(twice))
-    return document
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise Malformed(f"{name} is not JSON: send null or leave the field out")
-
-
-def _int64(digits: str) -> int:
-    if len(digits) > 20 or int(digits) not in _INT64:
-        raise Malformed(f"the integer {digits[:24]}… does not fit 64 bits: send it as text")
-    return int(digits)
-
-
-def _finite_float(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise Malformed(f"the number {digits[:24]} is too large: send it as text")
-    return number
-
-
-def _check_storable(document: object) -> None:
-    """Refuses text that Postgres cannot hold, and what is nested too deep; without recursion."""
-    pending: list[tuple[object, tuple[str, ...]]] = [(document, ())]
-    while pending:
-        value, path = pending.pop()
-        if isinstance(value, str):
-            _check_text(value, path)
-        elif isinstance(value, (dict, list)):
-            if len(path) >= MAX_DEPTH:
-                raise Malformed(f"must not be nested deeper than {MAX_DEPTH} levels")
-            if isinstance(value, dict):
-                for name in value:
-                    _check_text(name, (*path, name))
-                pending.extend((child, (*path, name)) for name, child in value.items())
-            else:
-                pending.extend((child, (*path, str(index))) for index, child in enumerate(value))
-
-
-def _check_text(text: str, path: tuple[str, ...]) -> None:
-    try:
-        storable(text)
-    except ValueError as error:
-        raise Invalid(str(error), field=shown(".".join(path)) or None) from error

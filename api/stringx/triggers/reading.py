@@ -5,6 +5,10 @@ then are the offsets stored, which librdkafka commits in the background. A recor
 
 While the database is away the batch is held: its partitions are paused, and polling goes on, since a member that does not
 poll loses its partitions. A rebalance un-pauses, and a poll can bring a record even so: it is kept with the others.
+
+What is held may be all that is left of a topic that was deleted meanwhile. Each record is therefore marked with its topic's id
+as soon as the broker has confirmed it; a marked one is stored under that id, whatever becomes of the topic, the partition or
+the consumer. Where another member has taken it too, the inbox knows it.
 """
 
 from __future__ import annotations
@@ -17,7 +21,6 @@ from typing import TYPE_CHECKING
 
 from stringx import inbox, logs
 from stringx.errors import KafkaUnavailable, Refusal, Unavailable
-from stringx.model import Trigger
 from stringx.settings import Settings
 from stringx.store import positions
 from stringx.store.database import transaction
@@ -41,6 +44,9 @@ WATCH_SECONDS = 5.0
 #: Nothing came for so long: is there really nothing?
 STALL_SECONDS = 60.0
 
+#: By the topic's id, partition and offset.
+Left = dict[tuple[str, int, int], KafkaRecord]
+
 log = logs.get(__name__)
 
 
@@ -55,6 +61,7 @@ class Reading:
         closing: threading.Event,
         stall_seconds: float,
         stalled: dict[int, tuple[int, int]],
+        left: Left,
         make_consumer: type[TriggerConsumer],
     ) -> None:
         self._settings = settings
@@ -63,10 +70,12 @@ class Reading:
         self._stall_seconds = stall_seconds
         #: the lag for which the consumer before this one was given up; shared with it
         self._stalled = stalled
+        #: read and marked, of partitions or of a topic that are ours no more: to be stored, and not to be committed in Kafka
+        self._left = left
         self._pace = Pace(seconds=10.0)
         self._ids = TopicIds(settings)
         self._topic_id: str | None = None
-        #: read, and not yet in the database
+        #: read, and not yet in the database; with the topic's id once it is certain
         self._held: list[KafkaRecord] = []
         #: assigned, and nothing read of them yet
         self._fresh: set[int] = set()
@@ -79,6 +88,8 @@ class Reading:
         return self._consumer.joined
 
     def close(self) -> bool:
+        """Leaves what is held to the next consumer: it cannot be read again once the topic is gone."""
+        self._leave()
         return self._consumer.close()
 
     def run(self) -> None:
@@ -88,20 +99,20 @@ class Reading:
             try:
                 self._watch()
                 self._read()
-                if self._held:
+                if self._held or self._left:
                     self._take()
                 pause = FIRST_PAUSE_SECONDS
             except Unavailable as error:
                 if self._pace.may("held"):
-                    log.warning("records held", reason=str(error), records=len(self._held))
+                    log.warning("records held", reason=str(error), records=len(self._held) + len(self._left))
                 self._hold(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def _read(self) -> None:
         """Adds what is there, up to one batch, to what is held; waits only while nothing is."""
         size = sum(record.size_bytes for record in self._held)
-        while len(self._held) < BATCH_RECORDS and size < BATCH_BYTES:
-            record = self._consumer.poll(0 if self._held else POLL_SECONDS)
+        while len(self._held) + len(self._left) < BATCH_RECORDS and size < BATCH_BYTES:
+            record = self._consumer.poll(0 if self._held or self._left else POLL_SECONDS)
             if record is None:
                 return
             self._held.append(record)
@@ -121,22 +132,32 @@ class Reading:
         """Stores what is held, and then its offsets."""
         self._last_read = time.monotonic()
         self._check_topic()
+        self._take_left()
         self._check_fresh()
         if not self._held:
             return
-        batch = [replace(record, topic_id=self._topic_id) for record in self._held]
-        deliveries = [_delivery(record, self._settings) for record in batch]
-        last = {record.partition: record for record in batch}
-        with transaction(self._engine) as connection:
-            expected = positions.expected(connection, self._consumer.topic, self._topic_id, last)
-            outcomes = inbox.take(connection, self._settings, deliveries)
-            positions.advance(
-                connection, self._consumer.topic, self._topic_id, {partition: record.offset + 1 for partition, record in last.items()}
-            )
+        batch = [record if record.topic_id is not None else replace(record, topic_id=self._topic_id) for record in self._held]
+        self._store(self._topic_id, batch)
         self._held = []
-        for record in last.values():
+        for record in {record.partition: record for record in batch}.values():
             self._consumer.store(record)
-        self._tell_gaps(batch, {partition: known.next_offset for partition, known in expected.items()})
+
+    def _take_left(self) -> None:
+        for topic_id in {topic_id for topic_id, _, _ in self._left}:
+            # In the order in which they stood, whoever of the readers left which.
+            keys = sorted(key for key in self._left if key[0] == topic_id)
+            self._store(topic_id, [self._left[key] for key in keys])
+            for key in keys:
+                del self._left[key]
+
+    def _store(self, topic_id: str | None, batch: Sequence[KafkaRecord]) -> None:
+        deliveries = [_delivery(record, self._settings) for record in batch]
+        next_offsets = {record.partition: record.offset + 1 for record in batch}
+        with transaction(self._engine) as connection:
+            expected = positions.expected(connection, self._consumer.topic, topic_id, next_offsets)
+            outcomes = inbox.take(connection, self._settings, deliveries)
+            positions.advance(connection, self._consumer.topic, topic_id, next_offsets)
+        self._tell_gaps(topic_id, batch, {partition: known.next_offset for partition, known in expected.items()})
         for delivery, outcome in zip(deliveries, outcomes, strict=True):
             _tell(delivery, outcome)
 
@@ -150,12 +171,18 @@ class Reading:
         found = self._ids.current()
         if self._topic_id is None or found == self._topic_id:
             self._topic_id = found
+            if self._ids.certain:
+                # What was read before this answer was read of the topic that it names.
+                self._held = [record if record.topic_id is not None else replace(record, topic_id=found) for record in self._held]
             return
         with transaction(self._engine) as connection:
             expected = positions.expected(connection, self._consumer.topic, found, self._assigned)
-        log.warning("topic made anew: read from its first record", topic=self._consumer.topic, topic_id=found, before=self._topic_id)
+        held, kept = len(self._held), self._leave()  # what is not kept is the new topic's, and read again
+        numbers = {"kept_of_before": kept, "dropped": held - kept}
+        log.warning(
+            "topic made anew: read from its first record", topic=self._consumer.topic, topic_id=found, before=self._topic_id, **numbers
+        )
         self._topic_id = found
-        self._held = []
         for partition, known in expected.items():
             if not self._consumer.seek(partition, known.next_offset):
                 self._fresh.add(partition)
@@ -182,7 +209,7 @@ class Reading:
                 self._drop({partition})
                 raise KafkaUnavailable(f"Kafka: partition {partition} cannot be read again yet")
 
-    def _tell_gaps(self, batch: Sequence[KafkaRecord], wanted: dict[int, int | None]) -> None:
+    def _tell_gaps(self, topic_id: str | None, batch: Sequence[KafkaRecord], wanted: dict[int, int | None]) -> None:
         """Offsets that were never read: deleted by retention, a transaction's marks, or lost. Told, never passed over in silence."""
         missing = []
         for record in batch:
@@ -191,7 +218,7 @@ class Reading:
                 missing.append({"partition": record.partition, "first": first, "last": record.offset - 1})
             wanted[record.partition] = record.offset + 1
         if missing:
-            log.warning("offsets missing", topic=self._consumer.topic, topic_id=self._topic_id, missing=missing)
+            log.warning("offsets missing", topic=self._consumer.topic, topic_id=topic_id, missing=missing)
 
     # --- watching -------------------------------------------------------------------------------------------------------
 
@@ -218,11 +245,23 @@ class Reading:
         log.info("partitions assigned", partitions=sorted(partitions))
 
     def _on_revoked(self, partitions: Collection[int]) -> None:
-        """What is held of them is the next owner's to read."""
+        """What is held of them is the next owner's to read, but for a topic that is gone (`_leave`)."""
+        self._leave(partitions)
         self._assigned.difference_update(partitions)
         self._fresh.difference_update(partitions)
-        self._drop(partitions)
         log.info("partitions revoked", partitions=sorted(partitions))
+
+    def _leave(self, partitions: Collection[int] | None = None) -> int:
+        """Of what is held of these partitions (None: of all), leaves the marked to be stored, and forgets the rest. How many it left."""
+        gone = {record.partition for record in self._held} if partitions is None else partitions
+        marked = {
+            (record.topic_id, record.partition, record.offset): record
+            for record in self._held
+            if record.partition in gone and record.topic_id is not None
+        }
+        self._left.update(marked)
+        self._drop(gone)
+        return len(marked)
 
     def _drop(self, partitions: Collection[int]) -> None:
         self._held = [record for record in self._held if record.partition not in partitions]
@@ -233,19 +272,7 @@ def _delivery(record: KafkaRecord, settings: Settings) -> inbox.Delivery:
         trigger = parse_record(record, settings)
     except Refusal as refusal:
         return inbox.Delivery(record, legible(record), refusal)
-    return inbox.Delivery(record, _known(trigger), trigger)
-
-
-def _known(trigger: Trigger) -> Legible:
-    return Legible(
-        id=trigger.id,
-        source=trigger.source,
-        table=trigger.table,
-        workspace=trigger.workspace,
-        correlation_id=trigger.correlation_id,
-        traceparent=trigger.traceparent,
-        tracestate=trigger.tracestate,
-    )
+    return inbox.Delivery(record, Legible.of(trigger), trigger)
 
 
 def _tell(delivery: inbox.Delivery, outcome: inbox.Accepted | Refusal) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
-from stringx.model import Position
+from stringx.model import Position, Trigger
 
 #: Longer topic names are named by their hash, so that an identity made of a position always fits its field.
 _LONGEST_TOPIC = 80
@@ -70,6 +70,18 @@ class Legible:
     correlation_id: str | None = None
     traceparent: str | None = None
     tracestate: str | None = None
+
+    @classmethod
+    def of(cls, trigger: Trigger) -> Legible:
+        return cls(
+            id=trigger.id,
+            source=trigger.source,
+            table=trigger.table,
+            workspace=trigger.workspace,
+            correlation_id=trigger.correlation_id,
+            traceparent=trigger.traceparent,
+            tracestate=trigger.tracestate,
+        )
 
 
 def _short(topic: str) -> str:

@@ -11,7 +11,7 @@ STATE_HEADERS = frozenset(("tracestate", "ce_tracestate"))
 HEADERS = STATE_HEADERS | {"traceparent", "ce_traceparent"}
 
 #: https://www.w3.org/TR/trace-context/#traceparent-header
-_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[\x21-\x7e]*)?")
 _LONGEST_PARENT = 200
 #: https://www.w3.org/TR/trace-context/#tracestate-limits: so much is to be passed on at least
 _STATE = re.compile(r"[\x20-\x7e]{1,512}")

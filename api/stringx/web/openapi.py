@@ -57,11 +57,12 @@ def _header(name: str, description: str) -> dict[str, Any]:
 PREFER = _header("Prefer", "`wait=30`: answer only once there is a verdict, or after 30 seconds (300 at most).")
 IDEMPOTENCY_KEY = _header(IDEMPOTENCY_HEADER, "The trigger's id, where its body has none.")
 TRACEPARENT = _header("traceparent", "W3C Trace Context; it goes along to the runner and into the acknowledgement.")
+TRACESTATE = _header("tracestate", "W3C Trace Context; read beside a traceparent, and comes back with the acknowledgement.")
 CORRELATION_ID = _header("X-Correlation-Id", "Goes along to the runner and into the acknowledgement.")
 
 #: Headers that an operation reads.
 HEADERS = {
-    "createTrigger": [PREFER, IDEMPOTENCY_KEY, TRACEPARENT, CORRELATION_ID],
+    "createTrigger": [PREFER, IDEMPOTENCY_KEY, TRACEPARENT, TRACESTATE, CORRELATION_ID],
     "getTrigger": [PREFER],
     "rerun": [PREFER, IDEMPOTENCY_KEY],
 }

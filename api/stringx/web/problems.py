@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from stringx import http_problems, logs
 from stringx.errors import Conflict, DatabaseUnavailable, StringXError, TooLarge, Unavailable
 from stringx.http_problems import Problem
+from stringx.model import fault_text
 from stringx.triggers.parse import allowed_bytes
 from stringx.web import triggers
 from stringx.web.backend import backend
@@ -36,8 +37,8 @@ def problem_of(error: Exception) -> Problem:
         case HTTPError(__cause__=ValidationError() as cause):  # APIFlask's: a query parameter that does not fit its model
             fault = cause.errors(include_url=False, include_input=False)[0]
             if fault["type"] == UNKNOWN_PARAMETER:
-                return Problem(HTTPStatus.BAD_REQUEST, UNKNOWN_PARAMETER, fault["msg"], fault["ctx"]["name"])
-            return Problem(error.status_code, "invalid", fault["msg"], ".".join(str(part) for part in fault["loc"]))
+                return Problem(HTTPStatus.BAD_REQUEST, UNKNOWN_PARAMETER, fault_text(fault), fault["ctx"]["name"])
+            return Problem(error.status_code, "invalid", fault_text(fault), ".".join(str(part) for part in fault["loc"]))
         case RequestEntityTooLarge():
             detail = f"the body is too large: it {allowed_bytes(backend().settings)}"
             return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TooLarge.code, detail)

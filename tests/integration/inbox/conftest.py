@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 import pytest
@@ -41,3 +42,19 @@ def shared_bench(postgres: EmbeddedPostgres, migrated_template: str, broker: str
     bench.start_door()
     yield bench
     bench.stop()
+
+
+@contextmanager
+def away(postgres: EmbeddedPostgres, database_url: str) -> Iterator[None]:
+    """The database refuses and drops all connections for as long as the block lasts."""
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(postgres.url(), autocommit=True) as admin:
+        admin.execute(f"alter database {name} allow_connections false")  # type: ignore[arg-type]
+        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
+        yield
+        admin.execute(f"alter database {name} allow_connections true")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def database_away(postgres: EmbeddedPostgres, database_url: str) -> Callable[[], AbstractContextManager[None]]:
+    return lambda: away(postgres, database_url)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 from stringx import inbox
 from stringx.errors import Conflict, Invalid, Malformed, Refusal, Unstorable
 from stringx.gates.files import GateFile
-from stringx.model import Mode, Slice, Trigger
+from stringx.model import Mode, Slice, Trigger, fingerprint
 from stringx.settings import Settings
 from stringx.store import gates, tables
 from stringx.store.database import OUTBOX_CHANNEL, RUNS_CHANNEL, Listener, connect, transaction
@@ -190,6 +190,16 @@ class TestTheSameTriggerAgain:
             taken = accept(given)
             other = accept(given.model_copy(update={"slice": Slice.model_validate({"column": "flight_date", **again})}))
             assert other == inbox.Accepted(taken.trigger, taken.run, taken.state, duplicate=True)
+
+    def test_is_a_duplicate_of_one_that_was_stored_before_slices_were_compared_as_written(self, accept: Accept, engine: Engine) -> None:
+        given = trigger(slice=Slice.model_validate({"column": "flight_date", "in": ["2013-02-02", "2013-02-01"]}))
+        first = accept(given)
+        before = {name: given.as_json().get(name) for name in ("table", "slice", "reply_to", "priority", "metadata")}
+        with transaction(engine) as connection:
+            connection.execute(tables.triggers.update().values(content_fingerprint=fingerprint(before)))
+        assert accept(given) == inbox.Accepted(first.trigger, first.run, "accepted", duplicate=True)
+        with pytest.raises(Conflict):
+            accept(given.model_copy(update={"slice": february(1)}))
 
     def test_of_an_unmatched_one_is_answered_once(self, accept: Accept, engine: Engine) -> None:
         given = trigger(table="raw.nobody")

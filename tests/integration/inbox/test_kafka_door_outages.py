@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
-import psycopg
 import pytest
 from kafka_bench import GOOD, Bench, events, eventually, numbered
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from stringx.embedded.postgres import EmbeddedPostgres
 from stringx.settings import Settings
 from stringx.store.database import transaction
 from stringx.triggers.consumer import ConsumerLost, TriggerConsumer
 from stringx.triggers.record import KafkaRecord
 
 SettingsMaker = Callable[..., Settings]
-
-
-@contextmanager
-def away(postgres: EmbeddedPostgres, database_url: str) -> Iterator[None]:
-    """The database refuses and drops all connections for as long as the block lasts."""
-    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
-    with psycopg.connect(postgres.url(), autocommit=True) as admin:
-        admin.execute(f"alter database {name} allow_connections false")  # type: ignore[arg-type]
-        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
-        yield
-        admin.execute(f"alter database {name} allow_connections true")  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def database_away(postgres: EmbeddedPostgres, database_url: str) -> Callable[[], AbstractContextManager[None]]:
-    return lambda: away(postgres, database_url)
-
-
 DatabaseAway = Callable[[], AbstractContextManager[None]]
 
 

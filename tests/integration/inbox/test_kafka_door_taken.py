@@ -21,10 +21,14 @@ class TestWhatIsTaken:
     def test_plain_json_with_its_context_and_position(self, bench: Bench) -> None:
         bench.start_door()
         traceparent = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        bench.send(GOOD, key=b"raw.flights", headers=[("traceparent", traceparent), ("correlationid", b"c-1"), ("other", b"\xff")])
+        bench.send(
+            GOOD,
+            key=b"raw.flights",
+            headers=[("traceparent", traceparent), ("tracestate", b"a=1"), ("correlationid", b"c-1"), ("other", b"\xff")],
+        )
         [trigger] = bench.taken(1)
         assert (trigger.state, trigger.door, trigger.table_name, trigger.workspace) == ("accepted", "kafka", "raw.flights", "default")
-        assert (trigger.traceparent, trigger.correlation_id) == (traceparent.decode(), "c-1")
+        assert (trigger.traceparent, trigger.tracestate, trigger.correlation_id) == (traceparent.decode(), "a=1", "c-1")
         assert (trigger.position["topic"], trigger.position["partition"], trigger.position["offset"]) == (
             bench.settings.kafka_triggers_topic,
             0,

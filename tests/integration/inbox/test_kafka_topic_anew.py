@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from kafka_bench import GOOD, Bench, eventually
+from kafka_bench import GOOD, Bench, events, eventually, numbered
+from structlog.testing import capture_logs
 
+from stringx.errors import KafkaUnavailable
 from stringx.settings import Settings
+from stringx.triggers.consumer import ConsumerLost, TopicIds, TriggerConsumer
+from stringx.triggers.record import KafkaRecord
 
 SettingsMaker = Callable[..., Settings]
+DatabaseAway = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -78,3 +85,77 @@ class TestATopicMadeAnew:
         bench.start_door()
         found = bench.taken(8)
         assert [one.position["offset"] for one in found[3:]] == list(range(5))
+
+
+class TestATopicMadeAnewWhileTheDatabaseIsAway:
+    """What the door holds is all that is left of the topic before."""
+
+    @pytest.mark.parametrize("protocol", ["consumer", "classic"])
+    def test_loses_nothing_that_was_held(
+        self, protocol: str, make_settings: SettingsMaker, admin: AdminClient, bench: Bench, database_away: DatabaseAway
+    ) -> None:
+        topic = bench.settings.kafka_triggers_topic
+        admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
+        with capture_logs() as log:
+            bench.start_door(make_settings(kafka_partitions=1, kafka_group_protocol=protocol))
+            bench.send(numbered(0))
+            bench.taken(1)
+            with database_away():
+                bench.send(GOOD)
+                eventually(lambda: [event for event in events(log, "records held") if event["records"] == 1])
+                make_anew(admin, topic)
+                for number in range(2, 4):
+                    bench.send(numbered(number))
+                if protocol == "consumer":
+                    eventually(lambda: events(log, "partitions revoked"))
+            found = bench.taken(4)
+        assert [one.position["offset"] for one in found] == [0, 1, 0, 1]
+        assert found[0].position["topic_id"] == found[1].position["topic_id"] != found[2].position["topic_id"]
+        assert events(log, "offsets missing") == []
+
+    def test_loses_nothing_that_the_consumer_before_held(
+        self, make_settings: SettingsMaker, admin: AdminClient, bench: Bench, database_away: DatabaseAway
+    ) -> None:
+        lost = threading.Event()
+
+        class Lost(TriggerConsumer):
+            """The first one gives up when it is told to."""
+
+            def poll(self, timeout_seconds: float) -> KafkaRecord | None:
+                if lost.is_set():
+                    lost.clear()
+                    raise ConsumerLost("told to")
+                return super().poll(timeout_seconds)
+
+        topic = bench.settings.kafka_triggers_topic
+        admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
+        with capture_logs() as log:
+            bench.start_door(make_settings(kafka_partitions=1, kafka_group_protocol="classic"), make_consumer=Lost)
+            bench.send(numbered(0))
+            bench.taken(1)
+            with database_away():
+                bench.send(numbered(1))
+                eventually(lambda: [event for event in events(log, "records held") if event["records"] == 1])
+                lost.set()
+                eventually(lambda: events(log, "consumer lost: a new one takes over"))
+                make_anew(admin, topic)
+                bench.send(numbered(2))
+            found = bench.taken(3)
+        assert sorted(one.event_id for one in found) == ["n0", "n1", "n2"]
+
+    def test_an_id_is_certain_only_where_the_broker_says_it(self, admin: AdminClient, bench: Bench) -> None:
+        topic = bench.settings.kafka_triggers_topic
+        admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
+        ids = TopicIds(bench.settings)
+        first = eventually(lambda: known(ids))
+        assert ids.certain
+        admin.delete_topics([topic], request_timeout=30)[topic].result()
+        eventually(lambda: (ids.current(), ids.certain) == (first, False))
+
+
+def known(ids: TopicIds) -> str | None:
+    """None while the broker does not yet know the topic."""
+    try:
+        return ids.current()
+    except KafkaUnavailable:
+        return None

@@ -175,10 +175,10 @@ def test_a_selection_is_cut_to_the_tests_of_the_table(select: str, tests: set[st
     ("select", "says"),
     [
         ("tag:nobody", "has tag:nobody: tag one, or"),
-        ("tag:nightlty", "has tag:nightlty: did you mean tag:nightly? Correct the selection, or"),
+        ("tag:nightlty", "has tag:nightlty: did you mean `tag:nightly`? Correct the selection, or"),
         ("path:elsewhere", "is in path:elsewhere: put one there, or"),
-        ("path:model", "is in path:model: did you mean path:models? Correct the selection, or"),
-        ("orders_have_customer", "is called orders_have_customer: did you mean orders_have_customers? Correct the selection, or"),
+        ("path:model", "is in path:model: did you mean `path:models`? Correct the selection, or"),
+        ("orders_have_customer", "is called orders_have_customer: did you mean `orders_have_customers`? Correct the selection, or"),
         # It is there, and of another table.
         ("paid_orders_amount_not_null", "is called paid_orders_amount_not_null: "),
     ],

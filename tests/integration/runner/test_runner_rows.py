@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from runner_lab import Bench, Lab, rule, wait_for
 
-from stringx.model import DbtStatus, Report, ReportStatus
+from stringx.model import DbtStatus, Decision, Report, ReportStatus, Slice, VerdictName
+from stringx.verdict import judge
 
 ANY = rule("any", "not_null", column="id")
 
@@ -52,10 +53,34 @@ def test_a_slice_that_does_not_fit_is_said_once_with_its_column_its_table_and_th
 ) -> None:
     gate = bench.gate(ANY, rule("other", "unique", column="id"), slice_columns=columns)
     report = bench.evaluate(gate, slice_)
-    assert (report.status, report.rows, report.results) == (ReportStatus.ERRORED, None, ())
+    assert (report.status, report.rows) == (ReportStatus.ERRORED, None)
+    assert [(result.rule, result.status, result.message) for result in report.results] == [
+        (name, DbtStatus.ERROR, report.message) for name in ("any", "other")
+    ]
+    assert judge(gate, report, Slice.model_validate(slice_)).message == report.message
     assert f"the slice does not fit raw.orders at {says}" in (report.message or "")
     assert "`slice: columns:` must name columns of the table" in (report.message or "")
     assert "LINE" not in (report.message or "")
+
+
+@pytest.mark.parametrize(("column", "verdict"), [("amount", VerdictName.FAILED), ("id", VerdictName.ERRORED)])
+def test_what_looks_at_the_whole_table_is_run_though_the_slice_does_not_fit(column: str, verdict: VerdictName, bench: Bench) -> None:
+    gate = bench.gate(ANY, rule("whole", "not_null", column=column, scope="table"), on_error="open")
+    report = bench.evaluate(gate, {"column": "gone", "equals": "x"})
+    results = {result.rule: result for result in report.results}
+    assert (report.status, report.rows, results["any"].status) == (ReportStatus.ERRORED, None, DbtStatus.ERROR)
+    assert "does not fit raw.orders at column 'gone'" in (results["any"].message or "")
+    assert (results["whole"].failures, results["whole"].sample == ()) == ((10, False) if column == "amount" else (0, True))
+    judged = judge(gate, report, Slice.model_validate({"column": "gone", "equals": "x"}))
+    assert (judged.verdict, judged.decision) == (verdict, Decision.CLOSED if verdict is VerdictName.FAILED else Decision.OPEN)
+
+
+def test_a_slice_that_does_not_fit_is_never_passed_whatever_the_checks_look_at(bench: Bench) -> None:
+    gate = bench.gate(rule("whole", "not_null", column="id", scope="table"))
+    report = bench.evaluate(gate, {"column": "gone", "equals": "x"})
+    assert report.results[0].status is DbtStatus.PASS
+    judged = judge(gate, report, Slice.model_validate({"column": "gone", "equals": "x"}))
+    assert (judged.verdict, judged.decision, judged.message) == (VerdictName.ERRORED, Decision.CLOSED, report.message)
 
 
 def test_where_columns_are_masked_the_value_that_does_not_fit_is_not_quoted(bench: Bench) -> None:
@@ -99,3 +124,16 @@ def test_a_count_that_takes_too_long_is_given_up_and_the_tests_are_run(bench: Be
     assert (report.status, report.rows, report.message) == (ReportStatus.COMPLETED, None, "it took more than 5.0 s")
     assert report.results[0].status is DbtStatus.PASS
     wait_for(lambda: lab.busy_sessions(bench.runner) == 0, "no query is left in the database")
+
+
+def test_a_count_takes_a_tenth_of_the_runs_time_at_most_and_leaves_the_rest_to_the_tests(bench: Bench) -> None:
+    report = bench.evaluate(bench.gate(ANY, table="raw.slow_to_count"), timeout_seconds=20)
+    assert (report.status, report.message) == (ReportStatus.COMPLETED, "it took more than 2.0 s")
+    assert report.results[0].status is DbtStatus.PASS
+
+
+def test_where_no_rows_would_close_it_is_found_that_there_are_some_though_not_how_many(bench: Bench) -> None:
+    gate = bench.gate(ANY, table="raw.slow_to_count", on_no_rows="closed")
+    report = bench.evaluate(gate, timeout_seconds=20)
+    assert (report.status, report.rows, report.has_rows) == (ReportStatus.COMPLETED, None, True)
+    assert judge(gate, report, Slice(())).verdict is VerdictName.PASSED

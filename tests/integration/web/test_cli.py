@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
 from commands import command, run
-from served import RULES, Served
+from served import RULES, Served, result
 from waiting import until
 
 from stringx import inbox
@@ -16,6 +18,7 @@ from stringx.embedded import addresses
 from stringx.embedded.addresses import Addresses
 from stringx.errors import Malformed
 from stringx.inbox import RefusedRecord
+from stringx.model import DbtStatus
 from stringx.store.database import transaction
 from stringx.triggers.record import KafkaRecord, Legible
 
@@ -48,9 +51,12 @@ def test_a_wait_for_a_closed_gate_ends_with_1_and_says_which_rules_failed(served
     code, out, _ = run(served, "trigger", *FLIGHTS, "--wait=60")
     judge.join()
     assert code == 1
-    (line,) = [line for line in out.splitlines() if RULES[1] in line]
+    lines = out.splitlines()
+    (line,) = [line for line in lines if RULES[1] in line]
     assert {"failed", "431", "error", "business"} <= set(line.split())
     assert RULES[0] not in out  # it passed
+    assert (lines[0], lines[1]) == ("closed (failed): raw.flights, flight_date = 2013-02-08", "1 failed, 1 passed")
+    assert lines[-1] == f"more: stringx run {served.client.runs().runs[0].run}"
 
 
 def test_a_wait_for_what_cannot_be_judged_ends_with_3(served: Served) -> None:
@@ -95,6 +101,32 @@ def test_a_wrong_token_ends_with_2_and_does_not_show(served: Served) -> None:
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert "STRINGX_API_TOKEN" in err
     assert "another-token-of-the-tests" not in err
+    code, _, none = run(served, "runs", STRINGX_API_TOKEN="")
+    assert (code, "STRINGX_API_TOKEN" in none) == (2, True)
+    assert none != err
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "came"),
+    [("text/html", b"<html>", "answered 200 (text/html)"), ("application/json", b'{"hello": 1}', "answered 200 (application/json)")],
+)
+def test_another_service_at_the_address_is_told_with_what_came(content_type: str, body: bytes, came: str) -> None:
+    class Another(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # http.server's name
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.end_headers()
+            self.wfile.write(body)
+
+    with HTTPServer(("127.0.0.1", 0), Another) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        process = command("runs", STRINGX_API_URL=url, STRINGX_API_TOKEN="t")
+        out, err = process.communicate(timeout=120)
+        thread.join()
+    assert (process.returncode, out, len(err.splitlines())) == (3, "", 1), err
+    assert all(part in err for part in (url, came, "STRINGX_API_URL"))
 
 
 def test_runs_are_listed(served: Served) -> None:
@@ -136,6 +168,83 @@ def test_a_run_is_shown_with_rules_counts_rows_and_sql(served: Served) -> None:
     assert json.loads(out) == served.client.run(taken.run).as_json()
     code, _, err = run(served, "run", "0" * 32)
     assert (code, len(err.splitlines())) == (2, 1)
+
+
+def test_a_run_shows_first_which_rule_closed_it_and_how_much_it_found(served: Served) -> None:
+    taken = served.client.trigger({"table": "raw.flights", "slice": {"column": "flight_date", "equals": "2013-02-08"}})
+    assert taken.run is not None
+    served.judge(taken.run, {RULES[0]: 3, RULES[1]: 431}, rows=928)
+    lines = run(served, "run", taken.run[:8])[1].splitlines()
+    assert lines[:3] == [
+        "closed (failed): raw.flights, flight_date = 2013-02-08, 928 rows",
+        f"{RULES[1]}: 431 failures in 928 rows",
+        "1 failed, 1 warned",
+    ]
+    named = [line.split()[0] for line in lines[3:] if line.startswith(RULES)]
+    assert named == [RULES[1], RULES[0], f"{RULES[1]}:", f"{RULES[0]}:"]  # in the table, and what is known of each
+
+
+def test_what_every_check_says_is_shown_once(served: Served) -> None:
+    taken = served.client.trigger({"table": "raw.flights"})
+    assert taken.run is not None
+    served.judge(taken.run, status="timed_out", message="not done within 300 s", results=())
+    out = run(served, "run", taken.run)[1]
+    assert (out.count("not done within 300 s"), out.count("not run: the run timed out")) == (1, 1)
+    assert f"{RULES[0]}, {RULES[1]}: skipped" in out
+
+
+def test_what_a_rule_says_is_not_said_again_by_its_run(served: Served) -> None:
+    broken = tuple(
+        result(rule, 0).model_copy(update={"status": DbtStatus.ERROR, "failures": None, "message": f"{rule}'s column is gone"})
+        for rule in RULES
+    )
+    taken = served.client.trigger({"table": "raw.flights"})
+    assert taken.run is not None
+    served.judge(taken.run, results=broken)
+    out = run(served, "run", taken.run)[1]
+    assert out.splitlines()[:4] == [
+        "closed (errored): raw.flights, whole table",
+        f"{RULES[0]}: errored",
+        f"{RULES[1]}: errored",
+        "2 errored",
+    ]
+    assert [out.count(f"{rule}'s column is gone") for rule in RULES] == [1, 1]
+
+
+def test_a_run_is_judged_again(served: Served) -> None:
+    first = served.client.trigger({"table": "raw.flights", "slice": {"column": "flight_date", "equals": "2013-02-08"}})
+    assert first.run is not None
+    served.judge(first.run)
+
+    def judge_the_second() -> None:
+        until(lambda: served.count("runs") == 2, "the second run")
+        served.judge(served.client.runs(state="queued").runs[0].run, {RULES[1]: 431})
+
+    judge = threading.Thread(target=judge_the_second)
+    judge.start()
+    code, out, err = run(served, "rerun", first.run[:8], "--wait", "60")
+    judge.join()
+    assert (code, "waiting for its verdict" in err) == (1, True)
+    assert out.startswith("closed (failed): raw.flights, flight_date = 2013-02-08")
+    code, out, _ = run(served, "rerun", first.run, "--output", "json")
+    assert (code, json.loads(out)["source"]) == (0, f"rerun:{first.run}")
+    assert served.count("runs") == 3
+    code, out, err = run(served, "rerun", "0" * 32, "--wait")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+
+
+def test_a_queued_run_is_cancelled_and_a_judged_one_is_not(served: Served) -> None:
+    taken = served.client.trigger({"table": "raw.flights"})
+    assert taken.run is not None
+    code, out, _ = run(served, "cancel", taken.run[:8])
+    assert (code, out.splitlines()[0]) == (0, "closed (cancelled): raw.flights, whole table")
+    code, out, err = run(served, "cancel", taken.run)
+    assert (code, out, "has its verdict already: cancelled" in err) == (2, "", True)
+    leased = served.client.trigger({"table": "raw.flights"})
+    assert leased.run is not None
+    served.judge(taken.run)  # it claims what is queued, and judges nothing anew
+    code, out, _ = run(served, "cancel", leased.run, "--output", "json")
+    assert (code, json.loads(out)["run"]) == (0, leased.run)
 
 
 def test_dead_letters_are_listed_and_shown(served: Served) -> None:

@@ -72,11 +72,11 @@ def test_a_401_tells_a_wrong_token_from_none_and_repeats_neither(nowhere: Settin
     ("path", "field", "says"),
     [
         ("/v1/runs?foo=1", "foo", "no such query parameter; there are cursor, decision, limit, state, table, verdict, workspace"),
-        ("/v1/runs?tabel=raw.flights", "tabel", "no such query parameter: did you mean 'table'? There are cursor, decision, "),
+        ("/v1/runs?tabel=raw.flights", "tabel", "no such query parameter: did you mean `table`? There are cursor, decision, "),
         ("/v1/gates?table=raw.flights", "table", "no such query parameter; there are workspace"),
         ("/v1/gates/raw.flights?x=1", "x", "no such query parameter; there are workspace"),
-        ("/v1/gates/raw.flights/status?workspaces=a", "workspaces", "no such query parameter: did you mean 'workspace'?"),
-        ("/v1/dead-letters?Limit=1", "Limit", "no such query parameter: did you mean 'limit'? There are cursor, limit"),
+        ("/v1/gates/raw.flights/status?workspaces=a", "workspaces", "no such query parameter: did you mean `workspace`?"),
+        ("/v1/dead-letters?Limit=1", "Limit", "no such query parameter: did you mean `limit`? There are cursor, limit"),
     ],
 )
 def test_a_query_parameter_that_there_is_not_is_400_and_names_those_that_there_are(
@@ -226,7 +226,7 @@ def test_a_trigger_that_is_taken_is_answered_though_the_database_goes_away_meanw
     """A 503 would say that it was not taken."""
     now = datetime.now(UTC)
     empty = dict.fromkeys(
-        ("reply_to", "priority", "gate_version", "verdict", "decision", "message", "counts", "judged_at", "correlation_id")
+        ("reply_to", "priority", "gate_version", "verdict", "decision", "message", "counts", "rows", "judged_at", "correlation_id")
     )
     names = {"trigger": "1" * 32, "id": "load-1", "source": "http", "workspace": "default", "table": "raw.flights", "run": "2" * 32}
     states = {"state": "accepted", "run_state": "queued", "door": "http", "slice": [], "metadata": {}, "failing": (), "received_at": now}

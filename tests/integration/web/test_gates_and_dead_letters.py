@@ -42,11 +42,11 @@ def test_a_table_without_a_gate_is_404(served: Served) -> None:
 
 def test_a_table_without_a_gate_names_the_one_that_was_meant(served: Served) -> None:
     for ask in (served.client.gate, served.client.gate_status):
-        with pytest.raises(NotFound, match=r"table raw.flight in workspace default; did you mean raw.flights\?"):
+        with pytest.raises(NotFound, match=r"table raw.flight in workspace default; did you mean `raw.flights`\?"):
             ask("raw.flight")
     unmatched = served.client.trigger({"table": "raw.flight"})
     assert (unmatched.state, unmatched.run) == ("unmatched", None)
-    said = "nothing was checked: there is no gate for table raw.flight in workspace default; did you mean raw.flights?"
+    said = "nothing was checked: there is no gate for table raw.flight in workspace default; did you mean `raw.flights`?"
     assert unmatched.message == said
     with transaction(served.engine) as connection:
         gates.apply(connection, [GateFile(flights_gate(table="raw.flight"), "default/raw.flight.yaml")])

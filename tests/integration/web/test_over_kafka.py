@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import command, start
@@ -64,6 +65,32 @@ def test_the_command_waits_for_its_acknowledgement_on_kafka(kafka: dict[str, str
     assert (RULES[1] in out, "431" in out) == (True, True)
     (run,) = served.client.runs().runs
     assert [(one.source, one.door) for one in served.client.run(run.run).triggers] == [("cli", "kafka")]
+
+
+def test_a_job_that_is_started_again_with_its_id_gets_the_same_verdict(kafka: dict[str, str], served: Served) -> None:
+    def ask(table: str, *options: str) -> tuple[int, dict[str, Any]]:
+        words = ("trigger", table, *options, "--kafka", "--id", "job-1", "--wait=90", "--output", "json")
+        process = command(*words, **environment(kafka))
+        out, err = process.communicate(timeout=120)
+        assert out, err
+        return process.returncode, json.loads(out)
+
+    hours = ("--slice", "hour in 5,6")
+    code, first = ask("raw.flights", *FLIGHTS, *hours)
+    assert (code, first["decision"]) == (1, "closed")
+    assert ask("RAW.Flights", *FLIGHTS, *hours) == (1, first)
+    assert ask("raw.flights", *FLIGHTS, "--slice", "hour in 6,5") == (1, first)
+    assert served.count("runs") == 1
+    code, other = ask("raw.flights", "--slice", "flight_date=2013-02-09")
+    assert (code, other["state"]) == (2, "refused")  # the verdict of another content is not this one's
+    assert ask("raw.flights", *FLIGHTS, *hours) == (1, first)  # and what was refused in between is not, either
+
+
+def test_a_job_whose_verdict_is_not_found_is_told_how_far_back_it_was_looked_for(kafka: dict[str, str]) -> None:
+    process = command("trigger", "raw.flights", *FLIGHTS, "--kafka", "--id", "job-1", "--wait=0", **environment(kafka))
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (4, "sent: raw.flights, flight_date = 2013-02-08\n"), err
+    assert f"the last 5000 records of a partition of {kafka['kafka_verdicts_topic']}" in err
 
 
 def test_the_command_is_told_what_was_refused_on_kafka(kafka: dict[str, str]) -> None:

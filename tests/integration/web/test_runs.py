@@ -41,6 +41,16 @@ def test_a_run_says_why_it_is_closed(served: Served) -> None:
     assert timings.received_at <= timings.queued_at <= timings.started_at <= timings.judged_at
 
 
+def test_a_run_says_how_many_rows_it_was_about(served: Served) -> None:
+    counted, uncounted, waiting = queued(served, 8), queued(served, 9), queued(served, 10)
+    served.judge(counted, rows=928)
+    served.judge(uncounted)
+    assert {run.run: run.rows for run in served.client.runs().runs} == {counted: 928, uncounted: None, waiting: None}
+    assert (served.client.run(counted).rows, served.client.run(waiting).rows) == (928, None)
+    document = httpx2.get(f"{served.url}/v1/runs/{uncounted}", headers=served.authorized, trust_env=False).json()
+    assert document["rows"] is None, "it is there"
+
+
 def test_the_json_of_a_run_has_every_field_of_the_contract(served: Served) -> None:
     run = queued(served, 8)
     served.judge(run, {RULES[1]: 1})

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json as json_text
 import threading
 from typing import Any
 
 import httpx2
 import pytest
 from served import RULES, Served
+from sqlalchemy import select
 from waiting import until
 
 from stringx.errors import Conflict, Invalid, NotFound, TooLarge
 from stringx.model import Decision, Outcome, VerdictName
+from stringx.store.database import transaction
+from stringx.store.tables import outbox
 
 FLIGHTS: dict[str, Any] = {"table": "raw.flights", "slice": {"column": "flight_date", "equals": "2013-02-08"}}
 PROBLEM = "application/problem+json"
@@ -190,6 +194,28 @@ def test_trace_context_and_correlation_id_travel_to_the_run(served: Served) -> N
     answer = post(served, json=FLIGHTS, traceparent=traceparent, X_Correlation_Id="c-1").json()
     run = served.client.run(answer["run"])
     assert (run.traceparent, run.correlation_id) == (traceparent, "c-1")
+
+
+@pytest.mark.parametrize("table", ["raw.flights", "raw.unknown"])
+def test_the_trace_state_comes_back_beside_the_traceparent(served: Served, table: str) -> None:
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    run = post(served, json={"table": table}, traceparent=parent, tracestate="vendor=a,other=b").json()["run"]
+    if run is not None:
+        served.judge(run)
+    with transaction(served.engine) as connection:
+        (answer,) = connection.execute(select(outbox.c.headers, outbox.c.value)).all()
+    headers, told = dict(answer.headers), json_text.loads(answer.value)
+    assert (headers["traceparent"], headers["tracestate"]) == (parent, "vendor=a,other=b")
+    assert (told["traceparent"], told["tracestate"]) == (parent, "vendor=a,other=b")
+
+
+def test_a_trigger_is_found_by_the_answers_id_alone(served: Served) -> None:
+    answer = post(served, json={"table": "raw.flights", "id": "load-1"}).json()
+    assert served.client.trigger_state(answer["trigger"]).id == "load-1"
+    with pytest.raises(NotFound, match="give `trigger` of the answer that took it, not the sender's id"):
+        served.client.trigger_state("load-1")
+    again = post(served, json={"table": "raw.flights", "id": "load-1"}).json()
+    assert (again["trigger"], again["duplicate"]) == (answer["trigger"], True)
 
 
 def test_a_table_without_a_gate_is_taken_and_unmatched(served: Served) -> None:

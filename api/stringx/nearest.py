@@ -1,0 +1,21 @@
+"""What somebody probably meant by a name that there is not, and the words that ask so. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from itertools import islice
+
+#: Names that are compared at most: each costs time, and one that nobody can find among so many does no good either.
+MOST_NAMES = 1000
+
+
+def nearest(name: str, known: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """The known name that is most like `name`; None where none is at least as much `alike` as this, from 0 to 1."""
+    near = difflib.get_close_matches(name, list(islice(known, MOST_NAMES)), n=1, cutoff=alike)
+    return near[0] if near else None
+
+
+def did_you_mean(near: str | None) -> str:
+    """The question about what `nearest` found; empty where that is nothing."""
+    return f"did you mean `{near}`?" if near else ""
