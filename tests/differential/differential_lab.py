@@ -93,7 +93,7 @@ class Engines:
     def replay(self, request: RunRequest, recording: Recording) -> messages.Done | messages.Unreplayed:
         if recording not in self._learned:
             self._learned.append(recording)
-            learn = messages.Learn(number=len(self._learned), recording=recording, table=request.gate.table, samples=request.gate.samples)
+            learn = messages.Learn(number=len(self._learned), recording=recording, gate=request.gate)
             messages.send(self._replays, learn)
         replay = messages.Replay(
             run=request.run,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import Pipe
+from threading import Thread
 from typing import Any
 
 import pytest
 
-from stringx.model import DbtResult, DbtStatus, Engine, Gate, ReportStatus, RunRequest, Samples, Severity, Slice
+from stringx.model import DbtResult, DbtStatus, Decision, Engine, Gate, ReportStatus, RunRequest, Severity, Slice
+from stringx.runner import messages
 from stringx.runner import prepared as prepared_module
 from stringx.runner import recordings as recordings_module
 from stringx.runner.invocation import StopSignal
@@ -17,6 +20,7 @@ from stringx.runner.prepared import Prepared
 from stringx.runner.recording import RecordedTest, Recording, Template, Unprepared
 from stringx.runner.recordings import RECORD_AGAIN_SECONDS, Kept, Key, Recorded, key_of
 from stringx.runner.replay_session import Answer, Question, SessionLost, Unanswered
+from stringx.runner.replay_worker import replay_all
 from stringx.runner.replayer import Replayer, Unreplayed
 
 RUN = "0" * 32
@@ -251,9 +255,10 @@ PASSED = Answer(("failures", "should_warn", "should_error"), ((0, False, False),
 COUNTED = Answer(("count",), ((9,),))
 
 
-def replay(script: Script, by: Recording | None = None) -> Any:
+def replay(script: Script, by: Recording | None = None, **fields: Any) -> Any:
     replayer = Replayer(script, StopSignal(), str, warnings_are_errors=False)
-    return replayer.replay(by or recording(), (), table="raw.orders", wanted=Samples(), timeout_seconds=60)
+    gate = request().gate.model_copy(update=fields)
+    return replayer.replay(by or recording(), gate, (), timeout_seconds=60)
 
 
 def test_a_session_that_was_lost_is_tried_once_more() -> None:
@@ -275,7 +280,11 @@ def test_rows_that_cannot_be_counted_in_time_are_told_as_such() -> None:
     evaluated = replay(script)
     assert (evaluated.status, evaluated.rows, evaluated.message) == (ReportStatus.COMPLETED, None, "it took more than 5.0 s")
     assert evaluated.notes == ["the rows were not counted: it took more than 5.0 s"]
-    assert [question.limit_seconds for question in script.asked[0]] == [None, 5.0]
+    (tests, count) = script.asked[0]
+    assert tests.limit_seconds is None
+    assert count.limit_seconds == 5.0
+    with pytest.raises(Unreplayed, match="too long"):  # dbt's worker asks whether there is any
+        replay(Script(PASSED, Unanswered("too long", "57014")), on_no_rows=Decision.CLOSED)
     ephemeral = replay(Script(PASSED), recording().model_copy(update={"count": None}))
     assert (ephemeral.rows, ephemeral.message) == (None, "raw.orders is an ephemeral model, which is no table of the database")
 
@@ -289,3 +298,25 @@ def test_a_count_that_is_no_number_goes_to_dbt(answer: Answer) -> None:
 def test_an_answer_that_only_dbt_can_judge_goes_to_dbt() -> None:
     with pytest.raises(Unreplayed, match="not an integer"):
         replay(Script(Answer(PASSED.columns, ((b"NaN", False, False),))))
+
+
+def test_whatever_goes_wrong_in_a_replay_goes_to_dbt_by_its_name_alone() -> None:
+    ours, its = Pipe()
+    script = Script(LookupError("row ('odd@example.org')"), PASSED, COUNTED)  # type: ignore[arg-type]  # no session should raise it
+    messages.send(ours, messages.Learn(number=1, recording=recording(), gate=request().gate))
+    for attempt in (1, 2):
+        messages.send(ours, messages.Replay(run=RUN, attempt=attempt, number=1, values=(), timeout_seconds=60))
+    told = []
+
+    def hang_up() -> None:
+        told.extend([messages.receive(ours), messages.receive(ours)])
+        ours.close()
+
+    listener = Thread(target=hang_up)
+    listener.start()
+    with its, pytest.raises(EOFError):
+        replay_all(its, Replayer(script, StopSignal(), str, warnings_are_errors=False))
+    listener.join()
+    assert told[0] == messages.Unreplayed(run=RUN, attempt=1, reason="the replay failed (LookupError)", outdated=False)
+    assert isinstance(told[1], Done)
+    assert (told[1].status, told[1].rows) == (ReportStatus.COMPLETED, 9), "the next one is right"

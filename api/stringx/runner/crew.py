@@ -154,8 +154,7 @@ class Worker:
             yield messages.Work(request=request, record=task.records)
             return
         if recorded.number not in self.known:
-            gate = request.gate
-            yield messages.Learn(number=recorded.number, recording=recorded.recording, table=gate.table, samples=gate.samples)
+            yield messages.Learn(number=recorded.number, recording=recorded.recording, gate=request.gate)
         self.known.keep(recorded.number, None)
         yield messages.Replay(
             run=request.run,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from stringx.model import DbtResult, ReportStatus, RunRequest, Samples, Value
+from stringx.model import DbtResult, Gate, ReportStatus, RunRequest, Value
 from stringx.runner.recording import Recording, Unprepared
 
 #: What a worker does: dbt's invocations, or replays of what they recorded.
@@ -105,8 +105,7 @@ class Learn(Value):
     #: what it is called from now on
     number: int
     recording: Recording
-    table: str
-    samples: Samples
+    gate: Gate
 
 
 class Replay(Value):

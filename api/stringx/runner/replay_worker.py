@@ -28,9 +28,7 @@ def replay_all(pool: Connection, replayer: Replayer) -> None:
 
 def _answer(replayer: Replayer, message: messages.Replay, learned: messages.Learn) -> messages.Message:
     try:
-        evaluated = replayer.replay(
-            learned.recording, message.values, table=learned.table, wanted=learned.samples, timeout_seconds=message.timeout_seconds
-        )
+        evaluated = replayer.replay(learned.recording, learned.gate, message.values, timeout_seconds=message.timeout_seconds)
     except Unreplayed as error:
         return messages.Unreplayed(run=message.run, attempt=message.attempt, reason=str(error), outdated=error.outdated)
     except Exception as error:  # noqa: BLE001  # dbt can run it all the same; the text of any exception may quote a row

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import psycopg
 
-from stringx.model import DbtResult, DbtStatus, ReportStatus, Samples
+from stringx.model import DbtResult, DbtStatus, Decision, Gate, ReportStatus, Samples
 from stringx.runner import row_count, samples
 from stringx.runner.evaluation import MAX_SQL, SAMPLES_SECONDS, Evaluated
 from stringx.runner.invocation import StopSignal
@@ -38,18 +38,18 @@ class Replayer:
         self._shown = shown
         self._warnings_are_errors = warnings_are_errors
 
-    def replay(self, recording: Recording, values: Sequence[str], *, table: str, wanted: Samples, timeout_seconds: float) -> Evaluated:
+    def replay(self, recording: Recording, gate: Gate, values: Sequence[str], *, timeout_seconds: float) -> Evaluated:
         """All tests on one snapshot, which is held until `end`. Blocks until they are done, or until SIGINT. Raises Unreplayed."""
         deadline = time.monotonic() + timeout_seconds
         evaluated = Evaluated(None)
         try:
             with self._stop.armed():
                 try:
-                    self._ask(evaluated, recording, values, table, deadline)
+                    self._ask(evaluated, recording, gate, values, deadline)
                 except SessionLost:
                     # It had been idle for long, or the server has restarted. All of it again: there is another snapshot.
                     evaluated = Evaluated(None)
-                    self._ask(evaluated, recording, values, table, deadline)
+                    self._ask(evaluated, recording, gate, values, deadline)
         except KeyboardInterrupt:
             return evaluated
         except NotCertain as error:
@@ -58,14 +58,14 @@ class Replayer:
             # Class 42: names, types and privileges of what a statement mentions.
             raise Unreplayed(str(error), outdated=error.sqlstate.startswith("42")) from error
         evaluated.status = ReportStatus.COMPLETED
-        self._add_samples(evaluated, recording, values, wanted, deadline)
+        self._add_samples(evaluated, recording, values, gate.samples, deadline)
         return evaluated
 
     def end(self) -> None:
         """Lets the snapshot go. Never raises."""
         self._session.end()
 
-    def _ask(self, evaluated: Evaluated, recording: Recording, values: Sequence[str], table: str, deadline: float) -> None:
+    def _ask(self, evaluated: Evaluated, recording: Recording, gate: Gate, values: Sequence[str], deadline: float) -> None:
         """Adds each test's result as soon as it is there."""
         questions = [Question(test.statement.bound(), test.statement.arguments(values)) for test in recording.tests]
         limit = row_count.limit_seconds(deadline - time.monotonic())
@@ -82,11 +82,11 @@ class Replayer:
             try:
                 counted = list(answers)
             except Unanswered as error:
-                if error.sqlstate != _QUERY_CANCELED:
+                if error.sqlstate != _QUERY_CANCELED or gate.on_no_rows is Decision.CLOSED:  # dbt's worker asks whether there is any
                     raise
                 uncounted = f"it took more than {limit:.1f} s"
         if recording.count is None:
-            uncounted = row_count.no_table(table)
+            uncounted = row_count.no_table(gate.table)
         if uncounted is not None:
             evaluated.message = self._shown(uncounted)
             evaluated.notes.append(f"the rows were not counted: {evaluated.message}")
