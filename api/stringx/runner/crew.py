@@ -87,8 +87,10 @@ class Task:
     """What a worker executes: a run, or a comparison that nobody waits for."""
 
     work: Ticket | Comparison
+    #: when the run began, be it with another worker
     started_at: datetime
-    #: on the clock of `time.monotonic`
+    #: when this worker was given it, and when it must end; on the clock of `time.monotonic`
+    since: float
     deadline: float
     #: of a run that may be replayed
     key: Key | None = None

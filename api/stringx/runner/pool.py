@@ -33,7 +33,7 @@ _CLOSING = "the runner is closing"
 #: A run that no worker has begun after this time is given back: another replica may be faster.
 QUEUE_SECONDS = 600.0
 
-#: A run whose replay worker is busy waits so long for it; then whoever is idle takes it, be it with dbt.
+#: A run waits for its replay worker unless that has been busy with one thing for so long; then whoever is idle takes it, be it with dbt.
 PATIENCE_SECONDS = 0.25
 
 #: Replays until their worker is replaced, per run of a dbt worker: what grows there is dbt.
@@ -260,31 +260,32 @@ class Pool:
         for waiting in list(self._queue):
             if not any(worker.idle for worker in crew.workers.values()):
                 return
-            started_at, deadline = waiting.begun or (datetime.now(UTC), now + waiting.ticket.request.timeout_seconds)
-            recorded = crew.prepared.replays(waiting.key) if waiting.begun is None else None
-            task = Task(waiting.ticket, started_at, deadline, waiting.key, recorded)
-            if self._begin(crew, task, now, patient=now < waiting.ticket.taken_at + PATIENCE_SECONDS):
+            if self._begin(crew, waiting, now):
                 self._queue.remove(waiting)
         # What nobody waits for comes last.
         for role in messages.ROLES:
             while (worker := crew.idle_worker(role)) and (comparison := crew.prepared.next_comparison(role)):
                 self._compare(crew, worker, comparison, now)
 
-    def _begin(self, crew: Crew, task: Task, now: float, *, patient: bool) -> bool:
+    def _begin(self, crew: Crew, waiting: Waiting, now: float) -> bool:
         """Gives a run to a worker, if there is one for it."""
         worker = crew.idle_worker("dbt")
-        if task.recorded is not None:
-            own = crew.replayer_of(task.recorded.key)
+        recorded = crew.prepared.replays(waiting.key) if waiting.begun is None else None
+        if recorded is not None:
+            own = crew.replayer_of(recorded.key)
             if own is not None and own.idle:
                 worker = own
-            elif patient:
+            elif now < (own.task.since if own and own.task else waiting.ticket.taken_at) + PATIENCE_SECONDS:
                 return False
             else:
                 worker = crew.idle_worker("replay") or worker
         if worker is None:
             return False
-        if worker.role == "dbt":
-            task.recorded = None
+        started_at, deadline = waiting.begun or (datetime.now(UTC), now + waiting.ticket.request.timeout_seconds)
+        task = Task(waiting.ticket, started_at, now, deadline, waiting.key)
+        if worker.role == "replay":
+            task.recorded = recorded
+        else:
             task.records = crew.prepared.records(task.key, now)
         begun = worker.begin(task, now)
         if not begun:
@@ -293,7 +294,7 @@ class Pool:
 
     def _compare(self, crew: Crew, worker: Worker, comparison: Comparison, now: float) -> None:
         recorded = comparison.recorded if worker.role == "replay" else None
-        task = Task(comparison, datetime.now(UTC), now + comparison.request.timeout_seconds, recorded=recorded)
+        task = Task(comparison, datetime.now(UTC), now, now + comparison.request.timeout_seconds, recorded=recorded)
         if not worker.begin(task, now):
             self._came_to_nothing(crew, task, now)
 
@@ -422,16 +423,18 @@ class Pool:
     def _until(self, now: float) -> float | None:
         """Seconds until something is due; None: only when somebody speaks."""
         due = self._generations.due(now)
+        impatient = []
         for waiting in self._queue:
             due += (waiting.ticket.taken_at + QUEUE_SECONDS, *(waiting.begun[1:] if waiting.begun else ()))
-            if now < waiting.ticket.taken_at + PATIENCE_SECONDS:
-                due.append(waiting.ticket.taken_at + PATIENCE_SECONDS)
-                break  # those behind it were taken later
+            impatient.append(waiting.ticket.taken_at + PATIENCE_SECONDS)
         for _, _, task in self._tasks():
             if task.kill_at is not None:
                 due.append(task.kill_at)
             elif not task.stopped:
                 due.append(min(task.deadline, self._stop_at or task.deadline))
+            if self._queue and task.recorded is not None:
+                impatient.append(task.since + PATIENCE_SECONDS)
+        due += [moment for moment in impatient if moment > now]
         return max(0.0, min(due) - now) if due else None
 
     def _report(self, crew: Crew, task: Task, status: ReportStatus, message: str | None, done: messages.Done | None = None) -> Report:

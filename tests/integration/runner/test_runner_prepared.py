@@ -230,6 +230,15 @@ def test_a_run_does_not_wait_for_a_replay_worker_that_is_busy_for_long(own: Benc
     assert own.report(request.run).engine is Engine.PREPARED
 
 
+def test_runs_wait_for_a_replay_worker_that_goes_on(make_runner: Any) -> None:
+    bench: Bench = make_runner(runner_queue=400, prepared_check_share=0.0)
+    gate = bench.gate(rule("filled", "not_null", column="amount"))
+    prepared(bench, gate)
+    requests = [bench.request(gate) for _ in range(400)]
+    assert len(bench.runner.submit(INSTALLATION, requests).accepted) == 400
+    assert {bench.report(request.run).engine for request in requests} == {Engine.PREPARED}
+
+
 def test_a_gate_whose_proof_fails_stays_with_dbt_and_says_why(bench: Bench) -> None:
     # A setting that a replay has and dbt has not stands for whatever a proof may find.
     gate = bench.gate(rule("tells", "holds", arguments={"expression": "current_setting('plan_cache_mode') = 'auto'"}))
