@@ -136,6 +136,12 @@ class Settings(BaseSettings):
     runner_host: str = Field("127.0.0.1", description="Address that `stringx runner` listens on.")
     runner_port: int = Field(5002, ge=1, le=65535, description="Port of the runner.")
     runner_workers: int = Field(2, ge=1, le=64, description="dbt worker processes of each target.")
+    runner_replay_workers: int = Field(
+        1, ge=0, le=64, description="Processes of each target that replay prepared runs; 0: dbt runs all, whatever a gate's engine is."
+    )
+    prepared_check_share: float = Field(
+        0.01, ge=0, le=1, description="Share of the prepared runs that is repeated with dbt afterwards; a difference has dbt run the gate."
+    )
     inline_workers: int = Field(1, ge=1, le=64, description="dbt worker processes of each inline target in the backend.")
     runner_queue: int = Field(100, ge=0, description="Runs that a runner holds beyond those executing; beyond them it answers 429.")
     runner_state_dir: Path | None = Field(

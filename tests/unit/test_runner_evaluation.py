@@ -151,7 +151,7 @@ def test_what_dbt_raises_is_told_without_secrets_and_where_columns_are_masked_by
     monkeypatch.setattr(evaluation, "run_tests", explode)
     asked = request(mask=mask)
     ours, its = Pipe()
-    messages.send(ours, messages.Work(request=asked))
+    messages.send(ours, messages.Work(request=asked, record=False))
     worker._one_run(its, evaluator, evaluator._text)  # noqa: SLF001  # its loop ends only with the pool
     done = received(ours)
     logged = capfd.readouterr().err

@@ -257,6 +257,8 @@ def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path) -> N
         session_prefix="s",
         left_sessions=(),
         workers=1,
+        replay_workers=1,
+        check_share=0.0,
         stop_grace_seconds=1,
     )
     generations = Generations(options)

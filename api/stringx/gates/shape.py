@@ -138,7 +138,9 @@ class GateShape(Value):
     target: ShortText = Field(description="The output of the dbt profile that the table is reached by.")
     runner: RunnerName = Field("default", description="The runner that does it, for `mode: async`.")
     mode: Mode = Field(Mode.ASYNC, description="`async`: the runner does it. `inline`: the backend itself, at once; for small checks.")
-    engine: Engine = Field(Engine.DBT, description="How the rules are executed.")
+    engine: Engine = Field(
+        Engine.PREPARED, description="How the rules are executed: `prepared` where that is proven to be the same as `dbt`."
+    )
     timeout: Timeout = Field(300, description="How long a run may take: 60s, 5m, 1h, or seconds.")
     priority: Annotated[StrictInt, Field(ge=-100, le=100)] = Field(0, description="Higher goes first.")
     slice: SliceShape | None = Field(None, description="What a trigger's slice may name; left out, triggers are about the whole table.")

@@ -90,7 +90,11 @@ class Report(RunnerWord):
     status: ReportStatus
     #: why it is not `completed`, dbt's own words where there are some; of one that is, why `rows` is None
     message: str | None = None
+    #: that gave the results
     engine: Engine = Engine.DBT
+    #: of a run that dbt executed though its gate's engine is `prepared`: the tests that it takes dbt for, each with the reason. Not
+    #: written where there is none: a backend from before there was this field reads the report.
+    unprepared: Annotated[tuple[tuple[str, str], ...], Field(exclude_if=lambda reasons: not reasons)] = ()
     gate_fingerprint: str
     #: of the dbt project that it ran with; None where it could not be read
     project_fingerprint: str | None = None
@@ -170,3 +174,6 @@ class RunnerStatus(RunnerWord):
     fingerprints: dict[str, str | None]
     #: per target, why the newest dbt project is not in charge
     errors: dict[str, str]
+    #: per target, the gates whose replays differed from dbt, and how: dbt runs them. Not written where there are none, so that a
+    #: backend from before there was this field reads it.
+    distrusted: Annotated[dict[str, tuple[str, ...]], Field(default_factory=dict, exclude_if=lambda distrusted: not distrusted)]

@@ -8,14 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 
-from stringx.model import Report, ReportStatus, RunRequest
+from stringx.model import Engine, Report, ReportStatus, RunRequest
 from stringx.runner import messages
 from stringx.runner.environment import environment_for_dbt
+from stringx.runner.prepared import Comparison, Prepared
+from stringx.runner.recording import Unprepared
+from stringx.runner.recordings import Kept, Key, Recorded
+from stringx.runner.slice_sql import slice_values
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,10 @@ class Ticket:
         message: str | None,
         *,
         started_at: datetime | None = None,
+        engine: Engine = Engine.DBT,
         fingerprint: str | None = None,
         done: messages.Done | None = None,
+        unprepared: tuple[Unprepared, ...] = (),
     ) -> Report:
         """The report of this attempt, finished now."""
         now = datetime.now(UTC)
@@ -52,7 +59,7 @@ class Ticket:
             boot=boot,
             status=status,
             message=message,
-            engine=self.request.gate.engine,
+            engine=engine,
             gate_fingerprint=done.gate_fingerprint if done else self.request.gate.fingerprint,
             project_fingerprint=fingerprint,
             started_at=min(started_at or now, now),
@@ -60,17 +67,37 @@ class Ticket:
             rows=done.rows if done else None,
             has_rows=done is not None and done.has_rows,
             results=done.results if done else (),
+            unprepared=tuple((one.test, one.reason) for one in unprepared),
         )
+
+
+@dataclass(eq=False)
+class Waiting:
+    """A run that no worker executes at the moment."""
+
+    ticket: Ticket
+    #: what it may be replayed by
+    key: Key | None
+    #: of one that a replay gave back: when it began, and its deadline. dbt is to take it
+    begun: tuple[datetime, float] | None = None
 
 
 @dataclass
 class Task:
-    """A run that a worker executes."""
+    """What a worker executes: a run, or a comparison that nobody waits for."""
 
-    ticket: Ticket
+    work: Ticket | Comparison
+    #: when the run began, be it with another worker
     started_at: datetime
-    #: on the clock of `time.monotonic`
+    #: when this worker was given it, and when it must end; on the clock of `time.monotonic`
+    since: float
     deadline: float
+    #: of a run that may be replayed
+    key: Key | None = None
+    #: what it is replayed by; None: dbt runs it
+    recorded: Recorded | None = None
+    #: whether what dbt sends for it is recorded
+    records: bool = False
     stopped: bool = False
     #: what the report of a stopped run says; None: there is no report, for the runner is closing
     stop_status: ReportStatus | None = None
@@ -83,6 +110,7 @@ class Worker:
     """A worker process, from the moment it is asked for."""
 
     number: int
+    role: messages.Role
     #: sessions that it ends before it connects
     end_sessions: tuple[str, ...]
     #: None until it has connected, and after we have hung up
@@ -91,10 +119,29 @@ class Worker:
     runs: int = 0
     #: it takes no further run
     leaving: bool = False
+    #: numbers of the recordings that it was told; it keeps the same
+    known: Kept[int, None] = field(default_factory=Kept)
+
+    @property
+    def alive(self) -> bool:
+        """It takes runs, though perhaps not at the moment."""
+        return self.connection is not None and not self.leaving
 
     @property
     def idle(self) -> bool:
-        return self.connection is not None and self.task is None and not self.leaving
+        return self.alive and self.task is None
+
+    def begin(self, task: Task, now: float) -> bool:
+        """Has it execute a task. False where it has died: its connection's end is heard next."""
+        assert self.connection is not None  # noqa: S101  # it is idle
+        try:
+            for message in self._orders(task, now):
+                messages.send(self.connection, message)
+        except OSError:
+            self.leaving = True
+            return False
+        self.task = task
+        return True
 
     def hang_up(self) -> None:
         """Lets it end: it does so when it next looks for work."""
@@ -103,12 +150,29 @@ class Worker:
             self.connection.close()
             self.connection = None
 
+    def _orders(self, task: Task, now: float) -> Iterator[messages.Message]:
+        request, recorded = task.work.request, task.recorded
+        if recorded is None:
+            yield messages.Work(request=request, record=task.records)
+            return
+        if recorded.number not in self.known:
+            yield messages.Learn(number=recorded.number, recording=recorded.recording, gate=request.gate)
+        self.known.keep(recorded.number, None)
+        yield messages.Replay(
+            run=request.run,
+            attempt=request.attempt,
+            number=recorded.number,
+            values=slice_values(request.slice),
+            timeout_seconds=max(0.0, task.deadline - now),
+        )
+
 
 class Crew:
     """One generation and its workers. OSError where the process cannot be started."""
 
-    def __init__(self, start: messages.Start) -> None:
+    def __init__(self, start: messages.Start, prepared: Prepared) -> None:
         self.start = start
+        self.prepared = prepared
         #: on the clock of `time.monotonic`
         self.started_at = time.monotonic()
         #: None until the generation has connected, and after we have hung up
@@ -140,10 +204,18 @@ class Crew:
     def session_name(self, worker: Worker) -> str:
         return messages.session_name(self.start.session_prefix, worker.number)
 
-    def fork(self, number: int, end_sessions: tuple[str, ...]) -> None:
+    def fork(self, number: int, role: messages.Role, end_sessions: tuple[str, ...]) -> None:
         """Asks for a worker, which connects when it is there."""
-        self.workers[number] = Worker(number, end_sessions)
-        self._say(messages.Fork(worker=number, end_sessions=end_sessions))
+        self.workers[number] = Worker(number, role, end_sessions)
+        self._say(messages.Fork(worker=number, role=role, end_sessions=end_sessions))
+
+    def idle_worker(self, role: messages.Role) -> Worker | None:
+        return next((worker for worker in self.workers.values() if worker.role == role and worker.idle), None)
+
+    def replayer_of(self, key: Key) -> Worker | None:
+        """The replay worker that a gate keeps to, so that its statements are prepared in one session; None while there is none."""
+        alive = [worker for worker in self.workers.values() if worker.role == "replay" and worker.alive]
+        return alive[int(key[0][:8], 16) % len(alive)] if alive else None
 
     def interrupt(self, worker: Worker) -> None:
         """Asks a worker to stop its run; dbt then cancels its queries."""

@@ -17,8 +17,13 @@ from stringx.model import DbtResult, DbtStatus, Decision, Gate, ReportStatus, Ru
 from stringx.runner import row_count, samples, sessions
 from stringx.runner.invocation import DbtFolders, Invocation, Ran, StopSignal, adapter, run_tests
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
+from stringx.runner.planned import Planned
+from stringx.runner.recorder import Recorder
+from stringx.runner.recording import Recording, Unprepared
+from stringx.runner.render_reads import Reads
 from stringx.runner.selection import chosen, nothing_chosen
-from stringx.runner.slice_sql import combined, mark, new_nonce, slice_sql
+from stringx.runner.slice_sql import combined, new_nonce, slice_sql
+from stringx.runner.templates import shows_slice, unmarked
 
 MAX_MESSAGE = 10_000
 MAX_SQL = 100_000
@@ -26,25 +31,10 @@ MAX_SQL = 100_000
 SAMPLES_SECONDS = 5.0
 
 _WITH_ROWS = (DbtStatus.FAIL, DbtStatus.WARN)
+_JUDGED = (DbtStatus.PASS, *_WITH_ROWS)
 
 #: dbt's pointer to a file of the worker's own, which nobody can look at
 _COMPILED_AT = re.compile(r"\n\s*compiled code at [^\n]*")
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One test of the run, and whose result it gives."""
-
-    node: Any
-    rule: str | None
-    select: str | None
-    sliced: bool
-
-    def result(self, status: DbtStatus, **more: Any) -> DbtResult:
-        severity = _severity(self.node)
-        return DbtResult(
-            rule=self.rule, select=self.select, test=self.node.name, status=status, severity=severity, sliced=self.sliced, **more
-        )
 
 
 @dataclass
@@ -61,6 +51,9 @@ class Evaluated:
     has_rows: bool = False
     #: what went wrong beside the verdict: rows that could not be counted, samples that could not be fetched
     notes: list[str] = field(default_factory=list)
+    #: of a run that was to be recorded and whose tests dbt could judge: its recording, or why these tests stay with dbt
+    recording: Recording | None = None
+    unprepared: tuple[Unprepared, ...] = ()
 
 
 class Uncounted(Exception):
@@ -88,8 +81,11 @@ class Evaluator:
         self._stop = stop
         self._scrub = scrub
 
-    def evaluate(self, request: RunRequest) -> Evaluated:
-        """Runs the gate's tests on the slice. Blocks until they are done, or until SIGINT; raises nothing that a request can cause."""
+    def evaluate(self, request: RunRequest, *, record: bool = False) -> Evaluated:
+        """Runs the gate's tests on the slice, and records how. Blocks until they are done, or until SIGINT.
+
+        Raises nothing that a request can cause.
+        """
         deadline = time.monotonic() + request.timeout_seconds
         self._sessions.error_texts = not request.gate.samples.mask
         nonce = new_nonce()
@@ -118,7 +114,8 @@ class Evaluator:
                 return Evaluated(ended, message=uncounted, results=results)
         except Uncounted as error:
             uncounted, has_rows = self._text(str(error)), error.has_rows
-        invocation = run_tests(self._project.cut(test.node for test in planned), self._folders, self._stop)
+        reads = Reads() if record else None
+        invocation = run_tests(self._project.cut(test.node for test in planned), self._folders, self._stop, reads)
         if invocation.error is not None:
             return Evaluated(ReportStatus.ERRORED, message=self._text(invocation.error), results=results, rows=rows)
         evaluated = Evaluated(None, results=results, rows=rows, has_rows=has_rows)
@@ -128,13 +125,22 @@ class Evaluator:
             evaluated.notes.append(f"the rows were not counted: {uncounted}")
         failing: dict[int, str] = {}
         for test in planned:
-            result = self._result(test, invocation, request.gate, table, nonce if condition else None)
+            result = self._result(test, invocation, request.gate, table, nonce, sliced=bool(condition))
             if result is not None:
                 if result.failures and result.status in _WITH_ROWS:
                     failing[len(evaluated.results)] = invocation.results[test.node.unique_id].sql or ""
                 evaluated.results.append(result)
         if not invocation.interrupted:
             self._add_samples(evaluated, failing, request.gate.samples, deadline)
+            # What could not be judged or counted this time may be the next time: of such a run, nothing is said.
+            judged = all(result.status in _JUDGED for result in evaluated.results)
+            if reads is not None and judged and (uncounted is None or table.relation is None):
+                count = None if table.relation is None else row_count.count_sql(table.relation, [("", condition)] if condition else [])
+                recorded = Recorder(self._project, request, invocation, reads, nonce).record(planned, count)
+                if isinstance(recorded, Recording):
+                    evaluated.recording = recorded
+                else:
+                    evaluated.unprepared = recorded
         return evaluated
 
     # --- which tests ---
@@ -190,7 +196,7 @@ class Evaluator:
     def _count(self, request: RunRequest, table: KnownTable, nonce: str, deadline: float) -> int:
         """Raises Uncounted, SliceDoesNotFit, and KeyboardInterrupt as soon as SIGINT comes."""
         if table.relation is None:
-            raise Uncounted(f"{request.gate.table} is an ephemeral model, which is no table of the database")
+            raise Uncounted(row_count.no_table(request.gate.table))
         columns = request.gate.slice_columns
         conditions = [(predicate.column, slice_sql(Slice((predicate,)), nonce, columns)) for predicate in request.slice]
 
@@ -214,14 +220,16 @@ class Evaluator:
 
     # --- what came of them ---
 
-    def _result(self, test: Planned, invocation: Invocation, gate: Gate, table: KnownTable, nonce: str | None) -> DbtResult | None:
+    def _result(
+        self, test: Planned, invocation: Invocation, gate: Gate, table: KnownTable, nonce: str, *, sliced: bool
+    ) -> DbtResult | None:
         ran = invocation.results.get(test.node.unique_id)
         if ran is None:
             return None if invocation.interrupted else test.result(DbtStatus.ERROR, message="dbt gave no result for this test")
         status = _status(ran)
-        sql = None if ran.sql is None else samples.clean(ran.sql, MAX_SQL)
-        if status in (DbtStatus.PASS, DbtStatus.WARN, DbtStatus.FAIL):
-            if test.sliced and nonce is not None:
+        sql = None if ran.sql is None else samples.clean(unmarked(ran.sql, nonce), MAX_SQL)
+        if status in _JUDGED:
+            if test.sliced and sliced:
                 fault = _unsliced(invocation.statements.get(test.node.unique_id, []), nonce, table)
                 if fault:
                     return test.result(DbtStatus.ERROR, message=fault, sql=sql, duration_seconds=ran.duration_seconds)
@@ -280,10 +288,6 @@ def _judged_by(node: Any, severity: Severity) -> None:
     node.config.limit = None
 
 
-def _severity(node: Any) -> Severity:
-    return Severity.WARN if str(node.config.severity).lower() == "warn" else Severity.ERROR
-
-
 def _store_nothing(node: Any) -> None:
     node.config.store_failures = False
     node.config.store_failures_as = "ephemeral"
@@ -303,9 +307,9 @@ def _unsliced(statements: list[str], nonce: str, table: KnownTable) -> str | Non
     """
     if not statements:
         return "the slice was not applied: dbt sent no statement for this test"
-    if mark(nonce) not in statements[-1]:
+    if not shows_slice(statements[-1], nonce):
         return "the slice was not applied: the test does not read its table by the `model` it is given; give the rule `scope: table`"
     for statement in statements[:-1]:
-        if table.relation and table.relation in statement and mark(nonce) not in statement:
+        if table.relation and table.relation in statement and not shows_slice(statement, nonce):
             return "the slice was not applied: the test also reads the whole table in a query of its own; give the rule `scope: table`"
     return None

@@ -17,6 +17,7 @@ from pathlib import Path
 from stringx import logs
 from stringx.runner import messages
 from stringx.runner.crew import Crew, Worker
+from stringx.runner.prepared import Prepared
 
 log = logs.get(__name__)
 
@@ -49,6 +50,9 @@ class GenerationOptions:
     #: prefixes of sessions that an earlier boot may have left there
     left_sessions: tuple[str, ...]
     workers: int
+    replay_workers: int
+    #: of the replayed runs that are repeated with dbt
+    check_share: float
     stop_grace_seconds: float
 
 
@@ -119,12 +123,8 @@ class Generations:
             self._stale = False
             self._next = self._spawn()
         if self.in_charge is not None and now >= self._not_before:
-            # One that is being stopped has no successor yet: that one ends its sessions, if it has to be killed.
-            staying = sum(worker.task is not None or not worker.leaving for worker in self.in_charge.workers.values())
-            for _ in range(self._options.workers - staying):
-                self._last_number += 1
-                self.in_charge.fork(self._last_number, self._end_sessions)
-                self._end_sessions = ()
+            self._fill(self.in_charge, "dbt", self._options.workers)
+            self._fill(self.in_charge, "replay", self._options.replay_workers)
         self._let_go()
         return ended
 
@@ -232,6 +232,14 @@ class Generations:
 
     # --- how ---
 
+    def _fill(self, crew: Crew, role: messages.Role, wanted: int) -> None:
+        # One that is being stopped has no successor yet: that one ends its sessions, if it has to be killed.
+        staying = sum(worker.role == role and (worker.task is not None or not worker.leaving) for worker in crew.workers.values())
+        for _ in range(wanted - staying):
+            self._last_number += 1
+            crew.fork(self._last_number, role, self._end_sessions)
+            self._end_sessions = ()
+
     def _spawn(self) -> Crew | None:
         self._last_number += 1
         options = self._options
@@ -247,7 +255,7 @@ class Generations:
             stop_grace_seconds=options.stop_grace_seconds,
         )
         try:
-            return Crew(start)
+            return Crew(start, Prepared(options.check_share))
         except OSError as error:  # out of memory or processes
             self.error = f"dbt's process cannot be started: {error}"
             self._stale = True

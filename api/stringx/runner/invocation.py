@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ import dbt.adapters.base.impl  # noqa: E402
 from dbt.adapters.factory import get_adapter_by_type  # noqa: E402
 from dbt.cli.main import dbtRunner  # noqa: E402
 from dbt.contracts.graph.manifest import Manifest  # noqa: E402
+from dbt.flags import get_flags  # noqa: E402
+
+from stringx.runner.render_reads import Reads  # noqa: E402
 
 _BEHAVIOUR_FLAGS = dbt.adapters.base.impl.DEFAULT_BASE_BEHAVIOR_FLAGS
 _BEHAVIOUR_FLAGS_AT_START = len(_BEHAVIOUR_FLAGS)
@@ -115,14 +118,20 @@ def adapter() -> Any:
     return get_adapter_by_type("postgres")  # type: ignore[no-untyped-call]
 
 
-def run_tests(manifest: Manifest, folders: DbtFolders, stop: StopSignal) -> Invocation:
-    """Runs every test of the manifest. Blocks; never raises for what dbt says."""
+def warnings_are_errors() -> bool:
+    """Whether the flags of the last invocation have a test's warning be a failure."""
+    flags = get_flags()  # type: ignore[no-untyped-call]
+    return bool(flags.WARN_ERROR or flags.WARN_ERROR_OPTIONS.includes("LogTestResult"))
+
+
+def run_tests(manifest: Manifest, folders: DbtFolders, stop: StopSignal, reads: Reads | None = None) -> Invocation:
+    """Runs every test of the manifest; `reads` is told what dbt reads meanwhile. Blocks; never raises for what dbt says."""
     # Each adapter appends to this module-wide list, and each entry costs half a millisecond in every later run.
     del _BEHAVIOUR_FLAGS[_BEHAVIOUR_FLAGS_AT_START:]
     invocation = Invocation()
     outcome = None
     try:
-        with stop.armed():
+        with reads.noting() if reads else nullcontext(), stop.armed():
             # A selection of our own: without one, a project's `default: true` selector decides, and may select nothing.
             arguments = folders.arguments("test", "--select", "fqn:*")
             outcome = dbtRunner(manifest=manifest, callbacks=[_recorder(invocation)]).invoke(arguments)

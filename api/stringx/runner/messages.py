@@ -8,7 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from stringx.model import DbtResult, ReportStatus, RunRequest, Value
+from stringx.model import DbtResult, Gate, ReportStatus, RunRequest, Value
+from stringx.runner.recording import Recording, Unprepared
+
+#: What a worker does: dbt's invocations, or replays of what they recorded.
+Role = Literal["dbt", "replay"]
+ROLES: tuple[Role, ...] = ("dbt", "replay")
 
 
 class Start(Value):
@@ -52,6 +57,7 @@ class Fork(Value):
 
     kind: Literal["fork"] = "fork"
     worker: int
+    role: Role
     #: prefixes of application names whose sessions the worker ends before it takes a run: of killed predecessors
     end_sessions: tuple[str, ...]
 
@@ -84,10 +90,47 @@ class WorkerGone(Value):
 
 
 class Work(Value):
-    """pool → worker."""
+    """pool → dbt worker."""
 
     kind: Literal["work"] = "work"
     request: RunRequest
+    #: whether to record what dbt sends, for replays
+    record: bool
+
+
+class Learn(Value):
+    """pool → replay worker: a recording that it is to replay, with all that is the same for each replay."""
+
+    kind: Literal["learn"] = "learn"
+    #: what it is called from now on
+    number: int
+    recording: Recording
+    gate: Gate
+
+
+class Replay(Value):
+    """pool → replay worker."""
+
+    kind: Literal["replay"] = "replay"
+    run: str
+    attempt: int
+    #: of the recording
+    number: int
+    #: of the slice, as `slice_sql.slice_values` has them
+    values: tuple[str, ...]
+    timeout_seconds: float
+
+
+class Unreplayed(Value):
+    """replay worker → pool: only dbt can tell what comes of this run."""
+
+    kind: Literal["unreplayed"] = "unreplayed"
+    run: str
+    attempt: int
+    #: without a value of the data
+    reason: str
+    #: the recording no longer fits the database
+    outdated: bool
 
 
 class Done(Value):
@@ -106,9 +149,15 @@ class Done(Value):
     #: where they were not counted: there is one at least
     has_rows: bool = False
     notes: tuple[str, ...]
+    #: where it was to be recorded: the recording, or why there is none
+    recording: Recording | None = None
+    unprepared: tuple[Unprepared, ...] = ()
 
 
-Message = Annotated[GenerationHello | Ready | Failed | Fork | Signal | WorkerHello | WorkerGone | Work | Done, Field(discriminator="kind")]
+Message = Annotated[
+    GenerationHello | Ready | Failed | Fork | Signal | WorkerHello | WorkerGone | Work | Learn | Replay | Unreplayed | Done,
+    Field(discriminator="kind"),
+]
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Message)
 
 

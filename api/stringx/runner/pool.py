@@ -17,18 +17,27 @@ from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
 from stringx import logs
-from stringx.model import Report, ReportStatus
+from stringx.model import Engine, Report, ReportStatus
 from stringx.runner import messages
-from stringx.runner.crew import Crew, Task, Ticket, Worker
+from stringx.runner.crew import Crew, Task, Ticket, Waiting, Worker
 from stringx.runner.generations import GenerationOptions, Generations
+from stringx.runner.prepared import Comparison
+from stringx.runner.recordings import key_of
 
 log = logs.get(__name__)
 
 _BROKEN = "the runner's pool has failed"
+_CLOSING = "the runner is closing"
 
 
 #: A run that no worker has begun after this time is given back: another replica may be faster.
 QUEUE_SECONDS = 600.0
+
+#: A run waits for its replay worker unless that has been busy with one thing for so long; then whoever is idle takes it, be it with dbt.
+PATIENCE_SECONDS = 0.25
+
+#: Replays until their worker is replaced, per run of a dbt worker: what grows there is dbt.
+REPLAYS_PER_RUN = 100
 
 
 class Receiver(Protocol):
@@ -55,14 +64,15 @@ class Pool:
     """The workers of one target."""
 
     def __init__(self, options: PoolOptions, generations: GenerationOptions, receiver: Receiver) -> None:
-        self.workers = generations.workers
+        self.workers = generations.workers + generations.replay_workers
         self._options = options
+        self._replays = generations.replay_workers > 0
         self._target = generations.target
         self._stop_grace_seconds = generations.stop_grace_seconds
         self._receiver = receiver
         self._lock = threading.RLock()
         self._generations = Generations(generations)
-        self._queue: deque[Ticket] = deque()
+        self._queue: deque[Waiting] = deque()
         self._told: deque[Callable[[], None]] = deque()
         self._closing = False
         #: when, after `close`, what still executes is stopped
@@ -104,10 +114,11 @@ class Pool:
     # --- use, called from anywhere ---
 
     def submit(self, ticket: Ticket) -> None:
+        waiting = Waiting(ticket, key_of(ticket.request) if self._replays else None)
         with self._lock:
             broken = self._broken
             if not broken:
-                self._queue.append(ticket)
+                self._queue.append(waiting)
         if broken:
             self._receiver.lost(ticket, _BROKEN)
         self._wake_up()
@@ -115,11 +126,11 @@ class Pool:
     def stop(self, ticket: Ticket) -> None:
         """Stops a run, wherever it is; its report says `cancelled`. Nothing where it has ended."""
         with self._lock:
-            if ticket in self._queue:
-                self._queue.remove(ticket)
+            for waiting in [waiting for waiting in self._queue if waiting.ticket is ticket]:
+                self._queue.remove(waiting)
                 self._finish(ticket, ticket.report(self._options.boot, ReportStatus.CANCELLED, "cancelled before it began"))
             for crew, worker, task in self._tasks():
-                if task.ticket is ticket and not task.stopped:
+                if task.work is ticket and not task.stopped:
                     self._stop(crew, worker, task, ReportStatus.CANCELLED)
         self._wake_up()
 
@@ -152,6 +163,13 @@ class Pool:
         return self._generations.error
 
     @property
+    def distrusted(self) -> tuple[str, ...]:
+        """The gates whose replays differed from dbt, and how: under the project in charge, dbt runs them."""
+        with self._lock:
+            crew = self._generations.in_charge
+            return tuple(crew.prepared.recordings.distrusted.values()) if crew else ()
+
+    @property
     def free(self) -> int:
         """Runs that would begin at once. Without a project that parses, all: each is answered with dbt's message."""
         with self._lock:
@@ -161,7 +179,7 @@ class Pool:
 
     def executing(self, ticket: Ticket) -> bool:
         with self._lock:
-            return any(task.ticket is ticket for _, _, task in self._tasks())
+            return any(task.work is ticket for _, _, task in self._tasks())
 
     # --- the supervising thread ---
 
@@ -174,8 +192,8 @@ class Pool:
             with self._lock:
                 self._broken = True
                 self._generations.abandon()
-                for ticket in [*self._queue, *(task.ticket for _, _, task in self._tasks())]:
-                    self._lose(ticket, _BROKEN)
+                for work in [*(waiting.ticket for waiting in self._queue), *(task.work for _, _, task in self._tasks())]:
+                    self._lose(work, _BROKEN)
             try:
                 self._tell()
             finally:
@@ -208,9 +226,16 @@ class Pool:
         """Does all that is due."""
         if self._closing:
             while self._queue:
-                self._lose(self._queue.popleft(), "the runner is closing")
-        while self._queue and now >= self._queue[0].taken_at + QUEUE_SECONDS:
-            self._lose(self._queue.popleft(), f"no worker began it within {QUEUE_SECONDS:g} s")
+                self._lose(self._queue.popleft().ticket, _CLOSING)
+        for waiting in list(self._queue):
+            if now >= waiting.ticket.taken_at + QUEUE_SECONDS:
+                self._queue.remove(waiting)
+                self._lose(waiting.ticket, f"no worker began it within {QUEUE_SECONDS:g} s")
+            elif waiting.begun is not None and now >= waiting.begun[1]:
+                self._queue.remove(waiting)
+                text = _why(ReportStatus.TIMED_OUT, waiting.ticket)
+                report = waiting.ticket.report(self._options.boot, ReportStatus.TIMED_OUT, text, started_at=waiting.begun[0])
+                self._finish(waiting.ticket, report)
         for crew, worker in self._generations.wind_up() if self._closing else self._generations.advance(now):
             self._worker_ended(crew, worker)
         for crew, worker, task in self._tasks():
@@ -219,26 +244,66 @@ class Pool:
                 crew.kill(worker)
             elif not task.stopped and now >= task.deadline:
                 self._stop(crew, worker, task, ReportStatus.TIMED_OUT)
-            elif not task.stopped and self._stop_at is not None and now >= self._stop_at:
+            elif not task.stopped and self._stop_at is not None and (now >= self._stop_at or isinstance(task.work, Comparison)):
                 self._stop(crew, worker, task, None)
         self._assign(now)
 
     def _assign(self, now: float) -> None:
         generations = self._generations
         while self._queue and generations.hopeless:
-            ticket = self._queue.popleft()
+            ticket = self._queue.popleft().ticket
             report = ticket.report(self._options.boot, ReportStatus.ERRORED, generations.error, fingerprint=generations.failed_fingerprint)
             self._finish(ticket, report)
-        for worker in generations.in_charge.workers.values() if generations.in_charge else ():
-            if self._queue and worker.idle and worker.connection is not None:
-                ticket = self._queue[0]
-                try:
-                    messages.send(worker.connection, messages.Work(request=ticket.request))
-                except OSError:  # it has died: its connection's end is heard next
-                    worker.leaving = True
-                    continue
-                self._queue.popleft()
-                worker.task = Task(ticket, datetime.now(UTC), now + ticket.request.timeout_seconds)
+        crew = generations.in_charge
+        if crew is None:
+            return
+        for waiting in list(self._queue):
+            if not any(worker.idle for worker in crew.workers.values()):
+                return
+            if self._begin(crew, waiting, now):
+                self._queue.remove(waiting)
+        # What nobody waits for comes last.
+        for role in messages.ROLES:
+            while (worker := crew.idle_worker(role)) and (comparison := crew.prepared.next_comparison(role)):
+                self._compare(crew, worker, comparison, now)
+
+    def _begin(self, crew: Crew, waiting: Waiting, now: float) -> bool:
+        """Gives a run to a worker, if there is one for it."""
+        worker = crew.idle_worker("dbt")
+        recorded = crew.prepared.replays(waiting.key) if waiting.begun is None else None
+        if recorded is not None:
+            own = crew.replayer_of(recorded.key)
+            if own is not None and own.idle:
+                worker = own
+            elif now < (own.task.since if own and own.task else waiting.ticket.taken_at) + PATIENCE_SECONDS:
+                return False
+            else:
+                worker = crew.idle_worker("replay") or worker
+        if worker is None:
+            return False
+        started_at, deadline = waiting.begun or (datetime.now(UTC), now + waiting.ticket.request.timeout_seconds)
+        task = Task(waiting.ticket, started_at, now, deadline, waiting.key)
+        if worker.role == "replay":
+            task.recorded = recorded
+        else:
+            task.records = crew.prepared.records(task.key, now)
+        begun = worker.begin(task, now)
+        if not begun:
+            self._came_to_nothing(crew, task, now)
+        return begun
+
+    def _compare(self, crew: Crew, worker: Worker, comparison: Comparison, now: float) -> None:
+        recorded = comparison.recorded if worker.role == "replay" else None
+        task = Task(comparison, datetime.now(UTC), now, now + comparison.request.timeout_seconds, recorded=recorded)
+        if not worker.begin(task, now):
+            self._came_to_nothing(crew, task, now)
+
+    def _came_to_nothing(self, crew: Crew, task: Task, now: float) -> None:
+        """What it would have told of the recording, it will not."""
+        if isinstance(task.work, Comparison):
+            crew.prepared.compared(task.work, None, now)
+        elif task.records and task.key is not None:
+            crew.prepared.ran(task.key, task.work.request, None, now)
 
     def _stop(self, crew: Crew, worker: Worker, task: Task, status: ReportStatus | None) -> None:
         """Interrupts a worker's run. It takes no other: a signal that comes late must not hit one."""
@@ -270,25 +335,54 @@ class Pool:
         except (EOFError, OSError):
             self._worker_ended(crew, worker)
             return
-        task = worker.task
-        if not isinstance(message, messages.Done) or task is None:
+        task, now = worker.task, time.monotonic()
+        if not isinstance(message, messages.Done | messages.Unreplayed) or task is None:
             raise TypeError(f"a worker said {message.kind} without a run")
         worker.task = None
         worker.runs += 1
         self._generations.worked()
-        status = message.status or task.stop_status
-        if status is None:
-            self._lose(task.ticket, "the runner is closing")
+        if isinstance(message, messages.Done):
+            self._done(crew, task, message, now)
         else:
-            text = message.message or (_why(status, task) if message.status is None else None)
-            report = task.ticket.report(
-                self._options.boot, status, text, started_at=task.started_at, fingerprint=crew.fingerprint, done=message
-            )
-            self._finish(task.ticket, report)
-        for note in message.notes:
-            log.warning("beside a run", run=message.run, attempt=message.attempt, note=note)
-        if worker.leaving or worker.runs >= self._options.worker_max_runs:
+            self._unreplayed(crew, task, message, now)
+        if worker.leaving or worker.runs >= self._options.worker_max_runs * (REPLAYS_PER_RUN if worker.role == "replay" else 1):
             worker.hang_up()
+
+    def _done(self, crew: Crew, task: Task, done: messages.Done, now: float) -> None:
+        for note in done.notes:
+            log.warning("beside a run", run=done.run, attempt=done.attempt, note=note)
+        if isinstance(task.work, Comparison):
+            crew.prepared.compared(task.work, done, now)
+            return
+        if task.records and task.key is not None:
+            crew.prepared.ran(task.key, task.work.request, done, now)
+        elif task.recorded is not None and done.status is ReportStatus.COMPLETED:
+            crew.prepared.replayed(task.work.request, task.recorded, done)
+        status = done.status or task.stop_status
+        if status is None:
+            self._lose(task.work, _CLOSING)
+        else:
+            text = done.message or (_why(status, task.work) if done.status is None else None)
+            self._finish(task.work, self._report(crew, task, status, text, done))
+
+    def _unreplayed(self, crew: Crew, task: Task, message: messages.Unreplayed, now: float) -> None:
+        """Hands the run to dbt, unless it was to stop."""
+        if isinstance(task.work, Comparison):
+            crew.prepared.compared(task.work, None, now, why_not=message.reason)
+            return
+        log.info("run goes to dbt", run=message.run, attempt=message.attempt, reason=message.reason)
+        if message.outdated and task.recorded is not None:
+            crew.prepared.recordings.forget(task.recorded)
+        self._give_back(crew, task, task.work)
+
+    def _give_back(self, crew: Crew, task: Task, ticket: Ticket) -> None:
+        """A replay did not come to its end: dbt takes the run over, within the same time, unless it was to stop."""
+        if not task.stopped:
+            self._queue.appendleft(Waiting(ticket, task.key, (task.started_at, task.deadline)))
+        elif task.stop_status is None:
+            self._lose(ticket, _CLOSING)
+        else:
+            self._finish(ticket, self._report(crew, task, task.stop_status, _why(task.stop_status, ticket)))
 
     def _worker_ended(self, crew: Crew, worker: Worker) -> None:
         task, expected = worker.task, worker.leaving
@@ -296,16 +390,21 @@ class Pool:
         if task is None:
             if not expected:
                 self._generations.back_off()
-        elif task.stop_status is not None:
-            text = f"{_why(task.stop_status, task)}; it did not end when it was asked to, and was killed"
-            report = task.ticket.report(
-                self._options.boot, task.stop_status, text, started_at=task.started_at, fingerprint=crew.fingerprint
-            )
-            self._finish(task.ticket, report)
         else:
-            self._lose(task.ticket, "the runner is closing" if task.stopped else "its worker died")
+            self._came_to_nothing(crew, task, time.monotonic())
+            if isinstance(task.work, Ticket):
+                self._died(crew, task, task.work)
         if not expected:
-            log.error("worker died", target=self._target, worker=worker.number, run=task.ticket.request.run if task else None)
+            log.error("worker died", target=self._target, worker=worker.number, run=task.work.request.run if task else None)
+
+    def _died(self, crew: Crew, task: Task, ticket: Ticket) -> None:
+        if task.stop_status is not None:
+            text = f"{_why(task.stop_status, ticket)}; it did not end when it was asked to, and was killed"
+            self._finish(ticket, self._report(crew, task, task.stop_status, text))
+        elif task.recorded is not None:
+            self._give_back(crew, task, ticket)
+        else:
+            self._lose(ticket, _CLOSING if task.stopped else "its worker died")
 
     # --- small parts ---
 
@@ -324,20 +423,40 @@ class Pool:
     def _until(self, now: float) -> float | None:
         """Seconds until something is due; None: only when somebody speaks."""
         due = self._generations.due(now)
-        if self._queue:
-            due.append(self._queue[0].taken_at + QUEUE_SECONDS)
+        impatient = []
+        for waiting in self._queue:
+            due += (waiting.ticket.taken_at + QUEUE_SECONDS, *(waiting.begun[1:] if waiting.begun else ()))
+            impatient.append(waiting.ticket.taken_at + PATIENCE_SECONDS)
         for _, _, task in self._tasks():
             if task.kill_at is not None:
                 due.append(task.kill_at)
             elif not task.stopped:
                 due.append(min(task.deadline, self._stop_at or task.deadline))
+            if self._queue and task.recorded is not None:
+                impatient.append(task.since + PATIENCE_SECONDS)
+        due += [moment for moment in impatient if moment > now]
         return max(0.0, min(due) - now) if due else None
+
+    def _report(self, crew: Crew, task: Task, status: ReportStatus, message: str | None, done: messages.Done | None = None) -> Report:
+        assert isinstance(task.work, Ticket)  # noqa: S101  # nobody waits for a comparison's
+        replayed = task.recorded is not None
+        return task.work.report(
+            self._options.boot,
+            status,
+            message,
+            started_at=task.started_at,
+            engine=Engine.PREPARED if replayed else Engine.DBT,
+            fingerprint=crew.fingerprint,
+            done=done,
+            unprepared=() if replayed else crew.prepared.unprepared(task.key),
+        )
 
     def _finish(self, ticket: Ticket, report: Report) -> None:
         self._told.append(lambda: self._receiver.finished(ticket, report))
 
-    def _lose(self, ticket: Ticket, reason: str) -> None:
-        self._told.append(lambda: self._receiver.lost(ticket, reason))
+    def _lose(self, work: Ticket | Comparison, reason: str) -> None:
+        if isinstance(work, Ticket):
+            self._told.append(lambda: self._receiver.lost(work, reason))
 
     def _tell(self) -> None:
         """Calls the receiver, without the lock: it has one of its own, and calls us under it."""
@@ -353,7 +472,7 @@ class Pool:
             self._wake.send(b"x")
 
 
-def _why(status: ReportStatus, task: Task) -> str:
+def _why(status: ReportStatus, ticket: Ticket) -> str:
     if status is ReportStatus.TIMED_OUT:
-        return f"stopped at its time limit of {task.ticket.request.timeout_seconds:g} s"
+        return f"stopped at its time limit of {ticket.request.timeout_seconds:g} s"
     return "cancelled"

@@ -25,14 +25,23 @@ def limit_seconds(remaining_seconds: float) -> float:
     return min(LIMIT_SECONDS, _SHARE_OF_TIME * remaining_seconds)
 
 
+def no_table(table: str) -> str:
+    """Why the rows of an ephemeral model are not counted."""
+    return f"{table} is an ephemeral model, which is no table of the database"
+
+
+def count_sql(relation: str, conditions: Sequence[tuple[str, str]]) -> str:
+    # Quoted by dbt and by `slice_sql`; it is what the tests are run with.
+    return f"select count(*) from {relation} where {_all(conditions)}"  # noqa: S608
+
+
 def count_rows(cursor: Any, relation: str, conditions: Sequence[tuple[str, str]], *, table: str) -> int:
     """The rows of `relation` for which all conditions hold; each comes with the column that it is about.
 
     `cursor` is at the start of a transaction, which is left open. Raises SliceDoesNotFit, naming `table`; psycopg2.Error for all else.
     """
     try:
-        # Quoted by dbt and by `slice_sql`; it is what the tests are run with.
-        cursor.execute(f"select count(*) from {relation} where {_all(conditions)}")  # noqa: S608
+        cursor.execute(count_sql(relation, conditions))
     except _MISFITS:
         cursor.connection.rollback()
         _find_misfit(cursor, relation, conditions, table)

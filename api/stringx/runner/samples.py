@@ -9,8 +9,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg2.extensions
-
 from stringx.model import made_storable
 
 MASKED = "•••"
@@ -35,7 +33,7 @@ def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_s
 
     A column is masked where it comes from a column with a masked name, under whatever alias; where Postgres cannot name its
     origin (an expression), it is shown only if it is a number or boolean and the SQL mentions no masked name.
-    `cursor` is at the start of a transaction, which is left open. Raises psycopg2.Error.
+    `cursor` is in a transaction, which is left open; it is psycopg2's, or one that describes its columns like that. Raises its Error.
     """
     until = time.monotonic() + timeout_seconds
     cursor.execute("set transaction read only")
@@ -99,7 +97,7 @@ def _hidden(cursor: Any, sql: str, mask: Collection[str]) -> frozenset[int]:
     """The places of the columns that are not shown."""
     masked = {name.lower() for name in mask}
     cursor.execute(f"select * from (\n{sql}\n) as stringx_test limit 0")  # noqa: S608  # as above
-    described: list[psycopg2.extensions.Column] = cursor.description
+    described = list(cursor.description)
     origins = _origins(cursor, [(column.table_oid, column.table_column) for column in described if column.table_oid])
     types = _types(cursor, [column.type_code for column in described])
     mentioned = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE) for name in masked)
@@ -115,7 +113,11 @@ def _hidden(cursor: Any, sql: str, mask: Collection[str]) -> frozenset[int]:
 def _origins(cursor: Any, columns: list[tuple[int, int]]) -> dict[tuple[int, int], str]:
     if not columns:
         return {}
-    cursor.execute("select attrelid::int8, attnum, attname from pg_attribute where (attrelid, attnum) in %s", [tuple(set(columns))])
+    cursor.execute(
+        "select attrelid::int8, attnum, attname from pg_attribute"
+        " where (attrelid, attnum) in (select * from unnest(%s::oid[], %s::int2[]))",
+        [[table for table, _ in columns], [number for _, number in columns]],
+    )
     return {(table, number): name for table, number, name in cursor}
 
 

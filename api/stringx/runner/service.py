@@ -72,6 +72,8 @@ class Runner:
                 session_prefix=f"{_sessions(self._state.name, self.boot)}{fingerprint(target)[:4]}",
                 left_sessions=(_sessions(self._state.name, self._state.earlier_boot),) if self._state.earlier_boot else (),
                 workers=self._workers,
+                replay_workers=settings.runner_replay_workers,
+                check_share=settings.prepared_check_share,
                 stop_grace_seconds=settings.stop_grace_seconds,
             )
             self._pools[target] = Pool(PoolOptions(self.boot, settings.worker_max_runs), generations, self)
@@ -175,6 +177,7 @@ class Runner:
             held=self._held(installation),
             fingerprints={target: pool.fingerprint for target, pool in self._pools.items()},
             errors={target: pool.error for target, pool in self._pools.items() if pool.error is not None},
+            distrusted={target: pool.distrusted for target, pool in self._pools.items() if pool.distrusted},
         )
 
     # --- for its own HTTP service ---

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from stringx.errors import Invalid
 from stringx.model import ColumnType, Predicate, Scalar, Slice
+from stringx.model.values import canonical_json
 
 
 def new_nonce() -> str:
@@ -23,6 +24,19 @@ def slice_sql(slice_: Slice, nonce: str, columns: Mapping[str, ColumnType]) -> s
     """The condition, without a bracket round it; empty for the whole table. `columns`: the types that the gate gives them."""
     places = _places()
     return " and ".join(part for predicate in slice_ for part in _parts(predicate, nonce, places, columns.get(predicate.column)))
+
+
+def slice_values(slice_: Slice) -> tuple[str, ...]:
+    """The values as text; the place of each is the number that its mark carries in `slice_sql`."""
+    return tuple(str(scalar) for predicate in slice_ for _, scalar in _comparisons(predicate))
+
+
+def shape(slice_: Slice, columns: Mapping[str, ColumnType]) -> tuple[str, ...]:
+    """All of a slice but its values: equal for two slices whose SQL differs in the values alone."""
+    return tuple(
+        canonical_json([predicate.column, [operator for operator, _ in _comparisons(predicate)], columns.get(predicate.column)])
+        for predicate in slice_
+    )
 
 
 def combined(slice_condition: str, own: str | None) -> str | None:
@@ -48,14 +62,22 @@ def _parts(predicate: Predicate, nonce: str, places: Iterator[int], column_type:
     def value(scalar: Scalar) -> str:
         return f"{mark(nonce)}{next(places)}*/{quoted(scalar)}/*{nonce}*/{cast}"
 
-    if predicate.equals is not None:
-        yield f"{column} = {value(predicate.equals)}"
     if predicate.one_of is not None:
         yield f"{column} in ({', '.join(value(scalar) for scalar in predicate.one_of)})"
+    else:
+        yield from (f"{column} {operator} {value(scalar)}" for operator, scalar in _comparisons(predicate))
+
+
+def _comparisons(predicate: Predicate) -> Iterator[tuple[str, Scalar]]:
+    """Operator and value, in the order of the SQL; of a list, one for each value."""
+    if predicate.equals is not None:
+        yield "=", predicate.equals
+    for scalar in predicate.one_of or ():
+        yield "in", scalar
     if predicate.start is not None:
-        yield f"{column} >= {value(predicate.start)}"
+        yield ">=", predicate.start
     if predicate.stop is not None:
-        yield f"{column} < {value(predicate.stop)}"
+        yield "<", predicate.stop
 
 
 def quoted(scalar: Scalar) -> str:

@@ -25,6 +25,9 @@ from stringx.runner.evaluation import MAX_MESSAGE, Evaluated, Evaluator
 from stringx.runner.invocation import DbtFolders, StopSignal
 from stringx.runner.parsed import ParsedProject, own_copy
 from stringx.runner.project_copy import copy_project, project_fingerprint
+from stringx.runner.replay_session import PostgresSession, connection_arguments
+from stringx.runner.replay_worker import replay_all
+from stringx.runner.replayer import Replayer
 
 
 class CannotParse(Exception):
@@ -77,17 +80,24 @@ class WarmProject:
         stop.install()
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is the pool that stops a worker
         self._sessions.application_name = messages.session_name(self._start.session_prefix, fork.worker)
-        folders = replace(self._folders, scratch=self._start.folder / f"worker-{fork.worker}")
         note = self._end_sessions(fork.end_sessions)
         hello = messages.WorkerHello(generation=self._start.generation, worker=fork.worker, note=note)
-        evaluator = Evaluator(self.project, folders, self._sessions, stop, self.scrub)
         try:
             with Client(self._start.socket, family="AF_UNIX", authkey=bytes.fromhex(self._start.key)) as pool:
                 messages.send(pool, hello)
-                while True:
-                    _one_run(pool, evaluator, self._text)
+                if fork.role == "dbt":
+                    folders = replace(self._folders, scratch=self._start.folder / f"worker-{fork.worker}")
+                    evaluator = Evaluator(self.project, folders, self._sessions, stop, self.scrub)
+                    while True:
+                        _one_run(pool, evaluator, self._text)
+                replay_all(pool, self._replayer(stop))
         except (EOFError, OSError, AuthenticationError):
             return  # the pool hung up: it has no more work for this worker, or is gone
+
+    def _replayer(self, stop: StopSignal) -> Replayer:
+        credentials = invocation.adapter().config.credentials
+        session = PostgresSession(connection_arguments(credentials, self._sessions.application_name), credentials.role)
+        return Replayer(session, stop, self._text, warnings_are_errors=invocation.warnings_are_errors())
 
     def _end_sessions(self, prefixes: tuple[str, ...]) -> str | None:
         if not prefixes:
@@ -111,7 +121,7 @@ def _one_run(pool: Connection, evaluator: Evaluator, shown: Callable[[str], str]
         raise TypeError(f"a worker was sent {message.kind}")
     request = message.request
     try:
-        evaluated = evaluator.evaluate(request)
+        evaluated = evaluator.evaluate(request, record=message.record)
     except Exception as error:  # noqa: BLE001  # dbt may raise anything; the run is then errored, and the worker lives on
         # The text of any exception may quote a row.
         name, masked = type(error).__name__, bool(request.gate.samples.mask)
@@ -128,5 +138,7 @@ def _one_run(pool: Connection, evaluator: Evaluator, shown: Callable[[str], str]
         rows=evaluated.rows,
         has_rows=evaluated.has_rows,
         notes=tuple(evaluated.notes),
+        recording=evaluated.recording,
+        unprepared=evaluated.unprepared,
     )
     messages.send(pool, done)

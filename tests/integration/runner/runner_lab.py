@@ -33,6 +33,11 @@ class Lab:
         assert row is not None
         return row[0]
 
+    def change(self, statement: str) -> None:
+        """Executes and commits it."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement)
+
     def busy_sessions(self, runner: Runner) -> int:
         """Sessions in which a runner executes something."""
         working = f"application_name like 'stringx-%-{runner.boot[:8]}-%' and state = 'active'"

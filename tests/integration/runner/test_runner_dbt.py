@@ -29,6 +29,24 @@ assert {"nodes", "sources", "macros", "functions", "metadata", "flat_graph", "se
     inspect.signature(Manifest).parameters
 )
 assert ParseFileType.SingularTest and FileBlock and SourceFile and FileHash.from_contents("x")
+from dbt.adapters.base.query_headers import _QueryComment
+from dbt.clients.jinja import MacroGenerator
+from dbt.compilation import Compiler
+from dbt.context.base import BaseContext, Var
+from dbt.context.manifest import ManifestContext
+from dbt.context.providers import ModelContext
+from dbt_common.clients import jinja
+
+takes(BaseContext.__init__, "self", "cli_vars", "require_vars")
+takes(ManifestContext.to_dict, "self")
+takes(Var.get_rendered_var, "self", "var_name")
+takes(_QueryComment.add, "self", "sql")
+takes(jinja.MacroFuzzTemplate.new_context, "self", "vars", "shared", "locals")
+takes(Compiler.compile_node, "self", "node", "manifest", "extra_context", "write", "split_suffix")
+takes(Compiler._write_node, "self", "node", "split_suffix")
+assert issubclass(ModelContext, ManifestContext) and "to_dict" not in vars(ModelContext)
+assert "new_context" not in vars(jinja.NativeSandboxTemplate) and jinja.TEXT_FILTERS["random"] is jinja.NATIVE_FILTERS["random"]
+assert "_context" in inspect.getsource(Var.__init__) and "_merged" in inspect.getsource(Var.__init__)
 assert isinstance(dbt.adapters.base.impl.DEFAULT_BASE_BEHAVIOR_FLAGS, list)
 assert dbt.mp_context.get_mp_context().get_start_method() == "fork"
 """

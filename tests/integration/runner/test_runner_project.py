@@ -46,7 +46,7 @@ def test_a_changed_project_takes_over_and_a_broken_one_leaves_the_old_in_charge(
 
 def test_without_a_project_that_parses_every_run_is_an_error_with_dbts_words(make_runner: Any, project: Path) -> None:
     (project / "dbt_project.yml").write_text("name: lab\nversion: '1.0'\nprofile: nowhere\n")
-    bench: Bench = make_runner(dbt_project_dir=project)
+    bench: Bench = make_runner(dbt_project_dir=project, runner_replay_workers=0)
     report = bench.evaluate(bench.gate(rule("any", "not_null", column="id")))
     assert report.status is ReportStatus.ERRORED
     assert "Could not find profile named 'nowhere'" in (report.message or "")

@@ -130,7 +130,7 @@ def test_a_backlog_of_one_target_takes_no_room_from_another(make_runner: Any, pr
     profiles = yaml.safe_load((project / "profiles.yml").read_text())
     profiles["stringx"]["outputs"]["other"] = profiles["stringx"]["outputs"]["demo"]
     (project / "profiles.yml").write_text(yaml.safe_dump(profiles))
-    bench: Bench = make_runner(targets=("demo", "other"), runner_queue=1, dbt_project_dir=project)
+    bench: Bench = make_runner(targets=("demo", "other"), runner_queue=1, runner_replay_workers=0, dbt_project_dir=project)
     slow = rule("slow", "slow", arguments={"seconds": 600})
     backlog = [bench.request(bench.gate(slow)) for _ in range(3)]
     assert [refused.run for refused in bench.runner.submit(INSTALLATION, backlog).refused] == [backlog[2].run]

@@ -1,0 +1,27 @@
+"""A test that a run is about to have dbt execute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stringx.model import DbtResult, DbtStatus, Severity
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One test of the run, and whose result it gives."""
+
+    #: dbt's, and the run's own: a run changes it
+    node: Any
+    rule: str | None
+    select: str | None
+    sliced: bool
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARN if str(self.node.config.severity).lower() == "warn" else Severity.ERROR
+
+    def result(self, status: DbtStatus, **more: Any) -> DbtResult:
+        name, severity = self.node.name, self.severity
+        return DbtResult(rule=self.rule, select=self.select, test=name, status=status, severity=severity, sliced=self.sliced, **more)

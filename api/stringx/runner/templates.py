@@ -1,0 +1,111 @@
+"""Marked SQL → templates; and what must hold of a statement that is to be sent again with other values. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from stringx.runner.recording import Template
+from stringx.runner.slice_sql import quoted
+
+#: Stands for a hole while a statement is looked at. Postgres takes no text that holds it.
+_HOLE = "\x00"
+
+#: What is no code, by Postgres' lexical rules (`standard_conforming_strings` on, as it is by default).
+_TEXTS = re.compile(
+    r"""
+    --[^\n\r]*
+    | (?P<comment>/\*)
+    | (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*(?P<escapes_end>'?)
+    | '(?:[^']|'')*(?P<text_end>'?)
+    | "(?:[^"]|"")*(?P<name_end>"?)
+    | (?<![\w$])(?P<tag>\$(?:[^\W\d]\w*)?\$)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT_ENDS = re.compile(r"/\*|\*/")
+
+
+class NotRepeatable(Exception):
+    """The statement cannot be sent again with other values; the message says why."""
+
+
+def template(text: str, nonce: str, values: Sequence[str]) -> Template:
+    """`text` with a hole in place of each marked value. Raises NotRepeatable where a value is not as `slice_sql` wrote it."""
+    marked = re.compile(rf"/\*{nonce}:(\d+)\*/(.*?)/\*{nonce}\*/", re.DOTALL)
+    segments, places, end = [], [], 0
+    for match in marked.finditer(text):
+        place = int(match[1])
+        if place >= len(values) or match[2] != quoted(values[place]):
+            raise NotRepeatable("it changes the text of the slice's values")
+        segments.append(text[end : match.start()])
+        places.append(place)
+        end = match.end()
+    segments.append(text[end:])
+    if any(nonce in segment.lower() or _HOLE in segment for segment in segments):
+        raise NotRepeatable("it changes the text of the slice")
+    return Template(segments=tuple(segments), places=tuple(places))
+
+
+def unmarked(text: str, nonce: str) -> str:
+    """`text` as people read it."""
+    return re.sub(rf"/\*{nonce}(?::\d+)?\*/", "", text)
+
+
+def remarked(text: str, nonce: str, values: Sequence[str]) -> str:
+    """`text` with other values between the same marks."""
+    marked = re.compile(rf"(/\*{nonce}:(\d+)\*/).*?(/\*{nonce}\*/)", re.DOTALL)
+    return marked.sub(lambda match: f"{match[1]}{quoted(values[int(match[2])])}{match[3]}", text)
+
+
+def shows_slice(statement: str, nonce: str) -> bool:
+    """Whether a value of the slice stands in it; one in a comment does not."""
+    holed = re.sub(rf"/\*{nonce}:\d+\*/", _HOLE, statement)
+    try:
+        return _HOLE in _code(holed, texts=True)
+    except NotRepeatable:  # by other lexical rules than those known here
+        return _HOLE in holed
+
+
+def check_one_select(statement: Template) -> None:
+    """Raises NotRepeatable unless it is one query, and each hole a value of it: not within a string, a name or a comment."""
+    code = _code(_HOLE.join(statement.segments))
+    if code.count(_HOLE) != len(statement.places):
+        raise NotRepeatable("it puts the slice into a string, a quoted name or a comment")
+    query, _, rest = code.partition(";")
+    if rest.strip(" \t\r\n;"):
+        raise NotRepeatable("it is more than one statement")
+    if not re.match(r"[\s(]*(?:select|with)\b", query, re.IGNORECASE):
+        raise NotRepeatable("it is no select")
+
+
+def _code(text: str, *, texts: bool = False) -> str:
+    """`text` without comments, and without strings and quoted names unless `texts`; each is a space."""
+    parts, end = [], 0
+    while (match := _TEXTS.search(text, end)) is not None:
+        parts.append(text[end : match.start()])
+        if match["comment"]:
+            end = _comment_end(text, match.end())
+        elif match["tag"]:
+            end = text.find(match["tag"], match.end()) + len(match["tag"])
+            if end < match.end():
+                raise NotRepeatable("it has a string without an end")
+        elif "" in (match["escapes_end"], match["text_end"], match["name_end"]):
+            raise NotRepeatable("it has a string or a quoted name without an end")
+        else:
+            end = match.end()
+        if texts and not match["comment"] and not match[0].startswith("--"):
+            parts.append(text[match.start() : end])
+    return " ".join([*parts, text[end:]])
+
+
+def _comment_end(text: str, start: int) -> int:
+    """Postgres' comments nest."""
+    depth, end = 1, start
+    while depth:
+        match = _COMMENT_ENDS.search(text, end)
+        if match is None:
+            raise NotRepeatable("it has a comment without an end")
+        depth += 1 if match[0] == "/*" else -1
+        end = match.end()
+    return end

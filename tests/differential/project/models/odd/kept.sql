@@ -1,0 +1,2 @@
+{{ config(alias='Kept Things') }}
+select * from {{ source('raw', 'things') }}
