@@ -265,7 +265,7 @@ class TestOutbox:
 
     def add(self, engine: Engine, event: str, value: bytes | None = b"v") -> None:
         with transaction(engine) as connection:
-            outbox.add(connection, event_id=event, topic="t", key=b"\x00k", headers=self.HEADERS, value=value)
+            outbox.add(connection, [outbox.NewRecord(event, "t", b"\x00k", self.HEADERS, value)])
 
     def test_gives_back_what_was_added_in_its_order(self, engine: Engine) -> None:
         for number in range(5):

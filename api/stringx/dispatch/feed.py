@@ -1,8 +1,7 @@
-"""Brings queued runs to one replica of a runner, as many as it has workers free."""
+"""Brings queued runs to one replica of a runner, as many as it has workers free, and a few ahead where its runs are short."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
@@ -53,7 +52,8 @@ class Feeder:
         if not claimed:
             return False
         self._submit(room, claimed)
-        return True
+        # Less than there was room for was all that there is: what is queued, or freed, from now on says so.
+        return len(claimed) == sum(share.runs for share in room.shares)
 
     def _claim(self, room: Room) -> list[Run]:
         while True:
@@ -80,7 +80,7 @@ class Feeder:
         )
 
     def _submit(self, room: Room, claimed: list[Run]) -> None:
-        self._replica.took(Counter(run.gate.target for run in claimed))
+        self._replica.took({run.id: run.gate.target for run in claimed})
         self._send(room, claimed)
 
     def _send(self, room: Room, claimed: list[Run]) -> None:
@@ -147,7 +147,7 @@ class Feeder:
         with logs_of(run):
             log.warning("run refused", address=self._replica.address, reason=message)
         self._store(store)
-        self._replica.freed({run.gate.target: 1})
+        self._replica.freed([run.gate.target])
 
     def _store(self, store: Callable[[], None]) -> None:
         """Tries until the database takes it; a process that stops leaves it to the lease."""

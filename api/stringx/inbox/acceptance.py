@@ -16,7 +16,7 @@ from stringx.gates import slices
 from stringx.inbox.refusal import RefusedRecord, answer, refuse
 from stringx.model import Acknowledgement, GateVersion, Slice, Timings, Trigger
 from stringx.settings import Settings
-from stringx.store import gates, triggers
+from stringx.store import gates, outbox, triggers
 from stringx.store.database import now, savepoint
 from stringx.triggers.record import KafkaRecord, Legible
 
@@ -157,9 +157,11 @@ def _add(
     if unmatched:
         received_at = now(connection)
         why = {key: gates.absence(connection, *key) for key in {(trigger.workspace, trigger.table) for trigger, _ in unmatched}}
+        answers = []
         for trigger, stored in unmatched:
             told = _unmatched(trigger, received_at, why[trigger.workspace, trigger.table])
-            answer(connection, settings, told, event_id(stored.id, "unmatched"), trigger_id=stored.id)
+            answers.append(answer(settings, told, event_id(stored.id, "unmatched"), trigger_id=stored.id))
+        outbox.add(connection, answers)
     return added
 
 

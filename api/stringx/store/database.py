@@ -114,9 +114,15 @@ def alone(engine: Engine, lock: int) -> Iterator[Connection | None]:
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
     """A part of a transaction that can fail alone; `Unstorable` where the database cannot hold one of its values."""
+    with storing(), connection.begin_nested():
+        yield
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """`Unstorable` where the database cannot hold a value of the block; the transaction can then only be rolled back."""
     try:
-        with connection.begin_nested():
-            yield
+        yield
     except DBAPIError as error:
         if _sqlstate(error)[:2] in _UNSTORABLE_CLASSES or isinstance(error, sqlalchemy.exc.DataError):
             raise Unstorable(f"cannot be stored: {_first_line(error)}") from error

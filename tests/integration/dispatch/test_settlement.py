@@ -43,7 +43,7 @@ def report(run: Run, *, failures: int = 0, **changes: Any) -> Report:
 
 def settled(store: Store, told: Report) -> Settlement:
     with transaction(store.engine) as connection:
-        return settle(connection, store.settings, told)
+        return settle(connection, store.settings, [told])[0].settlement
 
 
 def leased(store: Store, run: str) -> Run:
@@ -197,7 +197,7 @@ def test_a_report_that_cannot_be_stored_is_kept_with_its_bytes_and_the_run_is_er
         settled(store, told)
     assert store.verdict(run) is None
     with transaction(store.engine) as connection:
-        assert settle_unstorable(connection, store.settings, told, "no room") is Settlement.UNSTORABLE
+        assert settle_unstorable(connection, store.settings, told, "no room").settlement is Settlement.UNSTORABLE
 
     verdict = store.one("select * from verdicts where run_id = :run", run=run)
     assert (verdict["verdict"], verdict["decision"], verdict["attempt"]) == ("errored", "closed", 1)
@@ -208,7 +208,7 @@ def test_a_report_that_cannot_be_stored_is_kept_with_its_bytes_and_the_run_is_er
     assert len(outbox_records(store)) == 1
     # Its acknowledgement to the runner was lost: it comes again.
     with transaction(store.engine) as connection:
-        assert settle_unstorable(connection, store.settings, told, "no room") is Settlement.REPEATED
+        assert settle_unstorable(connection, store.settings, told, "no room").settlement is Settlement.REPEATED
 
 
 def test_what_is_not_a_number_in_a_row_is_shown_as_nothing(store: Store) -> None:
@@ -227,7 +227,7 @@ def test_what_is_no_report_is_kept_with_its_bytes_and_the_run_is_errored(store: 
     unreadable = UnreadableReport(run=run.id, attempt=run.attempt, raw='{"status": "\x00 ok"}', error="status: unknown")
 
     with transaction(store.engine) as connection:
-        assert settle_unreadable(connection, store.settings, unreadable) is Settlement.UNSTORABLE
+        assert settle_unreadable(connection, store.settings, unreadable).settlement is Settlement.UNSTORABLE
 
     assert store.verdict(run.id) == "errored"
     assert store.one("select report from set_apart_reports")["report"] == b'{"status": "\x00 ok"}'
@@ -239,7 +239,7 @@ def test_bytes_that_came_as_base64_are_kept_as_they_were_found(store: Store) -> 
     unreadable = UnreadableReport(run=run.id, attempt=run.attempt, raw="eyL/", encoding="base64", error="not UTF-8")
 
     with transaction(store.engine) as connection:
-        assert settle_unreadable(connection, store.settings, unreadable) is Settlement.UNSTORABLE
+        assert settle_unreadable(connection, store.settings, unreadable).settlement is Settlement.UNSTORABLE
 
     assert store.one("select report from set_apart_reports")["report"] == b'{"\xff'
 
@@ -247,7 +247,7 @@ def test_bytes_that_came_as_base64_are_kept_as_they_were_found(store: Store) -> 
 def test_what_is_no_report_of_no_run_does_no_harm(store: Store) -> None:
     unreadable = UnreadableReport(run="\x00", attempt=0, raw="{", error="not JSON \x00")
     with transaction(store.engine) as connection:
-        assert settle_unreadable(connection, store.settings, unreadable) is Settlement.UNKNOWN
+        assert settle_unreadable(connection, store.settings, unreadable).settlement is Settlement.UNKNOWN
 
 
 def test_a_report_of_another_gate_is_errored(store: Store) -> None:
