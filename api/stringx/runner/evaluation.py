@@ -127,6 +127,10 @@ class Evaluator:
             self._add_samples(evaluated, failing, request.gate.samples, deadline)
         return evaluated
 
+    def rest(self) -> None:
+        """There is nothing to evaluate for a while."""
+        self._sessions.end_kept()
+
     # --- which tests ---
 
     def _plan(self, request: RunRequest, condition: str) -> tuple[list[Planned], list[DbtResult]]:

@@ -76,6 +76,7 @@ class WarmProject:
         stop = StopSignal()
         stop.install()
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is the pool that stops a worker
+        self._sessions.keep()
         self._sessions.application_name = messages.session_name(self._start.session_prefix, fork.worker)
         folders = replace(self._folders, scratch=self._start.folder / f"worker-{fork.worker}")
         note = self._end_sessions(fork.end_sessions)
@@ -106,6 +107,8 @@ class WarmProject:
 
 def _one_run(pool: Connection, evaluator: Evaluator, shown: Callable[[str], str]) -> None:
     """`shown`: a text as it may be told and logged."""
+    if not pool.poll(sessions.IDLE_SECONDS):
+        evaluator.rest()
     message = messages.receive(pool)
     if not isinstance(message, messages.Work):
         raise TypeError(f"a worker was sent {message.kind}")
