@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
 from operator import methodcaller
 from typing import Any, Literal, cast
 
@@ -263,6 +264,10 @@ class TopicIds:
 
         Takes a request to the broker. Raises KafkaUnavailable before the first answer.
         """
+        return self.ask()()
+
+    def ask(self) -> Callable[[], str | None]:
+        """Asks the broker, and does not wait: what is returned gives `current` as of now, waiting for it."""
         try:
             if self._available is None:
                 # librdkafka's own cluster knows no admin calls, and lets them time out.
@@ -270,8 +275,16 @@ class TopicIds:
                     "mockCluster"
                 )
             if not self._available:
-                return None
-            described = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=REQUEST_SECONDS)[self._topic].result()
+                return lambda: None
+            asked = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=REQUEST_SECONDS)[self._topic]
+        except KafkaException as error:
+            found = self._without_answer(error)
+            return lambda: found
+        return lambda: self._answer(asked)
+
+    def _answer(self, asked: Future[Any]) -> str | None:
+        try:
+            described = asked.result()
         except KafkaException as error:
             return self._without_answer(error)
         found = str(described.topic_id)

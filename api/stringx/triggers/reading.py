@@ -44,6 +44,10 @@ STALL_SECONDS = 60.0
 log = logs.get(__name__)
 
 
+class _MadeAnew(Exception):
+    """What is in the transaction may be of two topics of one name: nothing of it is stored."""
+
+
 class Reading:
     """A consumer of the group, and what it has read and not yet stored. Used by one thread."""
 
@@ -120,34 +124,42 @@ class Reading:
     def _take(self) -> None:
         """Stores what is held, and then its offsets."""
         self._last_read = time.monotonic()
-        self._check_topic()
-        self._check_fresh()
+        # Asked after the batch was read: if the topic is still the one that it was, all of the batch is of it.
+        asked = self._ids.ask()
+        if self._topic_id is None or self._fresh:
+            self._check_topic(asked())
+            self._check_fresh()
         if not self._held:
             return
         batch = [replace(record, topic_id=self._topic_id) for record in self._held]
         deliveries = [_delivery(record, self._settings) for record in batch]
         last = {record.partition: record for record in batch}
-        with transaction(self._engine) as connection:
-            expected = positions.expected(connection, self._consumer.topic, self._topic_id, last)
-            outcomes = inbox.take(connection, self._settings, deliveries)
-            positions.advance(
-                connection, self._consumer.topic, self._topic_id, {partition: record.offset + 1 for partition, record in last.items()}
-            )
+        try:
+            with transaction(self._engine) as connection:
+                outcomes = inbox.take(connection, self._settings, deliveries)
+                expected = positions.advance(
+                    connection, self._consumer.topic, self._topic_id, {partition: record.offset + 1 for partition, record in last.items()}
+                )
+                # Meanwhile the broker has answered.
+                if (found := asked()) != self._topic_id:
+                    raise _MadeAnew
+        except _MadeAnew:
+            self._check_topic(found)
+            return
         self._held = []
         for record in last.values():
             self._consumer.store(record)
-        self._tell_gaps(batch, {partition: known.next_offset for partition, known in expected.items()})
+        self._tell_gaps(batch, {partition: expected.get(partition) for partition in last})
         for delivery, outcome in zip(deliveries, outcomes, strict=True):
             _tell(delivery, outcome)
 
     # --- a topic made anew, and records that are missing ----------------------------------------------------------------
 
-    def _check_topic(self) -> None:
-        """Where the topic was made anew under us, what it has is read from its first record.
+    def _check_topic(self, found: str | None) -> None:
+        """Where the topic was made anew under us, what it has is read from its first record. `found`: its id now.
 
         librdkafka (2.16, `group.protocol=consumer`) goes on at the old topic's offset, and passes over what stands before it.
         """
-        found = self._ids.current()
         if self._topic_id is None or found == self._topic_id:
             self._topic_id = found
             return
@@ -201,7 +213,7 @@ class Reading:
         if self._held or now - self._last_watch < min(WATCH_SECONDS, self._stall_seconds):
             return
         self._last_watch = now
-        self._check_topic()
+        self._check_topic(self._ids.current())
         if now - self._last_read < self._stall_seconds:
             return
         self._last_read = now
