@@ -76,10 +76,10 @@ class WarmProject:
         stop = StopSignal()
         stop.install()
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is the pool that stops a worker
-        self._sessions.keep()
         self._sessions.application_name = messages.session_name(self._start.session_prefix, fork.worker)
         folders = replace(self._folders, scratch=self._start.folder / f"worker-{fork.worker}")
         note = self._end_sessions(fork.end_sessions)
+        self._sessions.keep()
         hello = messages.WorkerHello(generation=self._start.generation, worker=fork.worker, note=note)
         evaluator = Evaluator(self.project, folders, self._sessions, stop, self.scrub)
         try:
