@@ -105,7 +105,7 @@ class Replica:
                 for target, free in status.free_by_target.items()
                 if target in status.targets
             }
-            self._free = each or {status.targets: status.free}
+            self._free = each or {status.targets: status.free - sum(status.queued_by_target.values())}
             held = {run for run, _ in status.held}
             self._given = {run: target for run, target in self._given.items() if run in held}
             self._crowded = self._crowded and not any(free > 0 for free in self._free.values())

@@ -74,6 +74,30 @@ def test_a_report_becomes_verdict_results_and_the_end_of_the_run(store: Store) -
     assert store.attempts(run) == [(1, "settled")]
 
 
+def test_reports_that_come_together_are_settled_as_each_would_be_alone(store: Store) -> None:
+    """Also where one is there twice, one is late, and one is of no run."""
+    runs_of = {table: store.queue(table=table, triggered=2) for table in ("raw.a", "raw.b", "raw.late")}
+    told = {run.gate.table: report(run, failures=len(run.gate.table)) for run in (claim(store), claim(store), claim(store))}
+    with transaction(store.engine) as connection:
+        hand_back(connection, store.settings, *runs.locked_attempts(connection, [(runs_of["raw.late"], 1)]), "no room", 0)
+    stranger = told["raw.a"].model_copy(update={"run": "0" * 32})
+    batch = [told["raw.late"], told["raw.b"], told["raw.a"], told["raw.b"], stranger]
+
+    with transaction(store.engine) as connection:
+        taken = settle(connection, store.settings, batch)
+
+    assert [one.settlement for one in taken] == ["late", "judged", "judged", "repeated", "unknown"]
+    assert [one.run and one.run.gate.table for one in taken] == ["raw.late", "raw.b", "raw.a", "raw.b", None]
+    assert [store.verdict(runs_of[table]) for table in ("raw.a", "raw.b", "raw.late")] == ["failed", "failed", None]
+    assert store.run(runs_of["raw.late"])["state"] == "queued"
+    assert store.attempts(runs_of["raw.a"]) == store.attempts(runs_of["raw.b"]) == [(1, "settled")]
+    failures = store.rows("select run_id, failures from check_results")
+    assert {row["run_id"]: row["failures"] for row in failures} == {runs_of["raw.a"]: 5, runs_of["raw.b"]: 5}
+    triggers = store.rows("select id from triggers where run_id = any(:runs)", runs=[runs_of["raw.a"], runs_of["raw.b"]])
+    assert {record.id for record in outbox_records(store)} == {f"{trigger['id']}-verdict" for trigger in triggers}
+    assert {row["reason"] for row in store.rows("select reason from set_apart_reports")} == {"late", "unknown"}
+
+
 def test_every_trigger_of_the_run_is_acknowledged_and_where_it_asked_for_it_too(store: Store) -> None:
     run = store.queue(triggered=3, reply_to="answers")
     settled(store, report(claim(store), failures=2))
