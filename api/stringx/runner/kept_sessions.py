@@ -23,7 +23,7 @@ LONGEST_SECONDS = 60.0
 
 #: dbt sends `begin`, `commit` and the profile's `set role`; samples are fetched with limits of their transaction.
 _READS = re.compile(
-    r"(?:\s+|/\*.*?\*/|--[^\n]*\n)*(?:select|with|begin|commit|rollback|set\s+(?:role|transaction|local\s+statement_timeout))\b",
+    r"(?:\s|/\*.*?\*/|--[^\n]*\n)*+(?:select|with|begin|commit|rollback|set\s+(?:role|transaction|local\s+statement_timeout))\b",
     re.IGNORECASE | re.DOTALL,
 )
 #: A second statement, and functions that leave in the session what `discard all` does not take away.

@@ -117,6 +117,14 @@ def test_a_session_in_which_more_was_done_than_reading_is_ended(connect: Callabl
     session.close()
 
 
+def test_a_statement_is_looked_at_in_no_time_however_it_begins(connect: Callable[..., Any]) -> None:
+    session = connect()
+    for begin in (" " * 50_000, "/* */ " * 20_000, "-- a\n" * 20_000, "/*" * 10_000):
+        for end in ("x", ";" * 50_000):
+            session.note(begin + end)
+    session.close()
+
+
 def test_what_was_read_in_a_transaction_that_failed_is_no_hindrance(connect: Callable[..., Any]) -> None:
     session = connect()
     pid = answer(session, "select pg_backend_pid()")
