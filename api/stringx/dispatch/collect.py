@@ -67,12 +67,15 @@ class Collector:
         # What has a report has left its worker: the next run need not wait until this one is settled.
         unknown = self._replica.reported(reports)
         settled = self._settle(reports)
+        # A run waits in the queue while another of its gate and slice is leased.
+        self._replica.fed.set()
         # What does not say of which run it is cannot be named to the replica: it is kept, and comes again.
         finished: list[Held] = [(report.run, report.attempt) for report in reports if RUN_ID.fullmatch(report.run)]
         if finished:
             # After the commits: a report that is never acknowledged comes again, one acknowledged too early is lost.
             self._replica.port.acknowledge(self._context.installation, finished)
-            self._replica.freed(one.run.gate.target for one in settled if one.run is not None and one.run.id in unknown)
+            if others := [one.run for one in settled if one.run is not None and one.run.id in unknown]:
+                self._replica.freed(run.gate.target for run in others)
         self.settled.set()
         return len(finished)
 

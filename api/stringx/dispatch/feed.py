@@ -47,13 +47,14 @@ class Feeder:
         """One batch. False when there is nothing to do until something changes."""
         room = self._replica.room()
         if room is None or self._context.closing.is_set():
+            self._replica.drained = False
             return False
         claimed = self._claim(room)
-        if not claimed:
-            return False
-        self._submit(room, claimed)
-        # Less than there was room for was all that there is: what is queued, or freed, from now on says so.
-        return len(claimed) == sum(share.runs for share in room.shares)
+        # Less than there was room for was all that there is: what is queued, or settled, from now on says so.
+        self._replica.drained = len(claimed) < sum(share.runs for share in room.shares)
+        if claimed:
+            self._submit(room, claimed)
+        return not self._replica.drained
 
     def _claim(self, room: Room) -> list[Run]:
         while True:

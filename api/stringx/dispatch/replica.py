@@ -46,6 +46,8 @@ class Replica:
         self.address = port.address
         #: set when there may be something to feed it
         self.fed = threading.Event()
+        #: when it was last fed there was nothing more to be had: that it has room again is no reason to look
+        self.drained = False
         #: set when its heartbeat should look: a cancellation was asked for, or it did not answer
         self.roused = threading.Event()
         #: set when its name no longer leads to it: it is fed no more, and let go when it no longer answers
@@ -142,7 +144,8 @@ class Replica:
                     self._free_one(target)
                 if isinstance(report, Report):
                     self._seconds.append((report.finished_at - report.started_at).total_seconds())
-        self.fed.set()
+        if not self.drained:
+            self.fed.set()
         return unknown
 
     def freed(self, targets: Iterable[str]) -> None:

@@ -126,7 +126,7 @@ class Reading:
         self._last_read = time.monotonic()
         # Asked after the batch was read: if the topic is still the one that it was, all of the batch is of it.
         asked = self._ids.ask()
-        if self._topic_id is None or self._fresh:
+        if self._topic_id is None or not self._fresh.isdisjoint(record.partition for record in self._held):
             self._check_topic(asked())
             self._check_fresh()
         if not self._held:
