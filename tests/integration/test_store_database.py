@@ -6,7 +6,9 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import psycopg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, select, text, update
@@ -14,7 +16,7 @@ from sqlalchemy.exc import DataError
 
 from stringx.errors import DatabaseUnavailable, Unstorable
 from stringx.settings import Settings
-from stringx.store import outbox, tables
+from stringx.store import database, outbox, tables
 from stringx.store.database import (
     RUNS_CHANNEL,
     VERDICTS_CHANNEL,
@@ -75,6 +77,30 @@ class TestTransactions:
             use_a_cut_connection()
         with transaction(engine) as connection:
             assert connection.execute(text("select 1")).scalar_one() == 1
+
+    def test_do_not_meet_connections_that_were_cut_while_they_rested(self, engine: Engine) -> None:
+        with engine.connect() as one, engine.connect() as other:
+            cut = [connection.execute(text("select pg_backend_pid()")).scalar_one() for connection in (one, other)]
+        with psycopg.connect(engine.url.set(drivername="postgresql").render_as_string(hide_password=False)) as outside:
+            for pid in cut:
+                outside.execute("select pg_terminate_backend(%s, 10000)", (pid,))
+        threading.Event().wait(2 * database.RESTED_SECONDS)
+        with transaction(engine) as first, transaction(engine) as second:
+            assert not {connection.execute(text("select pg_backend_pid()")).scalar_one() for connection in (first, second)} & {*cut}
+
+    def test_that_follow_each_other_do_not_try_their_connection_each_time(self, engine: Engine) -> None:
+        tried: list[object] = []
+        ping = engine.dialect.do_ping
+
+        def count(connection: Any) -> bool:
+            tried.append(connection)
+            return ping(connection)
+
+        engine.dialect.do_ping = count  # type: ignore[method-assign]
+        for _ in range(20):
+            with transaction(engine) as connection:
+                connection.execute(text("select 1"))
+        assert len(tried) < 20
 
     def test_on_a_standby_are_unavailable(self, engine: Engine) -> None:
         def write() -> None:
@@ -177,7 +203,7 @@ class TestOutbox:
 
     def add(self, engine: Engine, event: str, value: bytes | None = b"v") -> None:
         with transaction(engine) as connection:
-            outbox.add(connection, event_id=event, topic="t", key=b"\x00k", headers=self.HEADERS, value=value)
+            outbox.add(connection, [outbox.NewRecord(event, "t", b"\x00k", self.HEADERS, value)])
 
     def test_gives_back_what_was_added_in_its_order(self, engine: Engine) -> None:
         for number in range(5):

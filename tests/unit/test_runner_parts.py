@@ -79,8 +79,39 @@ def test_a_report_that_the_disk_does_not_let_go_is_kept_and_can_be_forgotten_lat
 def test_a_report_that_was_not_written_whole_is_none(tmp_path: Path) -> None:
     ReportShelf(tmp_path).put("one", report(RUN + "a"))
     (tmp_path / "one" / f"{RUN}b.unfinished").write_text('{"run": "')
+    (tmp_path / "one" / f"{RUN}c.1.json").touch()
     assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1)]
     assert len(list((tmp_path / "one").iterdir())) == 1
+
+
+def test_a_report_is_told_as_safe_when_the_disk_has_its_content_and_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf, path, synced = ReportShelf(tmp_path), tmp_path / "one" / f"{RUN}a.1.json", []
+    shelf.put("one", report(RUN + "b"))
+
+    def note(descriptor: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink(), Report.model_validate_json(path.read_bytes())))
+        assert shelf.keys("one") == [(RUN + "b", 1)], "not before"
+
+    monkeypatch.setattr(os, "fsync", note)
+    shelf.put("one", report(RUN + "a"))
+    assert synced == [(path, report(RUN + "a")), (path.parent, report(RUN + "a"))]
+    assert (RUN + "a", 1) in shelf.keys("one")
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_a_report_that_the_disk_does_not_take_is_not_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int) -> None:
+    shelf, calls = ReportShelf(tmp_path), []
+    shelf.put("one", report(RUN + "b"))
+
+    def fail(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == fails:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        shelf.put("one", report(RUN + "a"))
+    assert shelf.keys("one") == ReportShelf(tmp_path).keys("one") == [(RUN + "b", 1)]
 
 
 def test_a_report_that_cannot_be_read_does_not_hide_its_neighbours(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -11,28 +12,26 @@ from stringx.model import Acknowledgement, Report, Timings, Verdict, failing_rul
 from stringx.settings import Settings
 from stringx.store import outbox
 from stringx.store.runs import Run
-from stringx.store.verdicts import WaitingTrigger, waiting_triggers
+from stringx.store.verdicts import Judged, WaitingTrigger, waiting_triggers
 
 
-def acknowledge(connection: Connection, settings: Settings, run: Run, verdict: Verdict, report: Report | None, judged_at: datetime) -> None:
-    """Has all triggers of a run acknowledged after this transaction, at their `reply_to` too where they have one."""
-    for trigger in waiting_triggers(connection, run):
-        name = event_id(trigger.id, "verdict")
-        record = acknowledgement_record(settings, _acknowledgement(run, trigger, verdict, report, judged_at), name)
-        topics = {name: settings.kafka_verdicts_topic}
-        if trigger.reply_to is not None:
-            topics[f"{name}-reply"] = trigger.reply_to
-        for outbox_id, topic in topics.items():
-            outbox.add(
-                connection,
-                event_id=outbox_id,
-                topic=topic,
-                key=record.key,
-                headers=record.headers,
-                value=record.value,
-                trigger_id=trigger.id,
-                run_id=run.id,
-            )
+def acknowledge(connection: Connection, settings: Settings, judged: Sequence[Judged], judged_at: datetime) -> None:
+    """Has all triggers of runs acknowledged after this transaction, at their `reply_to` too where they have one."""
+    waiting = waiting_triggers(connection, [one.run.id for one in judged])
+    outbox.add(
+        connection,
+        [record for one in judged for trigger in waiting[one.run.id] for record in _records(settings, one, trigger, judged_at)],
+    )
+
+
+def _records(settings: Settings, judged: Judged, trigger: WaitingTrigger, judged_at: datetime) -> Iterator[outbox.NewRecord]:
+    name = event_id(trigger.id, "verdict")
+    record = acknowledgement_record(settings, _acknowledgement(judged.run, trigger, judged.verdict, judged.report, judged_at), name)
+    topics = {name: settings.kafka_verdicts_topic}
+    if trigger.reply_to is not None:
+        topics[f"{name}-reply"] = trigger.reply_to
+    for outbox_id, topic in topics.items():
+        yield outbox.NewRecord(outbox_id, topic, record.key, record.headers, record.value, trigger_id=trigger.id, run_id=judged.run.id)
 
 
 def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report: Report | None, judged_at: datetime) -> Acknowledgement:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
 
 from stringx import logs
 from stringx.dispatch.context import Context, Pause
 from stringx.dispatch.replica import Replica
-from stringx.dispatch.settlement import Settlement, settle, settle_unreadable, settle_unstorable, storable_message
+from stringx.dispatch.settlement import Settled, Settlement, settle, settle_unreadable, settle_unstorable, storable_message
 from stringx.errors import DatabaseUnavailable, RunnerUnavailable, Unstorable
 from stringx.model import RUN_ID, Report, UnreadableReport
-from stringx.store import runs
-from stringx.store.database import savepoint
-from stringx.store.runs import Held, Label
+from stringx.store.database import savepoint, storing
+from stringx.store.runs import Held
 
 #: How long one request waits for a report to come.
 POLL_SECONDS = 20.0
@@ -65,44 +64,55 @@ class Collector:
 
     def _take(self, reports: tuple[Report | UnreadableReport, ...]) -> int:
         """How many reports the replica may forget."""
-        labels = self._labels(reports)
-        for report in reports:
-            label = labels.get(report.run)
-            known = {} if label is None else {"correlation_id": label.correlation_id, "traceparent": label.traceparent}
-            with logs.bound(run=report.run, attempt=report.attempt, **known):
-                self._settle(report)
+        # What has a report has left its worker: the next run need not wait until this one is settled.
+        unknown = self._replica.reported(reports)
+        settled = self._settle(reports)
+        # A run waits in the queue while another of its gate and slice is leased.
+        self._replica.fed.set()
         # What does not say of which run it is cannot be named to the replica: it is kept, and comes again.
         finished: list[Held] = [(report.run, report.attempt) for report in reports if RUN_ID.fullmatch(report.run)]
         if finished:
             # After the commits: a report that is never acknowledged comes again, one acknowledged too early is lost.
             self._replica.port.acknowledge(self._context.installation, finished)
-            self._replica.freed(Counter(labels[run].target for run, _ in finished if run in labels))
+            if others := [one.run for one in settled if one.run is not None and one.run.id in unknown]:
+                self._replica.freed(run.gate.target for run in others)
         self.settled.set()
         return len(finished)
 
-    def _labels(self, reports: tuple[Report | UnreadableReport, ...]) -> dict[str, Label]:
-        wanted = [report.run for report in reports if RUN_ID.fullmatch(report.run)]
-        if not wanted:
-            return {}
-        with self._context.transaction() as connection:
-            return runs.labels(connection, wanted)
+    def _settle(self, reports: tuple[Report | UnreadableReport, ...]) -> list[Settled]:
+        """All in one transaction, or where one of them is at fault each in its own."""
+        readable = [report for report in reports if isinstance(report, Report)]
+        if readable and len(readable) == len(reports):
+            with suppress(Unstorable):
+                with self._context.transaction() as connection, storing():
+                    settled = settle(connection, self._context.settings, readable)
+                for report, one in zip(reports, settled, strict=True):
+                    self._tell(report, one)
+                return settled
+        return [self._settle_alone(report) for report in reports]
 
-    def _settle(self, report: Report | UnreadableReport) -> None:
+    def _settle_alone(self, report: Report | UnreadableReport) -> Settled:
         settings = self._context.settings
-        if isinstance(report, UnreadableReport):
-            with self._context.transaction() as connection:
-                settlement = settle_unreadable(connection, settings, report)
-        else:
-            with self._context.transaction() as connection:
+        with self._context.transaction() as connection:
+            if isinstance(report, UnreadableReport):
+                settled = settle_unreadable(connection, settings, report)
+            else:
                 try:
                     with savepoint(connection):
-                        settlement = settle(connection, settings, report)
+                        (settled,) = settle(connection, settings, [report])
                 except Unstorable as error:
                     reason = _reason(error.__cause__ or error)
-                    log.error("report not storable", error=reason)
-                    settlement = settle_unstorable(connection, settings, report, reason)
-        level = log.info if settlement in (Settlement.JUDGED, Settlement.REPEATED) else log.warning
-        level("report taken", address=self._replica.address, settlement=settlement)
+                    log.error("report not storable", run=report.run, attempt=report.attempt, error=reason)
+                    settled = settle_unstorable(connection, settings, report, reason)
+        self._tell(report, settled)
+        return settled
+
+    def _tell(self, report: Report | UnreadableReport, settled: Settled) -> None:
+        run = settled.run
+        known = {} if run is None else {"correlation_id": run.correlation_id, "traceparent": run.traceparent}
+        level = log.info if settled.settlement in (Settlement.JUDGED, Settlement.REPEATED) else log.warning
+        with logs.bound(run=report.run, attempt=report.attempt, **known):
+            level("report taken", address=self._replica.address, settlement=settled.settlement)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,8 +1,7 @@
-"""Brings queued runs to one replica of a runner, as many as it has workers free."""
+"""Brings queued runs to one replica of a runner, as many as it has workers free, and a few ahead where its runs are short."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
@@ -48,12 +47,14 @@ class Feeder:
         """One batch. False when there is nothing to do until something changes."""
         room = self._replica.room()
         if room is None or self._context.closing.is_set():
+            self._replica.drained = False
             return False
         claimed = self._claim(room)
-        if not claimed:
-            return False
-        self._submit(room, claimed)
-        return True
+        # Less than there was room for was all that there is: what is queued, or settled, from now on says so.
+        self._replica.drained = len(claimed) < sum(share.runs for share in room.shares)
+        if claimed:
+            self._submit(room, claimed)
+        return not self._replica.drained
 
     def _claim(self, room: Room) -> list[Run]:
         while True:
@@ -80,7 +81,7 @@ class Feeder:
         )
 
     def _submit(self, room: Room, claimed: list[Run]) -> None:
-        self._replica.took(Counter(run.gate.target for run in claimed))
+        self._replica.took({run.id: run.gate.target for run in claimed})
         self._send(room, claimed)
 
     def _send(self, room: Room, claimed: list[Run]) -> None:
@@ -147,7 +148,7 @@ class Feeder:
         with logs_of(run):
             log.warning("run refused", address=self._replica.address, reason=message)
         self._store(store)
-        self._replica.freed({run.gate.target: 1})
+        self._replica.freed([run.gate.target])
 
     def _store(self, store: Callable[[], None]) -> None:
         """Tries until the database takes it; a process that stops leaves it to the lease."""

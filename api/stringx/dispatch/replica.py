@@ -1,18 +1,28 @@
-"""What this process knows of one replica of a runner: whether it answers, what it serves, how many workers are free."""
+"""What this process knows of one replica of a runner: whether it answers, what it serves, how many runs it may be given."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from stringx.model import RunnerStatus
+from stringx.model import Report, RunnerStatus, UnreadableReport
 from stringx.runner.port import RunnerPort
+
+#: A worker is given runs ahead, so that it need not wait for the next one: as many as it executes in about this time, as its
+#: runner's last runs went. Where runs are long that is none: the wait is nothing beside them, and a run that is ahead can neither
+#: be overtaken by a more urgent one nor be taken by another replica.
+AHEAD_SECONDS = 0.25
+#: At most so many, for each worker.
+MOST_AHEAD = 8
+#: Of so many last runs the longest counts.
+LAST_RUNS = 16
 
 
 @dataclass(frozen=True)
 class Share:
-    """Workers that are free for any of some targets."""
+    """Runs that may be given for any of some targets."""
 
     targets: tuple[str, ...]
     runs: int
@@ -36,6 +46,8 @@ class Replica:
         self.address = port.address
         #: set when there may be something to feed it
         self.fed = threading.Event()
+        #: when it was last fed there was nothing more to be had: that it has room again is no reason to look
+        self.drained = False
         #: set when its heartbeat should look: a cancellation was asked for, or it did not answer
         self.roused = threading.Event()
         #: set when its name no longer leads to it: it is fed no more, and let go when it no longer answers
@@ -44,22 +56,28 @@ class Replica:
         self.gone = threading.Event()
         self._lock = threading.Lock()
         self._status: RunnerStatus | None = None
-        #: free workers by the targets that share them: each target has its own, or one number stands for all
+        #: free workers by the targets that share them: each target has its own, or one number stands for all;
+        #: below zero, the runs that wait for one
         self._free: dict[tuple[str, ...], int] = {}
+        #: the targets of the runs that it was given
+        self._given: dict[str, str] = {}
+        #: how long the last runs of its present boot took
+        self._seconds: deque[float] = deque(maxlen=LAST_RUNS)
         #: of `_free`, those for which it refused a run for want of a worker, and has not yet said that it has one again
         self._crowded: frozenset[tuple[str, ...]] = frozenset()
         #: targets that this boot refused although it named them
         self._refused: frozenset[str] = frozenset()
 
     def room(self) -> Room | None:
-        """None while it does not answer, has no free worker or is leaving."""
+        """None while it does not answer, is leaving, or has neither a free worker nor one that is soon free."""
         with self._lock:
             if self._status is None or self.leaving.is_set():
                 return None
             shares = tuple(
-                Share(served, free)
+                Share(served, room)
                 for targets, free in self._free.items()
-                if free > 0 and (served := tuple(target for target in targets if target not in self._refused))
+                if (room := free + self._ahead(targets)) > 0
+                and (served := tuple(target for target in targets if target not in self._refused))
             )
             return Room(self._status.boot, shares) if shares else None
 
@@ -80,14 +98,20 @@ class Replica:
         with self._lock:
             if self._status is None or self._status.boot != status.boot:
                 self._refused = frozenset()
+                # A new boot has its project to parse before it is as fast as the last one was.
+                self._seconds.clear()
             self._status = status
             # A runner that has workers per target says so: one target's backlog must not keep another's from them.
             each: dict[tuple[str, ...], int] = {
-                (target,): free for target, free in status.free_by_target.items() if target in status.targets
+                (target,): free - status.queued_by_target.get(target, 0)
+                for target, free in status.free_by_target.items()
+                if target in status.targets
             }
-            self._free = each or {status.targets: status.free}
-            self._crowded = frozenset(targets for targets in self._crowded if self._free.get(targets) == 0)
-            some = any(free > 0 for free in self._free.values())
+            self._free = each or {status.targets: status.free - sum(status.queued_by_target.values())}
+            held = {run for run, _ in status.held}
+            self._given = {run: target for run, target in self._given.items() if run in held}
+            self._crowded = frozenset(targets for targets in self._crowded if self._free.get(targets, 1) <= 0)
+            some = any(free + self._ahead(targets) > 0 for targets, free in self._free.items())
         if some:
             self.fed.set()
 
@@ -100,27 +124,42 @@ class Replica:
             self.roused.set()
         return answered
 
-    def took(self, runs: Mapping[str, int]) -> None:
-        """It was given as many runs for each of some targets."""
+    def took(self, runs: Mapping[str, str]) -> None:
+        """It was given these runs, each for its target."""
         with self._lock:
-            for target, count in runs.items():
+            self._given |= runs
+            for target in runs.values():
                 for targets in self._sharing(target):
-                    self._free[targets] -= count
+                    self._free[targets] -= 1
 
-    def freed(self, runs: Mapping[str, int]) -> None:
-        """It reported as many runs for each of some targets, so that their workers are free."""
+    def reported(self, reports: Iterable[Report | UnreadableReport]) -> set[str]:
+        """Runs have left their workers; returns those of which we do not know the target, since another process gave them."""
+        unknown = set()
         with self._lock:
-            for target, count in runs.items():
-                for targets in self._sharing(target):
-                    self._free[targets] = max(self._free[targets], 0) + count
-                    self._crowded -= {targets}
+            for report in reports:
+                target = self._given.pop(report.run, None)
+                if target is None:
+                    unknown.add(report.run)
+                else:
+                    self._free_one(target)
+                if isinstance(report, Report):
+                    self._seconds.append((report.finished_at - report.started_at).total_seconds())
+        if not self.drained:
+            self.fed.set()
+        return unknown
+
+    def freed(self, targets: Iterable[str]) -> None:
+        """Workers for these targets are free, one for each that is named."""
+        with self._lock:
+            for target in targets:
+                self._free_one(target)
         self.fed.set()
 
     def full(self, target: str) -> None:
         """It refused a run for want of a worker: somebody else has it, so that only its heartbeat tells when one is free."""
         with self._lock:
             for targets in self._sharing(target):
-                self._free[targets] = 0
+                self._free[targets] = min(self._free[targets], -self._ahead(targets))
                 self._crowded |= {targets}
         self.roused.set()
 
@@ -134,3 +173,17 @@ class Replica:
 
     def _sharing(self, target: str) -> list[tuple[str, ...]]:
         return [targets for targets in self._free if target in targets]
+
+    def _free_one(self, target: str) -> None:
+        for targets in self._sharing(target):
+            # After a refusal our own count says nothing; that this one has room is certain.
+            self._free[targets] = max(self._free[targets], -self._ahead(targets)) + 1
+            self._crowded -= {targets}
+
+    def _ahead(self, targets: tuple[str, ...]) -> int:
+        """Runs that may wait there for a worker."""
+        if self._status is None or not self._seconds:
+            return 0
+        workers = self._status.workers * len(targets) // max(1, len(self._status.targets))
+        each = min(MOST_AHEAD, int(AHEAD_SECONDS / max(0.001, *self._seconds)))
+        return min(workers * each, self._status.queue)

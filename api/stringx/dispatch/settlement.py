@@ -7,8 +7,10 @@ locked, only a leased run in the reported attempt is settled, and the verdict's 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import TypeGuard
 
 from sqlalchemy import Connection
 
@@ -17,7 +19,8 @@ from stringx.errors import NotFound
 from stringx.model import Report, UnreadableReport, Verdict, VerdictName, made_storable
 from stringx.settings import Settings
 from stringx.store import runs, verdicts
-from stringx.store.runs import Run
+from stringx.store.runs import Held, Run
+from stringx.store.verdicts import Judged
 from stringx.verdict import judge, judge_without_report
 
 #: Longest message of ours about a report that cannot be stored, in characters.
@@ -41,28 +44,48 @@ class Settlement(StrEnum):
     UNSTORABLE = "unstorable"
 
 
-def settle(connection: Connection, settings: Settings, report: Report) -> Settlement:
-    """Makes a report its run's verdict, or sets it apart where the run is no longer leased in the reported attempt.
+@dataclass(frozen=True)
+class Settled:
+    """A report that was taken."""
 
-    Within a `savepoint` it raises Unstorable where the database cannot hold the report: then call `settle_unstorable`.
+    settlement: Settlement
+    #: None where there is none
+    run: Run | None
+
+
+def settle(connection: Connection, settings: Settings, reports: Sequence[Report]) -> list[Settled]:
+    """Makes each report its run's verdict, or sets it apart where the run is no longer leased in the reported attempt.
+
+    In as many statements as for one. Within `storing` or a `savepoint` it raises Unstorable where the database cannot hold one of
+    them, and nothing of all is stored: then settle each alone, and call `settle_unstorable` for that one.
     """
-    run = _leased_in(connection, report.run, report.attempt)
-    if not isinstance(run, Run):
-        return _put_aside(connection, run, report.run, report.attempt, _bytes(report))
-    verdict = judge(run.gate, report, run.slice)
-    runs.end_attempt(connection, run, "settled", None)
-    _conclude(connection, settings, run, verdict, attempt=report.attempt, report=report)
-    return Settlement.JUDGED
+    found = runs.locked_all(connection, [report.run for report in reports])
+    judged: dict[Held, Judged] = {}
+    settled = []
+    for report in reports:
+        run, held = found.get(report.run), (report.run, report.attempt)
+        if held in judged:
+            settlement = Settlement.REPEATED
+        elif _is_leased_in(run, report.attempt):
+            judged[held] = Judged(run, judge(run.gate, report, run.slice), report.attempt, report)
+            settlement = Settlement.JUDGED
+        else:
+            settlement = _put_aside(connection, run, report.run, report.attempt, _bytes(report))
+        settled.append(Settled(settlement, run))
+    if judged:
+        runs.finish(connection, [one.run for one in judged.values()], settled=True)
+        _conclude(connection, settings, list(judged.values()))
+    return settled
 
 
-def settle_unstorable(connection: Connection, settings: Settings, report: Report, error: str) -> Settlement:
+def settle_unstorable(connection: Connection, settings: Settings, report: Report, error: str) -> Settled:
     """Keeps the bytes of a report that could not be stored, and makes its run `errored`, saying why."""
     return _settle_by_its_fault(
         connection, settings, report.run, report.attempt, f"the report could not be stored: {error}", _bytes(report)
     )
 
 
-def settle_unreadable(connection: Connection, settings: Settings, report: UnreadableReport) -> Settlement:
+def settle_unreadable(connection: Connection, settings: Settings, report: UnreadableReport) -> Settled:
     """Keeps what the runner sent in place of a report, and makes its run `errored`, saying why."""
     message = f"the runner's report could not be read: {report.error}"
     return _settle_by_its_fault(connection, settings, report.run, report.attempt, message, report.raw_bytes)
@@ -117,56 +140,44 @@ def request_cancel(connection: Connection, settings: Settings, run_id: str) -> N
 
 def conclude_without_report(connection: Connection, settings: Settings, run: Run, name: VerdictName, message: str) -> None:
     """Ends a locked run by a verdict that no report decided."""
-    _conclude(connection, settings, run, judge_without_report(run.gate, name, message), attempt=None, report=None)
+    _end(connection, settings, run, judge_without_report(run.gate, name, message), attempt=None)
 
 
-def _conclude(
-    connection: Connection, settings: Settings, run: Run, verdict: Verdict, *, attempt: int | None, report: Report | None
-) -> None:
-    runs.finish(connection, run)
-    judged_at = verdicts.record(connection, run, verdict, attempt=attempt, report=report)
-    acknowledge(connection, settings, run, verdict, report, judged_at)
+def _end(connection: Connection, settings: Settings, run: Run, verdict: Verdict, *, attempt: int | None) -> None:
+    runs.finish(connection, [run], settled=False)
+    _conclude(connection, settings, [Judged(run, verdict, attempt, None)])
 
 
-def _leased_in(
-    connection: Connection, run_id: str, attempt: int
-) -> Run | Literal[Settlement.UNKNOWN, Settlement.REPEATED, Settlement.LATE]:
-    """The run, locked, where its lease is this attempt's; else what a report of that attempt is."""
-    run = runs.locked(connection, run_id)
+def _conclude(connection: Connection, settings: Settings, judged: Sequence[Judged]) -> None:
+    acknowledge(connection, settings, judged, verdicts.record(connection, judged))
+
+
+def _is_leased_in(run: Run | None, attempt: int) -> TypeGuard[Run]:
+    return run is not None and run.state == "leased" and run.attempt == attempt
+
+
+def _put_aside(connection: Connection, run: Run | None, run_id: str, attempt: int, raw: bytes) -> Settlement:
+    """Keeps a report that changes nothing, unless its verdict is there; `run`, locked, is not leased in that attempt."""
     if run is None:
+        verdicts.set_apart(connection, run_id=run_id, attempt=attempt, reason="unknown", message="there is no such run", report=raw)
         return Settlement.UNKNOWN
-    if run.state == "leased" and run.attempt == attempt:
-        return run
     # The runner had the report accepted, and did not learn of it: the process ended between commit and acknowledgement.
     if verdicts.judged_attempt(connection, run_id) == attempt:
         return Settlement.REPEATED
+    message = "the attempt no longer held the run's lease"
+    verdicts.set_apart(connection, run_id=run_id, attempt=attempt, reason="late", message=message, report=raw)
     return Settlement.LATE
 
 
-def _put_aside(
-    connection: Connection,
-    why: Literal[Settlement.UNKNOWN, Settlement.REPEATED, Settlement.LATE],
-    run_id: str,
-    attempt: int,
-    raw: bytes,
-) -> Settlement:
-    if why is Settlement.UNKNOWN:
-        verdicts.set_apart(connection, run_id=run_id, attempt=attempt, reason="unknown", message="there is no such run", report=raw)
-    elif why is Settlement.LATE:
-        message = "the attempt no longer held the run's lease"
-        verdicts.set_apart(connection, run_id=run_id, attempt=attempt, reason="late", message=message, report=raw)
-    return why
-
-
-def _settle_by_its_fault(connection: Connection, settings: Settings, run_id: str, attempt: int, error: str, raw: bytes) -> Settlement:
+def _settle_by_its_fault(connection: Connection, settings: Settings, run_id: str, attempt: int, error: str, raw: bytes) -> Settled:
     run_id, message = storable_message(run_id), storable_message(error)
-    run = _leased_in(connection, run_id, attempt)
-    if not isinstance(run, Run):
-        return _put_aside(connection, run, run_id, attempt, raw)
+    run = runs.locked(connection, run_id)
+    if not _is_leased_in(run, attempt):
+        return Settled(_put_aside(connection, run, run_id, attempt, raw), run)
     verdicts.set_apart(connection, run_id=run_id, attempt=attempt, reason="unstorable", message=message, report=raw)
     runs.end_attempt(connection, run, "settled", message)
-    _conclude(connection, settings, run, judge_without_report(run.gate, VerdictName.ERRORED, message), attempt=attempt, report=None)
-    return Settlement.UNSTORABLE
+    _end(connection, settings, run, judge_without_report(run.gate, VerdictName.ERRORED, message), attempt=attempt)
+    return Settled(Settlement.UNSTORABLE, run)
 
 
 def _bytes(report: Report) -> bytes:

@@ -16,7 +16,7 @@ from stringx.gates import slices
 from stringx.inbox.refusal import RefusedRecord, answer, refuse
 from stringx.model import Acknowledgement, GateVersion, Slice, Timings, Trigger
 from stringx.settings import Settings
-from stringx.store import gates, triggers
+from stringx.store import gates, outbox, triggers
 from stringx.store.database import now, savepoint
 from stringx.triggers.record import KafkaRecord, Legible
 
@@ -45,7 +45,7 @@ class Delivery:
 def accept(connection: Connection, settings: Settings, trigger: Trigger) -> Accepted:
     """Accepts one trigger, or raises a Refusal and writes nothing: Conflict for a known id with another content, Invalid for
     a slice or a `reply_to` that the gate does not allow. Safe for one id from several processes at one time."""
-    plan = _plan(connection, trigger, {})
+    [plan] = _plans(connection, [trigger])
     triggers.lock(connection, plan.locks)
     try:
         with savepoint(connection):
@@ -60,11 +60,8 @@ def accept(connection: Connection, settings: Settings, trigger: Trigger) -> Acce
 
 def take(connection: Connection, settings: Settings, deliveries: Sequence[Delivery]) -> list[Accepted | Refusal]:
     """Accepts or refuses each of a batch of Kafka records; the answers are in their order."""
-    versions: dict[tuple[str, str], GateVersion | None] = {}
-    tried = [
-        (delivery, _plan(connection, delivery.parsed, versions) if isinstance(delivery.parsed, Trigger) else delivery.parsed)
-        for delivery in deliveries
-    ]
+    plans = iter(_plans(connection, [delivery.parsed for delivery in deliveries if isinstance(delivery.parsed, Trigger)]))
+    tried = [(delivery, next(plans) if isinstance(delivery.parsed, Trigger) else delivery.parsed) for delivery in deliveries]
     triggers.lock(connection, (wanted for _, plan in tried if isinstance(plan, _Plan) for wanted in plan.locks))
     try:
         with savepoint(connection):
@@ -91,15 +88,17 @@ class _Plan:
         return None if self.version is None or isinstance(self.bound, Refusal) else (self.version.id, self.bound.key)
 
 
-def _plan(connection: Connection, trigger: Trigger, versions: dict[tuple[str, str], GateVersion | None]) -> _Plan:
-    """Finds the gate (`versions` remembers them within one batch) and binds the slice; a refusal waits for its turn, since a
-    repeated delivery is answered as the first one was, whatever the gate says by now."""
+def _plans(connection: Connection, new: Iterable[Trigger]) -> list[_Plan]:
     # Tables are compared in lower case, and stored so.
-    trigger = trigger.model_copy(update={"table": trigger.table.lower()})
-    key = (trigger.workspace, trigger.table)
-    if key not in versions:
-        versions[key] = gates.current(connection, *key)
-    version = versions[key]
+    lowered = [trigger.model_copy(update={"table": trigger.table.lower()}) for trigger in new]
+    tables = {(trigger.workspace, trigger.table) for trigger in lowered}
+    versions = gates.current_of(connection, tables) if tables else {}
+    return [_plan(trigger, versions.get((trigger.workspace, trigger.table))) for trigger in lowered]
+
+
+def _plan(trigger: Trigger, version: GateVersion | None) -> _Plan:
+    """Binds the slice; a refusal waits for its turn, since a repeated delivery is answered as the first one was, whatever the
+    gate says by now."""
     identity = triggers.identity_lock(trigger)
     if version is None:
         return _Plan(trigger, None, trigger.slice, (identity,))
@@ -157,9 +156,11 @@ def _add(
     if unmatched:
         received_at = now(connection)
         why = gates.absences(connection, dict.fromkeys((trigger.workspace, trigger.table) for trigger, _ in unmatched))
+        answers = []
         for trigger, stored in unmatched:
             told = _unmatched(trigger, received_at, why[trigger.workspace, trigger.table])
-            answer(connection, settings, told, event_id(stored.id, "unmatched"), trigger_id=stored.id)
+            answers.append(answer(settings, told, event_id(stored.id, "unmatched"), trigger_id=stored.id))
+        outbox.add(connection, answers)
     return added
 
 

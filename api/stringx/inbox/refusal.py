@@ -43,14 +43,14 @@ def refuse(connection: Connection, settings: Settings, refused: RefusedRecord, r
     )
     if not dead_letters.add(connection, Door.KAFKA, kept, refusal):
         return
-    outbox.add(
-        connection,
-        event_id=f"{record.position_key}-dead-letter",
+    letter = outbox.NewRecord(
+        id=f"{record.position_key}-dead-letter",
         topic=settings.kafka_dead_letters_topic,
         key=kept.key,
         headers=[*kept.headers, *_dead_letter_headers(record, refusal)],
         value=kept.value,
     )
+    outbox.add(connection, [letter])
     if refusal.event_id is None:
         return
     told = Acknowledgement(
@@ -64,20 +64,13 @@ def refuse(connection: Connection, settings: Settings, refused: RefusedRecord, r
         traceparent=legible.traceparent,
         tracestate=legible.tracestate,
     )
-    answer(connection, settings, told, event_id(record.position_key, "refused"), trigger_id=None)
+    outbox.add(connection, [answer(settings, told, event_id(record.position_key, "refused"), trigger_id=None)])
 
 
-def answer(connection: Connection, settings: Settings, told: Acknowledgement, event: str, *, trigger_id: str | None) -> None:
+def answer(settings: Settings, told: Acknowledgement, event: str, *, trigger_id: str | None) -> outbox.NewRecord:
+    """The record by which a sender is told what became of a trigger that gets no verdict."""
     record = acknowledgement_record(settings, told, event)
-    outbox.add(
-        connection,
-        event_id=event,
-        topic=settings.kafka_verdicts_topic,
-        key=record.key,
-        headers=record.headers,
-        value=record.value,
-        trigger_id=trigger_id,
-    )
+    return outbox.NewRecord(event, settings.kafka_verdicts_topic, record.key, record.headers, record.value, trigger_id=trigger_id)
 
 
 def _cut(raw: bytes | None, limit: int) -> bytes | None:

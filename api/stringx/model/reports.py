@@ -167,6 +167,10 @@ class RunnerStatus(RunnerWord):
     free: int
     #: per target, runs that would begin at once: each target has workers of its own
     free_by_target: dict[str, int] = Field(default_factory=dict)
+    #: runs that it holds for each target beyond those that execute; a runner of an earlier version does not tell
+    queue: int = 0
+    #: per target, runs that wait for a worker now
+    queued_by_target: dict[str, int] = Field(default_factory=dict)
     targets: tuple[str, ...]
     #: run and attempt of what it executes or has queued, and of reports not yet acknowledged, for the asking installation
     held: tuple[tuple[RunId, Attempt], ...]

@@ -143,6 +143,10 @@ class Evaluator:
                     evaluated.unprepared = recorded
         return evaluated
 
+    def rest(self) -> None:
+        """There is nothing to evaluate for a while."""
+        self._sessions.end_kept()
+
     # --- which tests ---
 
     def _plan(self, request: RunRequest, condition: str) -> tuple[list[Planned], list[DbtResult]]:

@@ -23,6 +23,7 @@ from dbt.cli.main import dbtRunner  # noqa: E402
 from dbt.contracts.graph.manifest import Manifest  # noqa: E402
 from dbt.flags import get_flags  # noqa: E402
 
+from stringx.runner import dbt_remedies  # noqa: E402
 from stringx.runner.render_reads import Reads  # noqa: E402
 
 _BEHAVIOUR_FLAGS = dbt.adapters.base.impl.DEFAULT_BASE_BEHAVIOR_FLAGS
@@ -102,7 +103,8 @@ class DbtFolders:
 
 
 def parse(folders: DbtFolders) -> Manifest:
-    """Parses the project; ParseFailed with dbt's own words where it does not parse."""
+    """Parses the project; ParseFailed with dbt's own words where it does not parse. The first thing that dbt does in a process."""
+    dbt_remedies.apply()
     outcome = dbtRunner().invoke(folders.arguments("parse"))
     if not outcome.success or not isinstance(outcome.result, Manifest):
         raise ParseFailed(str(outcome.exception or "dbt could not parse the project"))

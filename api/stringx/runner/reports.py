@@ -1,4 +1,8 @@
-"""Finished reports, on disk until they are acknowledged or expire: one file per installation, run and attempt, written whole or not."""
+"""Finished reports, on disk until they are acknowledged or expire: one file per installation, run and attempt.
+
+A killed process leaves it whole or not at all. When the power fails, one that `put` has not yet told as safe may be left empty or
+in part; what it has told is whole.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +52,14 @@ class ReportShelf:
         with unfinished.open("wb") as file:
             file.write(report.model_dump_json().encode())
             file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _sync(folder)
+            # Named before it is synced: the disk then has to take both at once, not one after the other.
+            unfinished.replace(path)
+            try:
+                os.fsync(file.fileno())
+                _sync(folder)
+            except OSError:
+                path.unlink()  # the attempt is told as lost
+                raise
         with self._lock:
             self._kept.setdefault(installation, {})[report.run, report.attempt] = path
 
@@ -110,7 +119,8 @@ def checked(installation: str) -> str:
 def _found(folder: Path) -> Iterator[tuple[str, tuple[str, int], Path]]:
     paths = [path for path in folder.glob("*/*") if path.is_file()]
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns):
-        if path.suffix == _UNFINISHED:  # killed while it was written: that attempt is lost
+        # The process was killed while it was written, or the power failed: that attempt is lost.
+        if path.suffix == _UNFINISHED or not path.stat().st_size:
             path.unlink()
         elif match := _NAME.fullmatch(path.name):
             yield path.parent.name, (match[1], int(match[2])), path

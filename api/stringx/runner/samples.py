@@ -58,7 +58,7 @@ def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_s
 
 def end_after(cursor: Any, seconds: float) -> None:
     """Each statement from now on; zero would be no limit."""
-    cursor.execute("select set_config('statement_timeout', %s, true)", [str(max(1, int(seconds * 1000)))])
+    cursor.execute(f"set local statement_timeout = {max(1, int(seconds * 1000))}")
 
 
 def clean(text: str, longest: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -167,12 +168,17 @@ class Runner:
     def status(self, installation: str) -> RunnerStatus:
         checked(installation)
         free = {target: pool.free for target, pool in self._pools.items()}
+        with self._changed:
+            tickets = list(self._tickets.values())
+        waiting = Counter(target for one in tickets if not self._pools[target := one.request.gate.target].executing(one))
         return RunnerStatus(
             boot=self.boot,
             version=version("stringx"),
             workers=sum(pool.workers for pool in self._pools.values()),
             free=sum(free.values()),
             free_by_target=free,
+            queue=self._settings.runner_queue,
+            queued_by_target={target: waiting[target] for target in self._pools},
             targets=self._targets,
             held=self._held(installation),
             fingerprints={target: pool.fingerprint for target, pool in self._pools.items()},

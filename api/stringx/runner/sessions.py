@@ -2,6 +2,9 @@
 
 Every session of a worker, dbt's own included, is opened by `psycopg2.connect`; so that is where this takes hold. PGOPTIONS
 would not do: it is lost where a profile sets `search_path`, and a profile's `application_name` wins over PGAPPNAME.
+
+dbt opens a session per test and some beside, each of which costs more than the test's query. So a worker keeps the sessions that
+dbt closes, and hands them out again where nothing tells them from new ones (`kept_sessions`).
 """
 
 from __future__ import annotations
@@ -17,8 +20,13 @@ import psycopg2
 import psycopg2.errorcodes
 import psycopg2.extensions
 
+from stringx.runner.kept_sessions import KeptSessions, Session
+
 #: Classes of SQLSTATE whose texts tell of statements, privileges and the server, never of a row's values.
 _WITHOUT_VALUES = ("08", "25", "28", "3D", "3F", "42", "53", "55", "57", "58")
+
+#: A worker that has had nothing to do for so long holds no session.
+IDLE_SECONDS = 30.0
 
 _connect = psycopg2.connect
 
@@ -30,34 +38,50 @@ class Sessions:
         self.application_name = application_name
         #: whether texts of database errors may quote values; a run whose gate masks columns switches it off
         self.error_texts = True
+        self._cursor_class = _cursor_class(self)
+        self._kept: KeptSessions | None = None
 
     def install(self) -> None:
         psycopg2.connect = self._open
+
+    def keep(self) -> None:
+        """From now on sessions are kept when they are closed. Only in a process that does not fork."""
+        self._kept = KeptSessions()
+
+    def end_kept(self) -> None:
+        """Ends what is kept: there is nothing to do for a while."""
+        if self._kept is not None:
+            self._kept.end()
 
     def _open(self, *arguments: Any, **keywords: Any) -> Any:
         own = keywords.get("options") or os.environ.get("PGOPTIONS", "")
         keywords["options"] = f"{own} -c default_transaction_read_only=on".strip()
         keywords["application_name"] = self.application_name
-        keywords["cursor_factory"] = self._cursor_class()
-        return _connect(*arguments, **keywords)
+        keywords["cursor_factory"] = self._cursor_class
+        keywords["connection_factory"] = Session
+        if self._kept is None:
+            return _connect(*arguments, **keywords)
+        # All that makes a session what it is.
+        likeness = (arguments, tuple(sorted(keywords.items())))
+        return self._kept.hand_out(likeness, lambda: _connect(*arguments, **keywords))
 
-    def _cursor_class(self) -> type[Any]:
-        sessions = self
 
-        class Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]  # psycopg2 has no types
-            """Withholds the text of an error that may quote a masked value, before dbt or a log can see it."""
+def _cursor_class(sessions: Sessions) -> type[Any]:
+    class Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]  # psycopg2 has no types
+        """Withholds the text of an error that may quote a masked value, before dbt or a log can see it."""
 
-            def execute(self, query: Any, variables: Any = None) -> Any:
-                try:
-                    return super().execute(query, variables)
-                except psycopg2.Error as error:
-                    code = error.pgcode or ""
-                    if sessions.error_texts or not code or code.startswith(_WITHOUT_VALUES):
-                        raise
-                    text = f"{_name(code)} (SQLSTATE {code}); the database's text is withheld, because the gate masks columns"
-                    raise type(error)(text) from None
+        def execute(self, query: Any, variables: Any = None) -> Any:
+            self.connection.note(query)
+            try:
+                return super().execute(query, variables)
+            except psycopg2.Error as error:
+                code = error.pgcode or ""
+                if sessions.error_texts or not code or code.startswith(_WITHOUT_VALUES):
+                    raise
+                text = f"{_name(code)} (SQLSTATE {code}); the database's text is withheld, because the gate masks columns"
+                raise type(error)(text) from None
 
-        return Cursor
+    return Cursor
 
 
 def _name(code: str) -> str:

@@ -81,6 +81,7 @@ class WarmProject:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is the pool that stops a worker
         self._sessions.application_name = messages.session_name(self._start.session_prefix, fork.worker)
         note = self._end_sessions(fork.end_sessions)
+        self._sessions.keep()
         hello = messages.WorkerHello(generation=self._start.generation, worker=fork.worker, note=note)
         try:
             with Client(self._start.socket, family="AF_UNIX", authkey=bytes.fromhex(self._start.key)) as pool:
@@ -116,6 +117,8 @@ class WarmProject:
 
 def _one_run(pool: Connection, evaluator: Evaluator, shown: Callable[[str], str]) -> None:
     """`shown`: a text as it may be told and logged."""
+    if not pool.poll(sessions.IDLE_SECONDS):
+        evaluator.rest()
     message = messages.receive(pool)
     if not isinstance(message, messages.Work):
         raise TypeError(f"a worker was sent {message.kind}")

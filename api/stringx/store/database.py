@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,9 +20,11 @@ import alembic.config
 import alembic.util
 import psycopg
 import sqlalchemy
-from sqlalchemy import Connection, Engine, create_engine, func, insert, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from stringx.errors import ConfigurationError, DatabaseUnavailable, Unstorable
 from stringx.settings import Settings
@@ -48,6 +51,9 @@ _UNSTORABLE_CLASSES = ("22", "54")
 #: read_only_sql_transaction: the connection leads to what has become a standby.
 _STANDBY = "25006"
 
+#: A connection that was not used for so long is tried before it is used.
+RESTED_SECONDS = 0.1
+
 #: A server that is gone without a word is noticed within about half a minute; a process that stopped within a transaction
 #: does not hold its locks for longer than a minute.
 _CONNECT_ARGUMENTS: dict[str, str | int] = {
@@ -65,16 +71,40 @@ def connect(settings: Settings) -> Engine:
 
     In a forked child call `engine.dispose(close=False)` before the first use.
     """
-    return create_engine(
+    engine = create_engine(
         settings.sqlalchemy_url,
         pool_size=settings.database_pool_size,
         max_overflow=settings.database_pool_size,
         pool_timeout=10,
-        pool_pre_ping=True,
         # What somebody sent does not belong into error messages.
         hide_parameters=True,
         connect_args={**_CONNECT_ARGUMENTS, "application_name": "stringx"},
     )
+    _try_rested_connections(engine)
+    return engine
+
+
+def _try_rested_connections(engine: Engine) -> None:
+    """Has a connection of the pool tried before its use, unless it was used just now: a server's restart is not noticed there.
+
+    What SQLAlchemy's own `pool_pre_ping` does before every transaction, however many follow each other.
+    """
+
+    def note(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    def attempt(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        since = record.info.pop("rests_since", None)
+        if since is None or time.monotonic() - since < RESTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            # All that are as old go with it; the pool then tries a new one.
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", note)
+    event.listen(engine, "checkout", attempt)
 
 
 def require(settings: Settings, named_by: str) -> None:
@@ -125,9 +155,15 @@ def alone(engine: Engine, lock: int) -> Iterator[Connection | None]:
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
     """A part of a transaction that can fail alone; `Unstorable` where the database cannot hold one of its values."""
+    with storing(), connection.begin_nested():
+        yield
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """`Unstorable` where the database cannot hold a value of the block; the transaction can then only be rolled back."""
     try:
-        with connection.begin_nested():
-            yield
+        yield
     except DBAPIError as error:
         if _sqlstate(error)[:2] in _UNSTORABLE_CLASSES or isinstance(error, sqlalchemy.exc.DataError):
             raise Unstorable(f"cannot be stored: {_first_line(error)}") from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, and_, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from stringx.errors import NotFound
@@ -41,6 +41,21 @@ def current(connection: Connection, workspace: str, table: str) -> GateVersion |
     statement = _in_force().where(gates.c.workspace == workspace, gates.c.table_name == table.lower())
     row = connection.execute(statement).one_or_none()
     return None if row is None else _version(row)
+
+
+def current_of(connection: Connection, tables: Collection[tuple[str, str]]) -> dict[tuple[str, str], GateVersion]:
+    """`current` for each of some tables, given as workspace and name in lower case, that have a gate."""
+    rows = connection.execute(
+        text("""
+            select version.*
+            from unnest(cast(:workspaces as text[]), cast(:tables as text[])) as wanted(workspace, table_name)
+            join gates on gates.workspace = wanted.workspace and gates.table_name = wanted.table_name
+            join gate_versions as version on version.id = gates.version_id
+            where gates.withdrawn_at is null
+        """),
+        {"workspaces": [workspace for workspace, _ in tables], "tables": [table for _, table in tables]},
+    )
+    return {(row.workspace, row.table_name): _version(row) for row in rows}
 
 
 def list_current(connection: Connection, workspace: str | None = None) -> list[GateVersion]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, func, select, text, update
 
 from stringx.model import made_storable
-from stringx.store.database import OUTBOX_CHANNEL, notify
+from stringx.store.database import OUTBOX_CHANNEL
 from stringx.store.tables import outbox
 
 #: Longest wait between two tries to publish one record.
 LONGEST_PAUSE_SECONDS = 60
+#: Records that are added by one statement.
+BATCH = 1_000
 
 
 @dataclass(frozen=True)
@@ -34,32 +36,47 @@ class OutboxRecord:
     run_id: str | None
 
 
-def add(
-    connection: Connection,
-    *,
-    event_id: str,
-    topic: str,
-    key: bytes | None,
-    headers: Sequence[tuple[str, str | bytes | None]],
-    value: bytes | None,
-    trigger_id: str | None = None,
-    run_id: str | None = None,
-) -> None:
-    """Has a record published after this transaction; one that is already there under this id stays as it is."""
-    connection.execute(
-        insert(outbox)
-        .values(
-            id=event_id,
-            topic=topic,
-            key=key,
-            headers=headers_as_json(headers),
-            value=value,
-            trigger_id=trigger_id,
-            run_id=run_id,
+@dataclass(frozen=True)
+class NewRecord:
+    """A record to be published."""
+
+    #: of the event: a record that is already there under this id stays as it is
+    id: str
+    topic: str
+    key: bytes | None
+    headers: Sequence[tuple[str, str | bytes | None]]
+    value: bytes | None
+    trigger_id: str | None = None
+    run_id: str | None = None
+
+
+def add(connection: Connection, records: Sequence[NewRecord]) -> None:
+    """Has records published after this transaction, in this order."""
+    for first in range(0, len(records), BATCH):
+        some = records[first : first + BATCH]
+        connection.execute(
+            text("""
+                with new as (
+                    insert into outbox (id, topic, key, headers, value, trigger_id, run_id)
+                    select * from unnest(
+                        cast(:ids as text[]), cast(:topics as text[]), cast(:keys as bytea[]), cast(:headers as jsonb[]),
+                        cast(:values as bytea[]), cast(:triggers as text[]), cast(:runs as text[])
+                    )
+                    on conflict (id) do nothing
+                )
+                select pg_notify(:channel, '')
+            """),
+            {
+                "ids": [record.id for record in some],
+                "topics": [record.topic for record in some],
+                "keys": [record.key for record in some],
+                "headers": [json.dumps(headers_as_json(record.headers)) for record in some],
+                "values": [record.value for record in some],
+                "triggers": [record.trigger_id for record in some],
+                "runs": [record.run_id for record in some],
+                "channel": OUTBOX_CHANNEL,
+            },
         )
-        .on_conflict_do_nothing(index_elements=[outbox.c.id])
-    )
-    notify(connection, OUTBOX_CHANNEL)
 
 
 def unpublished(connection: Connection, limit: int) -> list[OutboxRecord]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, select, text
 
 from stringx.store.tables import positions
 
@@ -40,18 +39,28 @@ def expected(connection: Connection, topic: str, topic_id: str | None, partition
     }
 
 
-def advance(connection: Connection, topic: str, topic_id: str | None, next_offsets: Mapping[int, int]) -> None:
-    """Notes what was taken; never goes back, whoever reads a partition again."""
-    new = insert(positions).values(
-        [
-            {"topic": topic, "topic_id": topic_id or "", "partition": partition, "next_offset": offset}
-            # In one order, so that two doors never wait for each other.
-            for partition, offset in sorted(next_offsets.items())
-        ]
+def advance(connection: Connection, topic: str, topic_id: str | None, next_offsets: Mapping[int, int]) -> dict[int, int]:
+    """Notes what was taken; never goes back, whoever reads a partition again. Returns the next offsets that were expected before."""
+    # In one order, so that two doors never wait for each other.
+    partitions = sorted(next_offsets)
+    rows = connection.execute(
+        text("""
+            with before as (
+                select partition, next_offset from positions
+                where topic = :topic and topic_id = :topic_id and partition = any(:partitions)
+            ), taken as (
+                insert into positions (topic, topic_id, partition, next_offset)
+                select :topic, :topic_id, * from unnest(cast(:partitions as int[]), cast(:offsets as bigint[]))
+                on conflict (topic, topic_id, partition) do update
+                set next_offset = greatest(positions.next_offset, excluded.next_offset), updated_at = now()
+            )
+            select partition, next_offset from before
+        """),
+        {
+            "topic": topic,
+            "topic_id": topic_id or "",
+            "partitions": partitions,
+            "offsets": [next_offsets[partition] for partition in partitions],
+        },
     )
-    connection.execute(
-        new.on_conflict_do_update(
-            index_elements=[positions.c.topic, positions.c.topic_id, positions.c.partition],
-            set_={"next_offset": func.greatest(positions.c.next_offset, new.excluded.next_offset), "updated_at": func.now()},
-        )
-    )
+    return {row.partition: row.next_offset for row in rows}

@@ -47,15 +47,6 @@ class Run:
     traceparent: str | None
 
 
-@dataclass(frozen=True)
-class Label:
-    """What is to be known of a run by whoever only has its id."""
-
-    target: str
-    correlation_id: str | None
-    traceparent: str | None
-
-
 _COLUMNS = """
     run.id, run.attempt, run.state, version.content, version.number, run.slice, run.mode, run.engine, run.address, run.boot,
     run.lost_attempts, run.cancel_requested_at is not null as cancel_requested, run.queued_at, run.started_at,
@@ -163,11 +154,17 @@ def moved(connection: Connection, *, address: str, boot: str, taken: Sequence[He
 
 def locked(connection: Connection, run_id: str) -> Run | None:
     """The run, locked until the end of the transaction; None where there is none."""
-    row = connection.execute(
-        text(f"select {_COLUMNS} from {_VERSIONED} where run.id = :run for update of run"),  # noqa: S608  # this module's own text
-        {"run": run_id},
-    ).one_or_none()
-    return None if row is None else _run(row)
+    return locked_all(connection, [run_id]).get(run_id)
+
+
+def locked_all(connection: Connection, run_ids: Sequence[str]) -> dict[str, Run]:
+    """Those of the runs that there are, by id, locked until the end of the transaction; waits for whoever has one locked."""
+    rows = connection.execute(
+        # In one order, so that two who lock several never wait for each other in a circle.
+        text(f"select {_COLUMNS} from {_VERSIONED} where run.id = any(:runs) order by run.id for update of run"),  # noqa: S608  # our own text
+        {"runs": list(run_ids)},
+    )
+    return {row.id: _run(row) for row in rows}
 
 
 def locked_attempts(connection: Connection, held: Sequence[Held]) -> list[Run]:
@@ -239,18 +236,20 @@ def end_attempt(
     )
 
 
-def finish(connection: Connection, run: Run) -> None:
-    """Ends a locked run; its verdict is stored in the same transaction."""
+def finish(connection: Connection, ended: Sequence[Run], *, settled: bool) -> None:
+    """Ends locked runs, and where they were `settled` their newest attempts; their verdicts are stored in the same transaction."""
     connection.execute(
-        text("update runs set state = 'done', finished_at = now(), lease_until = null, address = null, boot = null where id = :run"),
-        {"run": run.id},
+        text("""
+            with attempted as (
+                update attempts set ended_at = now(), outcome = 'settled'
+                from unnest(cast(:runs as text[]), cast(:attempts as int[])) as ended(run, attempt)
+                where :settled and attempts.run_id = ended.run and attempts.number = ended.attempt
+            )
+            update runs set state = 'done', finished_at = now(), lease_until = null, address = null, boot = null
+            where id = any(:runs)
+        """),
+        {**_pairs([(run.id, run.attempt) for run in ended]), "settled": settled},
     )
-
-
-def labels(connection: Connection, ids: Sequence[str]) -> dict[str, Label]:
-    """Those of the runs that there are, whatever has become of them."""
-    rows = connection.execute(text("select id, target, correlation_id, traceparent from runs where id = any(:ids)"), {"ids": list(ids)})
-    return {row.id: Label(row.target, row.correlation_id, row.traceparent) for row in rows}
 
 
 def history(connection: Connection, run: Run) -> list[str]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, text
 
 from stringx.model import GateVersion, Mode, Slice, Trigger
 from stringx.settings import INLINE_RUNNER
-from stringx.store.database import IDENTITY_LOCK, RUNS_CHANNEL, SLICE_LOCK, notify
-from stringx.store.tables import runs, triggers
+from stringx.store.database import IDENTITY_LOCK, RUNS_CHANNEL, SLICE_LOCK
 
 #: Workspace, source and id: by these a trigger is accepted once.
 Identity = tuple[str, str, str]
@@ -125,7 +125,20 @@ def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]]) ->
         for trigger, stored in new
     ]
     if rows:
-        connection.execute(insert(triggers), rows)
+        connection.execute(
+            text("""
+                insert into triggers (
+                    id, workspace, source, event_id, content_fingerprint, door, table_name, slice, reply_to, priority, metadata,
+                    position, correlation_id, traceparent, tracestate, state, run_id
+                )
+                select * from json_to_recordset(:rows) as new(
+                    id text, workspace text, source text, event_id text, content_fingerprint text, door text, table_name text,
+                    slice jsonb, reply_to text, priority int, metadata jsonb, position jsonb, correlation_id text, traceparent text,
+                    tracestate text, state text, run_id text
+                )
+            """),
+            {"rows": json.dumps(rows)},
+        )
 
 
 def runs_for(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]:
@@ -135,13 +148,16 @@ def runs_for(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]:
     evaluates may be older than the trigger.
     """
     there = _joinable(connection, wanted)
-    raised = [
-        {"run": run, "priority": want.priority}
-        for want in wanted
-        if (found := there.get(want.key)) is not None and (run := found[0]) and found[1] < want.priority
-    ]
+    raised = [(found[0], want.priority) for want in wanted if (found := there.get(want.key)) is not None and found[1] < want.priority]
     if raised:
-        connection.execute(text("update runs set priority = :priority where id = :run"), raised)
+        connection.execute(
+            text("""
+                update runs set priority = raised.priority
+                from unnest(cast(:runs as text[]), cast(:priorities as int[])) as raised(run, priority)
+                where runs.id = raised.run
+            """),
+            {"runs": [run for run, _ in raised], "priorities": [priority for _, priority in raised]},
+        )
     missing = [want for want in wanted if want.key not in there]
     queued = {want.key: run for want, run in zip(missing, queue_runs(connection, missing), strict=True)}
     return [there[want.key][0] if want.key in there else queued[want.key] for want in wanted]
@@ -151,8 +167,22 @@ def queue_runs(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]
     """A new run for each, in this order, and the dispatchers woken."""
     rows = [_row(want) for want in wanted]
     if rows:
-        connection.execute(insert(runs), rows)
-        notify(connection, RUNS_CHANNEL)
+        connection.execute(
+            text("""
+                with queued as (
+                    insert into runs (
+                        id, workspace, table_name, version_id, slice, slice_key, mode, runner, target, engine, priority,
+                        correlation_id, traceparent
+                    )
+                    select * from json_to_recordset(:rows) as new(
+                        id text, workspace text, table_name text, version_id bigint, slice jsonb, slice_key text, mode text,
+                        runner text, target text, engine text, priority int, correlation_id text, traceparent text
+                    )
+                )
+                select pg_notify(:channel, '')
+            """),
+            {"rows": json.dumps(rows), "channel": RUNS_CHANNEL},
+        )
     return [str(row["id"]) for row in rows]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -9,9 +11,21 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, insert, select, text
 
 from stringx.model import Report, Slice, Verdict
-from stringx.store.database import VERDICTS_CHANNEL, notify
+from stringx.store.database import VERDICTS_CHANNEL
 from stringx.store.runs import Run
-from stringx.store.tables import check_results, set_apart_reports, triggers, verdicts
+from stringx.store.tables import set_apart_reports, verdicts
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A locked run without a verdict, and the one that it gets."""
+
+    run: Run
+    verdict: Verdict
+    #: the one that was reported; None where no report decided
+    attempt: int | None
+    #: None where it could not be stored, too
+    report: Report | None
 
 
 @dataclass(frozen=True)
@@ -31,35 +45,65 @@ class WaitingTrigger:
     received_at: datetime
 
 
-def record(connection: Connection, run: Run, verdict: Verdict, *, attempt: int | None, report: Report | None) -> datetime:
-    """Stores the verdict of a locked run that has none, and wakes who waits for it; returns when, by the database's clock.
+# As JSON, so that one statement holds however many there are; the check results' keys are their columns' names.
+_RECORD = """
+with new as (
+    insert into verdicts (
+        run_id, attempt, verdict, decision, message, counts, engine, project_fingerprint, rows, started_at, finished_at
+    )
+    select * from json_to_recordset(:verdicts) as judged(
+        run_id text, attempt int, verdict text, decision text, message text, counts jsonb, engine text, project_fingerprint text,
+        rows bigint, started_at timestamptz, finished_at timestamptz
+    )
+    returning run_id, judged_at
+), checks as (
+    insert into check_results (
+        run_id, position, name, kind, dimension, level, severity, scope, outcome, failures, message, test, sql, duration_seconds,
+        columns, sample
+    )
+    select * from json_to_recordset(:checks) as made(
+        run_id text, position int, name text, kind text, dimension text, level text, severity text, scope text, outcome text,
+        failures bigint, message text, test text, sql text, duration_seconds float8, columns jsonb, sample jsonb
+    )
+)
+select judged_at, pg_notify(:channel, run_id) from new
+"""
 
-    `attempt` is the one that was reported, None where no report decided; `report` is None where it could not be stored, too.
-    """
-    judged_at: datetime = connection.execute(
-        insert(verdicts)
-        .values(
-            run_id=run.id,
-            attempt=attempt,
-            verdict=verdict.verdict,
-            decision=verdict.decision,
-            message=verdict.message,
-            counts=verdict.counts,
-            engine=None if report is None else report.engine,
-            project_fingerprint=None if report is None else report.project_fingerprint,
-            rows=None if report is None else report.rows,
-            started_at=None if report is None else report.started_at,
-            finished_at=None if report is None else report.finished_at,
-        )
-        .returning(verdicts.c.judged_at)
-    ).scalar_one()
-    if verdict.checks:
-        connection.execute(
-            insert(check_results),
-            [{**check.model_dump(mode="json"), "run_id": run.id, "position": position} for position, check in enumerate(verdict.checks)],
-        )
-    notify(connection, VERDICTS_CHANNEL, run.id)
+
+def record(connection: Connection, judged: Sequence[Judged]) -> datetime:
+    """Stores verdicts, at least one, and wakes who waits for them; returns when, by the database's clock."""
+    checks = [
+        {**check.model_dump(mode="json"), "run_id": one.run.id, "position": position}
+        for one in judged
+        for position, check in enumerate(one.verdict.checks)
+    ]
+    stored = connection.execute(
+        text(_RECORD),
+        {"verdicts": json.dumps([_row(one) for one in judged]), "checks": json.dumps(checks), "channel": VERDICTS_CHANNEL},
+    )
+    judged_at: datetime = stored.all()[0].judged_at
     return judged_at
+
+
+def _row(judged: Judged) -> dict[str, Any]:
+    verdict, report = judged.verdict, judged.report
+    row: dict[str, Any] = {
+        "run_id": judged.run.id,
+        "attempt": judged.attempt,
+        "verdict": verdict.verdict,
+        "decision": verdict.decision,
+        "message": verdict.message,
+        "counts": verdict.counts,
+    }
+    if report is not None:
+        row |= {
+            "engine": report.engine,
+            "project_fingerprint": report.project_fingerprint,
+            "rows": report.rows,
+            "started_at": report.started_at.isoformat(),
+            "finished_at": report.finished_at.isoformat(),
+        }
+    return row
 
 
 def judged_attempt(connection: Connection, run_id: str) -> int | None:
@@ -68,25 +112,34 @@ def judged_attempt(connection: Connection, run_id: str) -> int | None:
     return found
 
 
-def waiting_triggers(connection: Connection, run: Run) -> list[WaitingTrigger]:
-    """All triggers of a locked run, in the order of their arrival; none can join it once it was claimed."""
-    rows = connection.execute(select(triggers).where(triggers.c.run_id == run.id).order_by(triggers.c.seq))
-    return [
-        WaitingTrigger(
-            id=row.id,
-            source=row.source,
-            event_id=row.event_id,
-            slice=Slice.model_validate(row.slice),
-            content_fingerprint=row.content_fingerprint,
-            reply_to=row.reply_to,
-            metadata=row.metadata,
-            correlation_id=row.correlation_id,
-            traceparent=row.traceparent,
-            tracestate=row.tracestate,
-            received_at=row.received_at,
+def waiting_triggers(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[WaitingTrigger]]:
+    """All triggers of locked runs, by run, in the order of their arrival; none can join a run once it was claimed."""
+    rows = connection.execute(
+        text("""
+            select run_id, id, source, event_id, slice, content_fingerprint, reply_to, metadata, correlation_id, traceparent, tracestate,
+                   received_at
+            from triggers where run_id = any(:runs) order by seq
+        """),
+        {"runs": list(run_ids)},
+    )
+    waiting: dict[str, list[WaitingTrigger]] = {run: [] for run in run_ids}
+    for row in rows:
+        waiting[row.run_id].append(
+            WaitingTrigger(
+                id=row.id,
+                source=row.source,
+                event_id=row.event_id,
+                slice=Slice.model_validate(row.slice),
+                content_fingerprint=row.content_fingerprint,
+                reply_to=row.reply_to,
+                metadata=row.metadata,
+                correlation_id=row.correlation_id,
+                traceparent=row.traceparent,
+                tracestate=row.tracestate,
+                received_at=row.received_at,
+            )
         )
-        for row in rows
-    ]
+    return waiting
 
 
 def set_apart(

@@ -154,10 +154,9 @@ class Reading:
         deliveries = [_delivery(record, self._settings) for record in batch]
         next_offsets = {record.partition: record.offset + 1 for record in batch}
         with transaction(self._engine) as connection:
-            expected = positions.expected(connection, self._consumer.topic, topic_id, next_offsets)
             outcomes = inbox.take(connection, self._settings, deliveries)
-            positions.advance(connection, self._consumer.topic, topic_id, next_offsets)
-        self._tell_gaps(topic_id, batch, {partition: known.next_offset for partition, known in expected.items()})
+            expected = positions.advance(connection, self._consumer.topic, topic_id, next_offsets)
+        self._tell_gaps(topic_id, batch, {partition: expected.get(partition) for partition in next_offsets})
         for delivery, outcome in zip(deliveries, outcomes, strict=True):
             _tell(delivery, outcome)
 

@@ -62,6 +62,8 @@ class FakeRunner:
         self.refuses: dict[str, str] = {}
         #: what it says of the workers that each target has for itself; it then takes no more than these
         self.workers_by_target: dict[str, int] = {}
+        #: what it says that it holds beyond those that execute
+        self.queue = 0
         #: refused with the whole submission they are in
         self.poison: frozenset[str] = frozenset()
         #: as an inline runner: only a new process would mend it
@@ -154,6 +156,8 @@ class FakeRunner:
                     target: workers - sum(request.gate.target == target for request in self._running.values())
                     for target, workers in self.workers_by_target.items()
                 },
+                queue=self.queue,
+                queued_by_target={self.targets[0]: max(0, len(self._running) - self.workers)} if self.queue else {},
                 targets=self.targets,
                 held=self._held(),
                 fingerprints={},

@@ -13,6 +13,7 @@ from queued import Start, Store, eventually, stop
 
 from stringx.dispatch import collect, request_cancel
 from stringx.dispatch.dispatcher import Dispatcher
+from stringx.dispatch.replica import MOST_AHEAD
 from stringx.errors import RunnerBusy, RunnerUnavailable, RunnerUnreachable
 from stringx.model import RunRequest, UnreadableReport
 from stringx.settings import Settings
@@ -43,6 +44,48 @@ def test_a_runner_is_given_as_much_as_it_has_workers(store: Store, start: Start)
     assert [store.run(run)["state"] for run in runs] == ["leased", "leased", "queued", "queued", "queued"]
     runner.finish()
     eventually(lambda: runner.executing() == runs[2:4])
+
+
+def given_ahead(store: Store, start: Start, queued: int) -> tuple[FakeRunner, list[str]]:
+    """A runner with one worker whose runs are short, with as many as it is given ahead; and the runs that are queued for it."""
+    runner = FakeRunner(workers=1, finishes=False)
+    runner.queue = 100
+    start(runner, lease_seconds=9.0)
+    first = store.queue(table="raw.first")
+    eventually(lambda: runner.executing() == [first])
+    runs = [store.queue(day=f"2013-02-{day:02}") for day in range(1, queued + 1)]
+    assert runner.executing() == [first], "nothing is known of its runs yet"
+    runner.finish()
+    eventually(lambda: len(runner.executing()) == 1 + MOST_AHEAD)
+    assert runner.executing() == runs[: 1 + MOST_AHEAD]
+    return runner, runs
+
+
+def test_a_runner_whose_runs_are_short_is_given_some_ahead_and_the_more_urgent_come_next(store: Store, start: Start) -> None:
+    runner, runs = given_ahead(store, start, 20)
+    urgent = store.queue(day="2013-03-01", priority=9)
+    runner.finish()
+    eventually(lambda: len(runner.executing()) == 1 + MOST_AHEAD)
+    assert runner.executing()[:2] == [urgent, runs[1 + MOST_AHEAD]]
+    runner.finishes = True
+    runner.finish()
+    eventually(lambda: store.judged(urgent, *runs))
+    assert {tuple(store.attempts(run)) for run in runs} == {((1, "settled"),)}
+
+
+def test_a_run_that_was_given_ahead_is_cancelled_where_it_waits_and_queued_again_where_its_runner_is_lost(
+    store: Store, start: Start
+) -> None:
+    runner, runs = given_ahead(store, start, 3 + MOST_AHEAD)
+    with transaction(store.engine) as connection:
+        request_cancel(connection, store.settings, runs[5])
+    eventually(lambda: store.verdict(runs[5]) == "cancelled")
+    runner.finishes = True
+    runner.restart()
+    # The next answer of the new boot tells that it has none of them.
+    store.queue(table="raw.next")
+    eventually(lambda: store.judged(*runs), seconds=90)
+    assert store.attempts(runs[0]) == [(1, "lost"), (2, "settled")]
 
 
 def test_what_was_queued_with_the_run_travels_to_the_runner(store: Store, start: Start) -> None:

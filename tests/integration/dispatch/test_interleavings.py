@@ -137,7 +137,7 @@ class Ways(RuleBasedStateMachine):
         before = self.store.run(report.run)
         verdict = self.store.rows("select attempt from verdicts where run_id = :run", run=report.run)
         with transaction(self.store.engine) as connection:
-            settlement = settle(connection, self.store.settings, report)
+            settlement = settle(connection, self.store.settings, [report])[0].settlement
         if before["state"] == "leased" and before["attempt"] == report.attempt:
             assert settlement is Settlement.JUDGED
         elif verdict and verdict[0]["attempt"] == report.attempt:

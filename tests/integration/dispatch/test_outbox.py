@@ -50,7 +50,7 @@ def drain(store: Store) -> Iterator[StartDrain]:
 def add(store: Store, ids: Sequence[str], topic: str = "stringx.verdicts", value: bytes = b"{}") -> None:
     with transaction(store.engine) as connection:
         for name in ids:
-            outbox.add(connection, event_id=name, topic=topic, key=b"raw.flights", headers=[("ce_id", name)], value=value)
+            outbox.add(connection, [outbox.NewRecord(name, topic, b"raw.flights", [("ce_id", name)], value)])
 
 
 def published(store: Store) -> list[str]:
@@ -165,7 +165,7 @@ def test_records_arrive_on_kafka_as_they_were_added(store: Store, drain: StartDr
     topic = kafka_settings.kafka_verdicts_topic
     add(store, ["a", "b", "c"], topic=topic, value=b'{"verdict": "passed"}')
     with transaction(store.engine) as connection:
-        outbox.add(connection, event_id="raw", topic=topic, key=b"raw.flights", headers=[("h", b"\xff"), ("n", None)], value=None)
+        outbox.add(connection, [outbox.NewRecord("raw", topic, b"raw.flights", [("h", b"\xff"), ("n", None)], None)])
     drain(partial(kafka_publisher, kafka_settings))
 
     messages = consumed(kafka_settings, topic, 4)

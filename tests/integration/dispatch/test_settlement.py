@@ -43,7 +43,7 @@ def report(run: Run, *, failures: int = 0, **changes: Any) -> Report:
 
 def settled(store: Store, told: Report) -> Settlement:
     with transaction(store.engine) as connection:
-        return settle(connection, store.settings, told)
+        return settle(connection, store.settings, [told])[0].settlement
 
 
 def leased(store: Store, run: str) -> Run:
@@ -72,6 +72,30 @@ def test_a_report_becomes_verdict_results_and_the_end_of_the_run(store: Store) -
     assert row["state"] == "done"
     assert row["finished_at"] == verdict["judged_at"]
     assert store.attempts(run) == [(1, "settled")]
+
+
+def test_reports_that_come_together_are_settled_as_each_would_be_alone(store: Store) -> None:
+    """Also where one is there twice, one is late, and one is of no run."""
+    runs_of = {table: store.queue(table=table, triggered=2) for table in ("raw.a", "raw.b", "raw.late")}
+    told = {run.gate.table: report(run, failures=len(run.gate.table)) for run in (claim(store), claim(store), claim(store))}
+    with transaction(store.engine) as connection:
+        hand_back(connection, store.settings, *runs.locked_attempts(connection, [(runs_of["raw.late"], 1)]), "no room", 0)
+    stranger = told["raw.a"].model_copy(update={"run": "0" * 32})
+    batch = [told["raw.late"], told["raw.b"], told["raw.a"], told["raw.b"], stranger]
+
+    with transaction(store.engine) as connection:
+        taken = settle(connection, store.settings, batch)
+
+    assert [one.settlement for one in taken] == ["late", "judged", "judged", "repeated", "unknown"]
+    assert [one.run and one.run.gate.table for one in taken] == ["raw.late", "raw.b", "raw.a", "raw.b", None]
+    assert [store.verdict(runs_of[table]) for table in ("raw.a", "raw.b", "raw.late")] == ["failed", "failed", None]
+    assert store.run(runs_of["raw.late"])["state"] == "queued"
+    assert store.attempts(runs_of["raw.a"]) == store.attempts(runs_of["raw.b"]) == [(1, "settled")]
+    failures = store.rows("select run_id, failures from check_results")
+    assert {row["run_id"]: row["failures"] for row in failures} == {runs_of["raw.a"]: 5, runs_of["raw.b"]: 5}
+    triggers = store.rows("select id from triggers where run_id = any(:runs)", runs=[runs_of["raw.a"], runs_of["raw.b"]])
+    assert {record.id for record in outbox_records(store)} == {f"{trigger['id']}-verdict" for trigger in triggers}
+    assert {row["reason"] for row in store.rows("select reason from set_apart_reports")} == {"late", "unknown"}
 
 
 def test_every_trigger_of_the_run_is_acknowledged_and_where_it_asked_for_it_too(store: Store) -> None:
@@ -197,7 +221,7 @@ def test_a_report_that_cannot_be_stored_is_kept_with_its_bytes_and_the_run_is_er
         settled(store, told)
     assert store.verdict(run) is None
     with transaction(store.engine) as connection:
-        assert settle_unstorable(connection, store.settings, told, "no room") is Settlement.UNSTORABLE
+        assert settle_unstorable(connection, store.settings, told, "no room").settlement is Settlement.UNSTORABLE
 
     verdict = store.one("select * from verdicts where run_id = :run", run=run)
     assert (verdict["verdict"], verdict["decision"], verdict["attempt"]) == ("errored", "closed", 1)
@@ -208,7 +232,7 @@ def test_a_report_that_cannot_be_stored_is_kept_with_its_bytes_and_the_run_is_er
     assert len(outbox_records(store)) == 1
     # Its acknowledgement to the runner was lost: it comes again.
     with transaction(store.engine) as connection:
-        assert settle_unstorable(connection, store.settings, told, "no room") is Settlement.REPEATED
+        assert settle_unstorable(connection, store.settings, told, "no room").settlement is Settlement.REPEATED
 
 
 def test_what_is_not_a_number_in_a_row_is_shown_as_nothing(store: Store) -> None:
@@ -227,7 +251,7 @@ def test_what_is_no_report_is_kept_with_its_bytes_and_the_run_is_errored(store: 
     unreadable = UnreadableReport(run=run.id, attempt=run.attempt, raw='{"status": "\x00 ok"}', error="status: unknown")
 
     with transaction(store.engine) as connection:
-        assert settle_unreadable(connection, store.settings, unreadable) is Settlement.UNSTORABLE
+        assert settle_unreadable(connection, store.settings, unreadable).settlement is Settlement.UNSTORABLE
 
     assert store.verdict(run.id) == "errored"
     assert store.one("select report from set_apart_reports")["report"] == b'{"status": "\x00 ok"}'
@@ -239,7 +263,7 @@ def test_bytes_that_came_as_base64_are_kept_as_they_were_found(store: Store) -> 
     unreadable = UnreadableReport(run=run.id, attempt=run.attempt, raw="eyL/", encoding="base64", error="not UTF-8")
 
     with transaction(store.engine) as connection:
-        assert settle_unreadable(connection, store.settings, unreadable) is Settlement.UNSTORABLE
+        assert settle_unreadable(connection, store.settings, unreadable).settlement is Settlement.UNSTORABLE
 
     assert store.one("select report from set_apart_reports")["report"] == b'{"\xff'
 
@@ -247,7 +271,7 @@ def test_bytes_that_came_as_base64_are_kept_as_they_were_found(store: Store) -> 
 def test_what_is_no_report_of_no_run_does_no_harm(store: Store) -> None:
     unreadable = UnreadableReport(run="\x00", attempt=0, raw="{", error="not JSON \x00")
     with transaction(store.engine) as connection:
-        assert settle_unreadable(connection, store.settings, unreadable) is Settlement.UNKNOWN
+        assert settle_unreadable(connection, store.settings, unreadable).settlement is Settlement.UNKNOWN
 
 
 def test_a_report_of_another_gate_is_errored(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 NAMES = """
 import inspect
@@ -51,6 +52,40 @@ assert isinstance(dbt.adapters.base.impl.DEFAULT_BASE_BEHAVIOR_FLAGS, list)
 assert dbt.mp_context.get_mp_context().get_start_method() == "fork"
 """
 
+FAULTS = """
+import inspect, pkgutil
+from dbt.plugins import set_up_plugin_manager
+from dbt.plugins.manager import PluginManager
+from dbt_common.behavior_flags import BehaviorFlagRendered
+
+asked = []
+
+def counted(of, name):
+    function = getattr(of, name)
+    setattr(of, name, lambda *given: (asked.append(name), function(*given))[1])
+
+counted(pkgutil, "iter_modules")
+counted(inspect, "stack")
+
+def use_dbt():
+    asked.clear()
+    for _ in range(3):
+        set_up_plugin_manager("lab")
+        sources.append(BehaviorFlagRendered({"name": "a", "default": True, "description": "d"}, {})._behavior_change_event.flag_source)
+        BehaviorFlagRendered({"name": "b", "default": True, "description": "d", "source": "of its own"}, {})
+    return asked.count("iter_modules"), asked.count("stack")
+
+sources = []
+found = PluginManager.get_prefixed_modules()
+assert use_dbt() == (3, 6), f"dbt has mended a fault, and a remedy of `dbt_remedies` is for nothing: {asked}"
+from stringx.runner import dbt_remedies
+dbt_remedies.apply()
+dbt_remedies.apply()
+assert PluginManager.get_prefixed_modules() == found and "dbt_common" in found
+assert use_dbt() == (0, 0), asked
+assert set(sources) == {"__main__"}, sources
+"""
+
 FRONT = """
 import sys
 import stringx.runner.app, stringx.runner.client, stringx.runner.service, stringx.gates.tests
@@ -65,6 +100,12 @@ def run(code: str) -> None:
 
 def test_the_private_names_of_dbt_that_are_used_are_as_they_were() -> None:
     run(NAMES)
+
+
+def test_what_dbt_finds_out_in_each_invocation_is_found_out_once_and_is_the_same(tmp_path: Path) -> None:
+    script = tmp_path / "faults.py"  # dbt names the module that asks, which must be one of a file
+    script.write_text(FAULTS)
+    subprocess.run([sys.executable, script], check=True)
 
 
 def test_the_runners_front_loads_neither_dbt_nor_the_store() -> None:

@@ -82,7 +82,7 @@ class Served:
                 finished_at=now,
                 results=tuple(result(rule.name, (failures or {}).get(rule.name, 0)) for rule in found.gate.rules),
             )
-            dispatch.settle(connection, self.settings, report.model_copy(update=changes))
+            dispatch.settle(connection, self.settings, [report.model_copy(update=changes)])
 
     def publish(self) -> None:
         """As if the outbox had been drained to Kafka."""
