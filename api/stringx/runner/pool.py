@@ -257,11 +257,13 @@ class Pool:
         crew = generations.in_charge
         if crew is None:
             return
+        idle = sum(worker.idle for worker in crew.workers.values())
         for waiting in list(self._queue):
-            if not any(worker.idle for worker in crew.workers.values()):
+            if not idle:
                 return
             if self._begin(crew, waiting, now):
                 self._queue.remove(waiting)
+                idle -= 1
         # What nobody waits for comes last.
         for role in messages.ROLES:
             while (worker := crew.idle_worker(role)) and (comparison := crew.prepared.next_comparison(role)):
@@ -269,16 +271,15 @@ class Pool:
 
     def _begin(self, crew: Crew, waiting: Waiting, now: float) -> bool:
         """Gives a run to a worker, if there is one for it."""
-        worker = crew.idle_worker("dbt")
         recorded = crew.prepared.replays(waiting.key) if waiting.begun is None else None
+        worker = None
         if recorded is not None:
-            own = crew.replayer_of(recorded.key)
-            if own is not None and own.idle:
-                worker = own
-            elif now < (own.task.since if own and own.task else waiting.ticket.taken_at) + PATIENCE_SECONDS:
-                return False
-            else:
-                worker = crew.idle_worker("replay") or worker
+            worker = crew.replayer_of(recorded.key)
+            if worker is None or not worker.idle:
+                if now < (worker.task.since if worker and worker.task else waiting.ticket.taken_at) + PATIENCE_SECONDS:
+                    return False
+                worker = crew.idle_worker("replay")
+        worker = worker or crew.idle_worker("dbt")
         if worker is None:
             return False
         started_at, deadline = waiting.begun or (datetime.now(UTC), now + waiting.ticket.request.timeout_seconds)

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -172,13 +173,14 @@ BLOCKED = "select count(*) from pg_stat_activity where wait_event = 'advisory'"
 def replay_worker(lab: Lab, bench: Bench) -> int:
     """The pid of the process that has the session which waits."""
     port = lab.ask("select client_port from pg_stat_activity where wait_event = 'advisory'")
-    (inode,) = [
-        fields[9] for line in Path("/proc/net/tcp").read_text().splitlines()[1:] if (fields := line.split())[1].endswith(f":{port:04X}")
-    ]
-    found = [
-        pid for pid in processes(bench.generation) for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.readlink().name == f"socket:[{inode}]"
-    ]
-    return found[0]
+    connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{fields[9]}]" for fields in connections if fields[1].endswith(f":{port:04X}")}
+    for pid in processes(bench.generation):
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if fd.readlink().name in sockets:
+                    return pid
+    raise AssertionError(f"no worker has the session of port {port}")
 
 
 def test_a_replay_can_be_cancelled_within_a_statement(own: Bench, lab: Lab, locked: psycopg.Connection[Any]) -> None:
