@@ -73,6 +73,11 @@ def test_lists_say_the_databases_own_line_of_an_error_and_the_rule_that_closed(s
         lines = run(served, *words)[1].splitlines()
         for id_, reason in zip((broken, failed), told, strict=True):
             assert [line for line in lines if id_[:8] in line and line.endswith(reason)], lines
+    again = ("trigger", *FLIGHTS, "--id", "load-1", "--wait=0")
+    run(served, *again)
+    served.judge(served.client.runs().runs[0].run, results=(error, result(RULES[1], 0)))
+    (line,) = [line for line in run(served, *again)[1].splitlines() if line.startswith(RULES[0])]
+    assert line.endswith('engineering  column "destt" does not exist; not_null tailnum')
     head, *rest = run(served, "run", broken)[1].splitlines()[1:]
     assert head == told[0]
     assert "  LINE 12: where destt is null" in [line.removeprefix("  ") for line in rest]  # below, there is all of it
@@ -92,7 +97,7 @@ def test_what_closed_is_shown_with_what_the_gate_says_of_it(served: Served) -> N
     found = "472 of 930 rows (50.8 %), must be below 25 %"
     (line,) = [line for line in out.splitlines() if line.startswith(RULES[1])]
     said = ("Most flights leave.", "owner: punctuality", "share_of_rows below: 0.25, condition: dep_time is null")
-    assert line.endswith("; ".join((found, *said)))
+    assert line.endswith("; ".join((found, "Most flights leave", *said[1:])))
     (closed,) = served.client.runs().runs
     lines = run(served, "run", closed.run)[1].splitlines()
     assert lines[1] == f"{RULES[1]}: {found}"
