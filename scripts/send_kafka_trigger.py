@@ -184,7 +184,11 @@ def main() -> int:
         print(f"send_kafka_trigger: {given.bootstrap}: {error.args[0].str()}", file=sys.stderr)
         return NOT_JUDGED
     if acknowledgement is None:
-        print(f"send_kafka_trigger: no acknowledgement within {given.wait:g} seconds", file=sys.stderr)
+        likely = (
+            f"either the run takes longer, the id was judged before (it is acknowledged once), StringX does not run at {given.bootstrap}, "
+            f"or it reads another topic than {given.topic} or answers in another than {given.verdicts_topic}"
+        )
+        print(f"send_kafka_trigger: no acknowledgement within {given.wait:g} seconds: {likely}", file=sys.stderr)
         return WAITED_TOO_LONG
     print(json.dumps(acknowledgement, indent=2, ensure_ascii=False))
     return exit_code(acknowledgement)

@@ -75,9 +75,12 @@ def stringx(database_url: str, *arguments: str, **variables: str) -> subprocess.
     return subprocess.run([sys.executable, "-m", "stringx", *arguments], env=environment, capture_output=True, text=True, check=False)
 
 
+RULES = "rules: [{name: a, check: not_null, column: b}]\n"
+
+
 def write(folder: Path, table: str, lines: str = "", workspace: str = "default") -> None:
     (folder / workspace).mkdir(exist_ok=True)
-    (folder / workspace / f"{table}.yaml").write_text(f"table: {table}\ntarget: demo\n{lines}")
+    (folder / workspace / f"{table}.yaml").write_text(f"table: {table}\ntarget: demo\n{lines}{RULES}")
 
 
 def test_the_command_applies_a_folder_once(database_url: str, engine: Engine) -> None:
@@ -123,6 +126,7 @@ def test_validate_needs_no_database_and_tells_a_machine_each_problem(tmp_path: P
     write(tmp_path, "raw.inline", "mode: inline\n")
     right = stringx("postgresql://nobody@127.0.0.1:1/none", "gates", "validate", "--dir", str(tmp_path))
     assert (right.returncode, right.stdout) == (0, "1 gate, no problem\n")
+    assert right.stderr == "stringx: whether their targets and runners are served was not looked at: `stringx gates apply --dry-run` does\n"
     write(tmp_path, "raw.bad", "priority: 500\n")
     wrong = stringx("postgresql://nobody@127.0.0.1:1/none", "gates", "validate", "--dir", str(tmp_path), "--output", "json")
     assert wrong.returncode == 2
@@ -235,7 +239,10 @@ def test_one_file_is_applied_alone(database_url: str, engine: Engine, tmp_path: 
     for wrong, says in (
         ((file, "--dir", str(tmp_path)), "name one of the two"),
         ((file, "--prune"), "is a file: name the folder"),
-        ((str(tmp_path / "default" / "raw.order.yaml"),), "there is no folder"),
+        ((str(tmp_path / "default" / "raw.order.yaml"),), f"raw.order.yaml: did you mean `{file}`?"),
+        ((str(tmp_path / "defalt" / "raw.orders.yaml"),), f"raw.orders.yaml: did you mean `{file}`?"),
+        ((str(tmp_path / "nowhere" / "at" / "all.yaml"),), "all.yaml\n"),
+        ((str(tmp_path / "nowhere"),), "there is no folder"),
     ):
         done = stringx(database_url, "gates", "apply", *wrong)
         assert (done.returncode, done.stdout) == (2, "")
@@ -332,3 +339,12 @@ def test_pruning_withdraws_the_last_gate_of_a_workspace_and_says_what_is_in_forc
         assert changes == {"raw.orders": "unchanged", "raw.sales": "withdrawn"}
         assert f"stringx: workspace stock has no folder in {tmp_path}, so what it has in force stays: 1 gate. To withdraw" in done.stderr
     assert in_force(engine) == ["raw.orders", "raw.stock"]
+
+
+@pytest.mark.parametrize("verb", ["validate", "apply"])
+def test_a_gate_that_asks_for_nothing_is_said(database_url: str, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "default").mkdir()
+    (tmp_path / "default" / "raw.orders.yaml").write_text("table: raw.orders\ntarget: demo\n")
+    done = stringx(database_url, "gates", verb, "--dir", str(tmp_path))
+    assert done.returncode == 0
+    assert "stringx: default/raw.orders.yaml: it has neither `rules` nor `select`: each run is `no_checks`, closed\n" in done.stderr

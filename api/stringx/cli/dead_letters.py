@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 
 import click
@@ -60,8 +61,14 @@ def _print_letter(letter: DeadLetter) -> None:
     if letter.value is None:
         out.print("no value")
         return
-    out.print(f"value, of {letter.value_bytes} bytes:")
+    kept = _size(letter.value)
+    cut = letter.value_bytes is not None and kept < letter.value_bytes
+    out.print(f"value, the first {kept} of its {letter.value_bytes} bytes; the rest was not kept:" if cut else f"value, of {kept} bytes:")
     out.print(cell(_shown(letter.value)), soft_wrap=True)
+
+
+def _size(content: Bytes) -> int:
+    return len(content.text.encode()) if content.text is not None else len(b64decode(content.base64 or ""))
 
 
 def _shown(content: Bytes | None) -> str:

@@ -12,6 +12,7 @@ import click
 
 from stringx import settings as settings_module
 from stringx.cli import connection
+from stringx.cli.absent import warn_of_absent
 from stringx.cli.output import output_option, print_json, print_table, warn
 from stringx.cli.served import served
 from stringx.cli.tables import SHORT_ID, Short, clock, shortened
@@ -114,6 +115,7 @@ def validate(path: Path | None, folder: Path | None, output: str) -> None:
         )
     else:
         click.echo(f"{number(len(found), 'gate')}, no problem")
+        warn("whether their targets and runners are served was not looked at: `stringx gates apply --dry-run` does")
 
 
 @gates.command("list")
@@ -123,6 +125,8 @@ def list_gates(workspace: str | None, output: str) -> None:
     """The gates in force."""
     with connection.api(settings_module.load()) as client:
         answer = client.gates(workspace)
+        if not answer.gates:
+            warn_of_absent(client, workspace)
     if output == "json":
         print_json(answer.as_json())
         return
@@ -260,7 +264,11 @@ def _read(place: Path, settings: Settings, output: str, *, served: Served | None
     if place.is_dir():
         files.refuse_empty(place)
     try:
-        return files.read(place, root=settings.gates_dir, served=served)
+        found = files.read(place, root=settings.gates_dir, served=served)
+        for file in found:
+            if not file.gate.rules and not file.gate.select:
+                warn(f"{file.file}: it has neither `rules` nor `select`: each run is `no_checks`, {file.gate.on_no_checks}")
+        return found
     except GateFileErrors as error:
         if output == "json":
             problems = [{"file": one.file, "line": one.line, "column": one.column, "message": one.message} for one in error.problems]

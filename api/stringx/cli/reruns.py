@@ -8,6 +8,7 @@ import click
 
 from stringx import settings
 from stringx.cli import EXIT_INTERRUPTED, connection
+from stringx.cli.absent import RUN
 from stringx.cli.outcomes import headline
 from stringx.cli.output import console, output_option, print_json
 from stringx.cli.tables import cell
@@ -16,7 +17,7 @@ from stringx.cli.waiting import WaitingCommand, settled, wait_option
 
 
 @click.command(cls=WaitingCommand)
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="RUN", type=RUN)
 @wait_option
 @output_option
 def rerun(run_id: str, wait: float | None, output: str) -> None:
@@ -33,7 +34,7 @@ def rerun(run_id: str, wait: float | None, output: str) -> None:
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="RUN", type=RUN)
 @output_option
 def cancel(run_id: str, output: str) -> None:
     """Stop RUN; its verdict is `cancelled`, its decision `closed`. One that has its verdict stays as it is: exit code 2.

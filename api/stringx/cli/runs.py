@@ -12,6 +12,7 @@ from rich.text import Text
 
 from stringx import settings
 from stringx.cli import connection
+from stringx.cli.absent import RUN, warn_of_absent
 from stringx.cli.outcomes import headline, own_message, said_of_rule, tally
 from stringx.cli.output import console, output_option, print_json, print_records, print_table
 from stringx.cli.tables import LONGEST_NAME, SHORT_ID, Short, cell, clock, hanging, shortened
@@ -50,6 +51,8 @@ def runs(
     """List runs, the newest first."""
     with connection.api(settings.load()) as api:
         page = api.runs(workspace=workspace, table=table_name, verdict=verdict, decision=decision, state=state, limit=limit, cursor=cursor)
+        if not page.runs and cursor is None:
+            warn_of_absent(api, workspace, table_name)
     if output == "json":
         print_json(page.as_json())
         return
@@ -60,7 +63,7 @@ def runs(
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="RUN", type=RUN)
 @output_option
 def run(run_id: str, output: str) -> None:
     """Show why a run is open or closed: its rules, their counts, rows and SQL.

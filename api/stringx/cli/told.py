@@ -131,9 +131,8 @@ def _show(told: Told) -> None:
 
 
 def _row(rule: FailingRule) -> tuple[object, ...]:
-    # The count stands in a column of its own; what broke says all that it knows.
-    counted = rule.failures is not None and told(rule) == number(rule.failures, "failure")
-    message = rule.message if rule.outcome is Outcome.ERRORED else None if counted else told(rule)
+    # Count and outcome stand in columns of their own.
+    message = None if told(rule) in (rule.outcome, number(rule.failures or 0, "failure")) else told(rule)
     why = [] if rule.outcome is Outcome.SKIPPED else [shortened(text, LONGEST_TEXT) for text in said_of_rule(rule)]
     return (
         Short(rule.name, shortened(rule.name, LONGEST_NAME)),
@@ -141,5 +140,5 @@ def _row(rule: FailingRule) -> tuple[object, ...]:
         rule.failures,
         rule.severity,
         rule.kind,
-        "; ".join(text for text in (message, *why) if text),
+        "; ".join(text.rstrip(".") for text in (message, *why) if text),
     )

@@ -10,6 +10,7 @@ from stringx.gates.parse import parse
 from stringx.gates.served import Served
 from stringx.model import Gate
 from stringx.model.values import WORKSPACE_NAME
+from stringx.nearest import did_you_mean, nearest
 
 #: A larger file is not read.
 LARGEST_BYTES = 1_048_576
@@ -37,11 +38,21 @@ def read(place: Path, *, root: Path | None = None, served: Served | None = None)
         reading.one_file(place, root)
     elif place.is_dir():
         reading.folder(place)
+    elif _is_yaml(place):
+        raise ConfigurationError(_no_such_file(place))
     else:
         raise ConfigurationError(f"there is no folder {place}: name the folder of gate files with --dir or STRINGX_GATES_DIR")
     if reading.problems:
         raise GateFileErrors(reading.problems)
     return reading.gates
+
+
+def _no_such_file(path: Path) -> str:
+    """With the file that was probably meant: of that folder, or, where there is no such folder, of the one beside it."""
+    folder = path.parent if path.parent.is_dir() else path.parent.parent
+    files = [str(one) for one in folder.glob("*.yaml" if folder == path.parent else "*/*.yaml")]
+    meant = did_you_mean(nearest(str(path), files))
+    return f"there is no file {path}{': ' + meant if meant else ''}"
 
 
 def workspaces(folder: Path) -> list[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from typing import Any
 
 from served import Served
+from waiting import until
 
 
 def start(*words: str, **environment: str) -> subprocess.Popen[str]:
@@ -24,3 +27,15 @@ def run(served: Served, *words: str, **environment: str) -> tuple[int, str, str]
     process = command(*words, **{"STRINGX_API_URL": served.url, "STRINGX_API_TOKEN": served.token} | environment)
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err
+
+
+def judged(served: Served, failures: dict[str, int] | None = None, **changes: Any) -> threading.Thread:
+    """Judges the first run that comes, from a thread of its own."""
+
+    def wait_and_judge() -> None:
+        until(lambda: served.count("runs") == 1, "the run")
+        served.judge(served.client.runs().runs[0].run, failures, **changes)
+
+    thread = threading.Thread(target=wait_and_judge)
+    thread.start()
+    return thread

@@ -195,6 +195,20 @@ def test_the_script_passes_over_what_is_no_acknowledgement(topics: dict[str, str
     assert len(err.splitlines()) == len(FOREIGN)
 
 
+def test_the_script_says_why_there_may_be_no_answer(topics: dict[str, str]) -> None:
+    """Nothing serves here but the broker."""
+    admin = AdminClient({"bootstrap.servers": topics["kafka_bootstrap"]})
+    for made in admin.create_topics([NewTopic(topics[f"kafka_{name}_topic"], 1, 1) for name in ("triggers", "verdicts")]).values():
+        made.result(30)
+    code, out, err = script(topics, "--table", "raw.flights", "--wait", "1")
+    assert (code, out) == (4, "")
+    _sent, line = err.splitlines()
+    assert line.startswith("send_kafka_trigger: no acknowledgement within 1 seconds: ")
+    topics_named = (topics["kafka_triggers_topic"], topics["kafka_verdicts_topic"])
+    for cause in ("takes longer", "judged before", topics["kafka_bootstrap"], *topics_named):
+        assert cause in line
+
+
 def test_the_script_sends_and_ends_with_the_delivery_report(kafka: dict[str, str], served: Served) -> None:
     month = json.dumps({"column": "flight_date", "from": "2013-02-01", "to": "2013-03-01"})
     code, out, err = script(kafka, "--table", "raw.flights", "--slice-json", month)
