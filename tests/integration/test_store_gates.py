@@ -63,13 +63,15 @@ def test_applying_creates_then_changes_nothing_then_appends(engine: Engine) -> N
 def test_a_gate_that_was_stored_before_there_was_on_no_rows_is_unchanged(engine: Engine) -> None:
     """The fingerprint is the one that the version without the field made of this gate."""
     with database.transaction(engine) as connection:
-        gates.apply(connection, [gate("raw.a")])
+        gates.apply(connection, [gate("raw.a", engine="dbt")])
         stored = gates.current(connection, "default", "raw.a")
         assert stored is not None
         assert stored.fingerprint == "88b2fdf36d12a185a998810847548f79"
         assert stored.gate.on_no_rows is Decision.OPEN
         assert connection.execute(select(gate_versions.c.content)).scalar_one().keys().isdisjoint({"on_no_rows"})
-        assert gates.apply(connection, [gate("raw.a", on_no_rows=Decision.CLOSED)]) == [Change("default", "raw.a", "changed", 2)]
+        assert gates.apply(connection, [gate("raw.a", engine="dbt", on_no_rows=Decision.CLOSED)]) == [
+            Change("default", "raw.a", "changed", 2)
+        ]
         closed = gates.current(connection, "default", "raw.a")
         assert closed is not None
         assert closed.gate.on_no_rows is Decision.CLOSED

@@ -311,7 +311,7 @@ def test_reports_that_cannot_be_taken_do_not_block_their_neighbours(store: Store
         report = report_of(request, boot, failures=1)
         match request.gate.table:
             case "raw.nul":
-                return report.model_copy(update={"results": (report.results[0].model_copy(update={"message": "a\x00b"}),)})
+                return report.model_copy(update={"results": (report.results[0].model_copy(update={"sql": "a\x00b"}),)})
             case "raw.unreadable":
                 return UnreadableReport(run=request.run, attempt=request.attempt, raw="{", error="not JSON")
             case "raw.other_gate":

@@ -92,7 +92,7 @@ class TestOneTrigger:
         assert version is not None
         assert (run.version_id, run.state, run.priority, run.mode, run.runner) == (version.id, "queued", 7, "async", "default")
         assert run.slice == [{"column": "flight_date", "equals": "2013-02-08"}]
-        assert (run.correlation_id, run.target, run.engine) == ("c-1", "demo", "dbt")
+        assert (run.correlation_id, run.target, run.engine) == ("c-1", "demo", "prepared")
 
     def test_a_run_of_an_inline_gate_waits_for_the_backends_own_workers(self, accept: Accept, engine: Engine) -> None:
         with transaction(engine) as connection:
