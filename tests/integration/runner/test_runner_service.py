@@ -137,6 +137,10 @@ def test_a_backlog_of_one_target_takes_no_room_from_another(make_runner: Any, pr
     wait_for(lambda: bench.runner.ready, "both targets have a project")
     status = bench.runner.status(INSTALLATION)
     assert (status.free, status.free_by_target) == (1, {"demo": 0, "other": 1})
+    assert status.queue == 1
+    wait_for(
+        lambda: bench.runner.status(INSTALLATION).queued_by_target == {"demo": 1, "other": 0}, "one of demo's executes, the other waits"
+    )
     more = [bench.request(bench.gate(slow)), bench.request(bench.gate(rule("a", "not_null", column="amount"), target="other"))]
     submission = bench.runner.submit(INSTALLATION, more)
     assert [run for run, _ in submission.accepted] == [more[1].run]
