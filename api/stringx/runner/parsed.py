@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from dbt.adapters.factory import get_adapter
 from dbt.artifacts.resources.base import FileHash
 from dbt.contracts.files import FilePath, ParseFileType, SourceFile
 from dbt.contracts.graph.manifest import Manifest
@@ -89,6 +90,8 @@ class ParsedProject:
             parse_file_type=ParseFileType.SingularTest,
             contents=sql,
         )
+        # A run that gets no connection leaves dbt without the project's packages, by which the macros of a test are looked for.
+        get_adapter(self.config).config.load_dependencies()
         try:
             node = self._parser.parse_node(FileBlock(source))
         finally:  # the parser adds what it parsed, and would refuse to parse the same name twice

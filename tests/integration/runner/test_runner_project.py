@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import select
 import shutil
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from runner_lab import INSTALLATION, PROJECT, Bench, Lab, rule, wait_for
 
 from stringx.model import DbtStatus, ReportStatus
@@ -65,3 +72,50 @@ def test_a_target_that_is_down_is_an_error_with_its_reason(make_runner: Any, mon
     assert (report.status, report.results) == (ReportStatus.ERRORED, ())
     assert "Connection refused" in (report.message or "")
     assert bench.runner.ready, "the project parses, and the target may come back"
+
+
+def test_a_target_that_was_down_at_the_start_is_told_and_then_used_when_it_is_back(
+    make_runner: Any, project: Path, lab: Lab, monkeypatch: Any
+) -> None:
+    """dbt forgets a project's packages in a run that gets no connection; a rule's macros are looked for by them."""
+    (project / "dbt_project.yml").write_text("name: lab\nversion: '1.0'\nprofile: stringx\n")  # one without hooks
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+    target = psycopg.conninfo.conninfo_to_dict(lab.url)
+    monkeypatch.setenv("STRINGX_TARGET_PORT", str(port))
+    bench: Bench = make_runner(dbt_project_dir=project)
+    gate = bench.gate(rule("any", "not_null", column="id"))
+    down = bench.evaluate(gate)
+    assert (down.status, down.results) == (ReportStatus.ERRORED, ())
+    assert "Connection refused" in (down.message or "")
+    with forwarded(port, (str(target["host"]), int(target["port"]))):
+        back = bench.evaluate(bench.gate(rule("another", "not_null", column="id")))
+    assert [result.status for result in back.results] == [DbtStatus.PASS]
+
+
+@contextmanager
+def forwarded(port: int, to: tuple[str, int]) -> Iterator[None]:
+    """Whoever connects to the port within the block speaks with `to`."""
+
+    class Forward(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(to) as other:
+                pairs = {self.request: other, other: self.request}
+                while True:
+                    for ready in select.select(list(pairs), [], [])[0]:
+                        data = ready.recv(65536)
+                        if not data:
+                            return
+                        pairs[ready].sendall(data)
+
+    class Server(socketserver.ThreadingTCPServer):
+        allow_reuse_address = True
+        daemon_threads = True
+
+    with Server(("127.0.0.1", port), Forward) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
