@@ -34,27 +34,27 @@ insert into "Odd Schema"."Odd Table" select generate_series(1, 4);
 
 @pytest.fixture(scope="session")
 def database(postgres: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
-    """A connection as the owner. What is started while it is there finds the database by its dbt profile."""
+    """A connection as the owner."""
     postgres.ensure_login(ROLE)
     postgres.ensure_database(DATABASE, ROLE)
-    url = postgres.url(DATABASE, ROLE)
-    patch = pytest.MonkeyPatch()
-    for name, value in psycopg.conninfo.conninfo_to_dict(url).items():
-        patch.setenv(f"{PREFIX}TARGET_{name.upper()}", str(value))
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(postgres.url(DATABASE, ROLE), autocommit=True) as connection:
         connection.execute(TABLES)
         yield connection
-    patch.undo()
 
 
 @pytest.fixture(scope="session")
-def start_engines(database: psycopg.Connection) -> Iterator[Callable[[Path], Engines]]:  # noqa: ARG001  # the profile needs it
+def start_engines(database: psycopg.Connection, postgres: EmbeddedPostgres) -> Iterator[Callable[[Path], Engines]]:  # noqa: ARG001  # its tables
+    target = psycopg.conninfo.conninfo_to_dict(postgres.url(DATABASE, ROLE))
     folders: list[Path] = []
     started: list[Engines] = []
 
     def start(project: Path) -> Engines:
         folders.append(Path(tempfile.mkdtemp(prefix="stringx-")))
-        started.append(Engines(project, folders[-1]))
+        # For the dbt profile of these processes alone: other tests of this process have another target.
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in target.items():
+                patch.setenv(f"{PREFIX}TARGET_{name.upper()}", str(value))
+            started.append(Engines(project, folders[-1]))
         return started[-1]
 
     yield start
