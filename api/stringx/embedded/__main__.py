@@ -11,7 +11,7 @@ import click
 from stringx import settings as settings_module
 from stringx.embedded.home import Home
 from stringx.embedded.kafka import choose_broker
-from stringx.embedded.ports import HOST, next_free
+from stringx.embedded.ports import HOST, next_free, one_start_at_a_time
 from stringx.embedded.stack import KAFKA_PORT
 from stringx.embedded.supervisor import Stage, Supervisor
 from stringx.errors import ConfigurationError, StringXError
@@ -32,9 +32,10 @@ def main() -> None:
         return
     home.end_leftovers()
     supervisor = Supervisor(lambda line: click.echo(line, err=True))
-    broker, kind = choose_broker(home.broker, port=next_free(KAFKA_PORT))
     try:
-        supervisor.start("kafka", broker, Stage.SERVER)
+        with one_start_at_a_time(lambda line: click.echo(line, err=True)):
+            broker, kind = choose_broker(home.broker, port=next_free(KAFKA_PORT))
+            supervisor.start("kafka", broker, Stage.SERVER)
         (home.broker / "address").write_text(broker.bootstrap)
         if broker.kind == "apache" and broker.bootstrap != f"{HOST}:{KAFKA_PORT}":
             click.echo(f"port {KAFKA_PORT} is taken", err=True)

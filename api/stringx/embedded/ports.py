@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from stringx.embedded.child import POLL_SECONDS, ChildFailed
 from stringx.errors import ConfigurationError
 
 HOST = "127.0.0.1"
 TRIES = 200
+
+
+@contextmanager
+def one_start_at_a_time(say: Callable[[str], None]) -> Iterator[None]:
+    """Holds back other starts of this user from the choice of the ports until servers listen on them: they would choose the same,
+    and one would take the other's broker for its own. The kernel releases the lock of one that is killed.
+    """
+    # The folder is everybody's: a link that somebody else put there is not followed.
+    name = Path(tempfile.gettempdir()) / f"stringx-{os.getuid()}.starting"
+    with os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another start is under way on this machine: waiting until it has its ports")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def is_free(port: int, host: str = HOST) -> bool:

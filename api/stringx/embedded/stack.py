@@ -25,7 +25,7 @@ from stringx.embedded.addresses import Addresses
 from stringx.embedded.child import Child, ChildFailed
 from stringx.embedded.home import Home
 from stringx.embedded.kafka import Broker, choose_broker
-from stringx.embedded.ports import next_free
+from stringx.embedded.ports import next_free, one_start_at_a_time
 from stringx.embedded.postgres import SUPERUSER, EmbeddedPostgres
 from stringx.embedded.profile import unset_variables
 from stringx.embedded.supervisor import Stage, Supervisor
@@ -78,6 +78,10 @@ class Stack:
 
     def start(self) -> None:
         """Raises ChildFailed where a part does not come up."""
+        with one_start_at_a_time(self.say):
+            self._start()
+
+    def _start(self) -> None:
         for name in ("api", "runner"):
             if getattr(self.settings, f"{name}_token") is None:
                 addresses.ensure_token(self.home.folder, "api" if name == "api" else "runner")
@@ -108,7 +112,8 @@ class Stack:
         for name in ("serve", "dispatch", "consume"):
             self._start_process(name, Stage.BACKEND)
         self._wait_until_ready("serve", f"{self.addresses.api}/readyz")
-        self._start_process("docs", Stage.BACKEND)  # last: nothing waits for it, and it keeps a core busy at first
+        self._start_process("docs", Stage.BACKEND)  # last: it keeps a core busy at first, and nothing waits for what it makes
+        self._wait_until_ready("docs", f"{self.addresses.docs}/livez")  # it listens
         addresses.write(self.home.folder, self.addresses)
 
     def stop(self, grace_seconds: float) -> None:
