@@ -46,7 +46,7 @@ def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report
         run=run.id,
         attempt=run.attempt or None,
         mode=run.mode,
-        engine=run.engine,
+        engine=run.engine if report is None else report.engine,
         gate_version=run.gate_version,
         verdict=verdict.verdict,
         decision=verdict.decision,

@@ -139,6 +139,7 @@ def _runs() -> Select[Any]:
         verdicts.c.counts,
         verdicts.c.rows,
         verdicts.c.project_fingerprint,
+        verdicts.c.engine.label("judging_engine"),
         verdicts.c.judged_at,
         func.coalesce(received_at, runs.c.queued_at).label("received_at"),
         and_(verdicts.c.run_id.is_not(None), ~unpublished.correlate(runs)).label("acknowledged"),
@@ -153,7 +154,8 @@ def _run_fields(row: Row[Any], checks: Sequence[CheckResult | FailingRule]) -> d
         "table": row.table_name,
         "slice": row.slice,
         "mode": row.mode,
-        "engine": row.engine,
+        # The one that was really used, once there is a report; the gate's until then.
+        "engine": row.judging_engine or row.engine,
         "state": row.state,
         "verdict": row.verdict,
         "decision": row.decision,
