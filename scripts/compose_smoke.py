@@ -60,7 +60,7 @@ def until(what: str, holds: Callable[[], bool], seconds: float = 120) -> None:
     while not holds():
         if time.monotonic() > deadline:
             raise SystemExit(f"compose-smoke: not within {seconds:.0f} s: {what}")
-        time.sleep(0.2)
+        time.sleep(0.2)  # containers do not notify
 
 
 class Acknowledgements:

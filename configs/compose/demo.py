@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,8 +16,9 @@ if __name__ == "__main__":
     password = (Path(sys.argv[1]) / "password").read_text()
     demo.load(f"postgresql://postgres:{quote(password)}@{os.environ['PGHOST']}:5432/demo")
     settings = settings_module.load()
-    # Once there is a reader of verdicts, `consume` has made the topics. A broker tells nobody that a topic has come: it is asked.
-    replay.Acknowledgements(settings, waiting=lambda: time.sleep(0.2), warn=print).close()
+    # A broker tells nobody that a topic has come: it is asked, with this pause. `consume` makes the topics; a reader stands once they are there.
+    pause = partial(time.sleep, 0.2)
+    replay.Acknowledgements(settings, waiting=pause, warn=print).close()
     triggers = replay.demo_triggers()
     replay.publish(settings, triggers)
     sys.stderr.write(f"published {len(triggers)} triggers\n")

@@ -42,7 +42,7 @@ def eventually(condition: Callable[[], object], what: str, *, look_seconds: floa
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited too long: {what}")
-        time.sleep(look_seconds)
+        time.sleep(look_seconds)  # what is waited for is in other processes, which do not notify
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def measure(
             turns = [(size, engine) for size in made for engine in size.peers(command=number % every == 0)]
             chance.shuffle(turns)
             for size, engine in turns:
-                time.sleep(chance.uniform(0, PAUSE_SECONDS))
+                time.sleep(chance.uniform(0, PAUSE_SECONDS))  # so that no series falls in step with a timer
                 size.sample(engine, chance.choice(size.chosen))
     for size in made:
         for engine, used in size.used.items():

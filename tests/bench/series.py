@@ -78,7 +78,7 @@ def _wait(installation: Installation, engine: str, source: str, n: int) -> tuple
         if time.monotonic() - moved_at > PATIENCE_SECONDS:
             raise TimeoutError(f"{count} of {n} triggers are acknowledged, and no more come")
         installation.check_processes()
-        time.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)  # being woken for each acknowledgement would take time from what is measured
 
 
 def _check(installation: Installation, engine: str, source: str, n: int) -> None:

@@ -32,18 +32,6 @@ from stringx.store.database import (
 SettingsMaker = Callable[..., Settings]
 
 
-@pytest.fixture
-def settings(make_settings: SettingsMaker) -> Settings:
-    return make_settings()
-
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    engine = connect(settings)
-    yield engine
-    engine.dispose()
-
-
 class TestTransactions:
     def test_are_committed_at_the_end_and_rolled_back_by_an_error(self, engine: Engine) -> None:
         with transaction(engine) as connection:

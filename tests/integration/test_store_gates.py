@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -15,17 +14,9 @@ from stringx.errors import NotFound
 from stringx.gates.files import GateFile
 from stringx.gates.parse import parse
 from stringx.model import Decision, Gate
-from stringx.settings import Settings
 from stringx.store import database, gates
 from stringx.store.gates import Change
 from stringx.store.tables import gate_versions
-
-
-@pytest.fixture
-def engine(make_settings: Callable[..., Settings]) -> Iterator[Engine]:
-    engine = database.connect(make_settings())
-    yield engine
-    engine.dispose()
 
 
 def gate(table: str = "raw.orders", workspace: str = "default", **fields: Any) -> GateFile:

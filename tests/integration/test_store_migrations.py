@@ -20,21 +20,9 @@ from stringx.embedded.postgres import EmbeddedPostgres
 from stringx.errors import ConfigurationError
 from stringx.settings import Settings
 from stringx.store import database, gates, tables
-from stringx.store.database import connect, migrate, transaction
+from stringx.store.database import migrate, transaction
 
 SettingsMaker = Callable[..., Settings]
-
-
-@pytest.fixture
-def settings(make_settings: SettingsMaker) -> Settings:
-    return make_settings()
-
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    engine = connect(settings)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

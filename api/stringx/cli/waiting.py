@@ -91,6 +91,6 @@ def _wait(api: Client, answer: TriggerAnswer, deadline: float) -> TriggerAnswer:
             if deadline - time.monotonic() < PAUSE_SECONDS:
                 raise
         if not answer.settled and time.monotonic() - asked < PAUSE_SECONDS:
-            # Nothing notifies: the API is away, or has too many waiters to let us wait.
-            time.sleep(min(PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
+            left = max(0.0, deadline - time.monotonic())
+            time.sleep(min(PAUSE_SECONDS, left))  # nothing notifies: the API is away, or has too many waiters to let us wait
     return answer

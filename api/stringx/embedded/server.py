@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 
 from stringx.embedded.child import POLL_SECONDS, Child, ChildFailed
@@ -41,7 +42,7 @@ class Server:
         return self._child.pid if self._child else None
 
 
-class ServerOnPort(Server):
+class ServerOnPort(Server, ABC):
     """One that is told its port, and may find it taken between the choice and its start."""
 
     #: as people call it
@@ -71,9 +72,9 @@ class ServerOnPort(Server):
                 raise ChildFailed(f"{self.name} does not start; {child.log} ends with:\n{words}")
             time.sleep(POLL_SECONDS * 10)  # nobody tells when a port, or what a killed server left, is free
 
+    @abstractmethod
     def _asking(self) -> Callable[[], bool]:
         """What asks once, at the present port, whether it answers."""
-        raise NotImplementedError
 
 
 def _answers(child: Child, ask: Callable[[], bool], deadline: float) -> bool:

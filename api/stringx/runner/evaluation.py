@@ -14,7 +14,7 @@ from dbt_common.exceptions import DbtBaseException
 from stringx.errors import NotFound, Refusal
 from stringx.gates.tests import test_name, test_sql
 from stringx.model import DbtResult, DbtStatus, Decision, Gate, ReportStatus, RunRequest, Samples, Scope, Selection, Severity, Slice
-from stringx.runner import row_count, samples, sessions
+from stringx.runner import messages, row_count, samples, sessions
 from stringx.runner.invocation import DbtFolders, Invocation, Ran, StopSignal, adapter, run_tests
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
 from stringx.runner.planned import Planned
@@ -54,6 +54,22 @@ class Evaluated:
     #: of a run that was to be recorded and whose tests dbt could judge: its recording, or why these tests stay with dbt
     recording: Recording | None = None
     unprepared: tuple[Unprepared, ...] = ()
+
+    def done(self, run: str, attempt: int, gate_fingerprint: str) -> messages.Done:
+        """As the pool is told. `gate_fingerprint`: of the gate that it was judged by, made from its content."""
+        return messages.Done(
+            run=run,
+            attempt=attempt,
+            status=self.status,
+            gate_fingerprint=gate_fingerprint,
+            message=self.message,
+            results=tuple(self.results),
+            rows=self.rows,
+            has_rows=self.has_rows,
+            notes=tuple(self.notes),
+            recording=self.recording,
+            unprepared=self.unprepared,
+        )
 
 
 class Uncounted(Exception):

@@ -34,13 +34,4 @@ def _answer(replayer: Replayer, message: messages.Replay, learned: messages.Lear
     except Exception as error:  # noqa: BLE001  # dbt can run it all the same; the text of any exception may quote a row
         reason = f"the replay failed ({type(error).__name__})"
         return messages.Unreplayed(run=message.run, attempt=message.attempt, reason=reason, outdated=False)
-    return messages.Done(
-        run=message.run,
-        attempt=message.attempt,
-        status=evaluated.status,
-        gate_fingerprint=learned.recording.gate_fingerprint,
-        message=evaluated.message,
-        results=tuple(evaluated.results),
-        rows=evaluated.rows,
-        notes=tuple(evaluated.notes),
-    )
+    return evaluated.done(message.run, message.attempt, learned.recording.gate_fingerprint)

@@ -131,17 +131,4 @@ def _one_run(pool: Connection, evaluator: Evaluator, shown: Callable[[str], str]
         sys.stderr.write(f"{name if masked else shown(traceback.format_exc())}\n")
         reason = name if masked else shown(f"{name}: {error}")
         evaluated = Evaluated(ReportStatus.ERRORED, message=f"the run could not be evaluated: {reason}")
-    done = messages.Done(
-        run=request.run,
-        attempt=request.attempt,
-        status=evaluated.status,
-        gate_fingerprint=request.gate.fingerprint,
-        message=evaluated.message,
-        results=tuple(evaluated.results),
-        rows=evaluated.rows,
-        has_rows=evaluated.has_rows,
-        notes=tuple(evaluated.notes),
-        recording=evaluated.recording,
-        unprepared=evaluated.unprepared,
-    )
-    messages.send(pool, done)
+    messages.send(pool, evaluated.done(request.run, request.attempt, request.gate.fingerprint))
