@@ -16,7 +16,7 @@ if __name__ == "__main__":
     password = (Path(sys.argv[1]) / "password").read_text()
     demo.load(f"postgresql://postgres:{quote(password)}@{os.environ['PGHOST']}:5432/demo")
     settings = settings_module.load()
-    # A broker tells nobody that a topic has come: it is asked, with this pause. `consume` makes the topics; a reader stands once they are there.
+    # Once a reader stands, `consume` has made the topics. A broker tells nobody that one has come: it is asked, with this pause.
     pause = partial(time.sleep, 0.2)
     replay.Acknowledgements(settings, waiting=pause, warn=print).close()
     triggers = replay.demo_triggers()
