@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from stringx.model import GateVersion, Mode, Slice, Trigger
 from stringx.settings import INLINE_RUNNER
-from stringx.store.database import IDENTITY_LOCK, RUNS_CHANNEL, SLICE_LOCK
+from stringx.store.database import IDENTITY_LOCK, RUNS_CHANNEL, SLICE_LOCK, sql
 
 #: Workspace, source and id: by these a trigger is accepted once.
 Identity = tuple[str, str, str]
@@ -69,7 +69,7 @@ def lock(connection: Connection, locks: Iterable[tuple[int, int]]) -> None:
     """
     ordered = sorted(set(locks))
     connection.execute(
-        text("select pg_advisory_xact_lock(class, key) from unnest(cast(:classes as int[]), cast(:keys as int[])) as wanted(class, key)"),
+        sql("select pg_advisory_xact_lock(class, key) from unnest(cast(:classes as int[]), cast(:keys as int[])) as wanted(class, key)"),
         {"classes": [kind for kind, _ in ordered], "keys": [key for _, key in ordered]},
     )
 
@@ -83,7 +83,7 @@ def _lock_key(*parts: str) -> int:
 def find(connection: Connection, wanted: Sequence[Trigger]) -> dict[Identity, StoredTrigger]:
     """The stored triggers among those with the same workspace, source and id."""
     rows = connection.execute(
-        text("""
+        sql("""
             select stored.workspace, stored.source, stored.event_id, stored.id, stored.content_fingerprint, stored.state, stored.run_id
             from unnest(cast(:workspaces as text[]), cast(:sources as text[]), cast(:ids as text[])) as wanted(workspace, source, id)
             join triggers as stored
@@ -126,7 +126,7 @@ def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]]) ->
     ]
     if rows:
         connection.execute(
-            text("""
+            sql("""
                 insert into triggers (
                     id, workspace, source, event_id, content_fingerprint, door, table_name, slice, reply_to, priority, metadata,
                     position, correlation_id, traceparent, tracestate, state, run_id
@@ -151,7 +151,7 @@ def runs_for(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]:
     raised = [(found[0], want.priority) for want in wanted if (found := there.get(want.key)) is not None and found[1] < want.priority]
     if raised:
         connection.execute(
-            text("""
+            sql("""
                 update runs set priority = raised.priority
                 from unnest(cast(:runs as text[]), cast(:priorities as int[])) as raised(run, priority)
                 where runs.id = raised.run
@@ -168,7 +168,7 @@ def queue_runs(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]
     rows = [_row(want) for want in wanted]
     if rows:
         connection.execute(
-            text("""
+            sql("""
                 with queued as (
                     insert into runs (
                         id, workspace, table_name, version_id, slice, slice_key, mode, runner, target, engine, priority,
@@ -189,7 +189,7 @@ def queue_runs(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]
 def _joinable(connection: Connection, wanted: Sequence[WantedRun]) -> dict[RunKey, tuple[str, int]]:
     """Id and priority of the oldest queued run of each gate version and slice that has one, locked."""
     rows = connection.execute(
-        text("""
+        sql("""
             select run.id, run.version_id, run.slice_key, run.priority
             from unnest(cast(:versions as bigint[]), cast(:keys as text[])) as wanted(version_id, slice_key)
             join runs as run on run.version_id = wanted.version_id and run.slice_key = wanted.slice_key

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select
 
 from stringx.model import Report, Slice, Verdict
-from stringx.store.database import VERDICTS_CHANNEL
+from stringx.store.database import VERDICTS_CHANNEL, sql
 from stringx.store.runs import Run
 from stringx.store.tables import set_apart_reports, verdicts
 
@@ -78,7 +78,7 @@ def record(connection: Connection, judged: Sequence[Judged]) -> datetime:
         for position, check in enumerate(one.verdict.checks)
     ]
     stored = connection.execute(
-        text(_RECORD),
+        sql(_RECORD),
         {"verdicts": json.dumps([_row(one) for one in judged]), "checks": json.dumps(checks), "channel": VERDICTS_CHANNEL},
     )
     judged_at: datetime = stored.all()[0].judged_at
@@ -115,7 +115,7 @@ def judged_attempt(connection: Connection, run_id: str) -> int | None:
 def waiting_triggers(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[WaitingTrigger]]:
     """All triggers of locked runs, by run, in the order of their arrival; none can join a run once it was claimed."""
     rows = connection.execute(
-        text("""
+        sql("""
             select run_id, id, source, event_id, slice, content_fingerprint, reply_to, metadata, correlation_id, traceparent, tracestate,
                    received_at
             from triggers where run_id = any(:runs) order by seq
@@ -152,7 +152,7 @@ def set_apart(
     report: bytes,
 ) -> None:
     """Keeps a report that changes nothing; delivered again, it is kept once."""
-    connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:run, 0))"), {"run": run_id})
+    connection.execute(sql("select pg_advisory_xact_lock(hashtextextended(:run, 0))"), {"run": run_id})
     kept = select(func.count()).where(
         set_apart_reports.c.run_id == run_id, set_apart_reports.c.attempt == attempt, set_apart_reports.c.reason == reason
     )
