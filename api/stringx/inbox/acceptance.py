@@ -17,7 +17,7 @@ from stringx.inbox.refusal import RefusedRecord, answer, refuse
 from stringx.model import Acknowledgement, GateVersion, Slice, Timings, Trigger
 from stringx.settings import Settings
 from stringx.store import gates, outbox, triggers
-from stringx.store.database import now, savepoint
+from stringx.store.database import now, savepoint, storing
 from stringx.triggers.record import KafkaRecord, Legible
 
 
@@ -43,12 +43,13 @@ class Delivery:
 
 
 def accept(connection: Connection, settings: Settings, trigger: Trigger) -> Accepted:
-    """Accepts one trigger, or raises a Refusal and writes nothing: Conflict for a known id with another content, Invalid for
-    a slice or a `reply_to` that the gate does not allow. Safe for one id from several processes at one time."""
+    """Accepts one trigger, or raises a Refusal, and its caller's transaction is to be rolled back: Conflict for a known id with
+    another content, Invalid for a slice or a `reply_to` that the gate does not allow. Safe for one id from several processes at one
+    time."""
     [plan] = _plans(connection, [trigger])
     triggers.lock(connection, plan.locks)
     try:
-        with savepoint(connection):
+        with storing():
             [outcome] = _accept_all(connection, settings, [plan])
     except Unstorable as refusal:
         outcome = refusal
@@ -59,16 +60,26 @@ def accept(connection: Connection, settings: Settings, trigger: Trigger) -> Acce
 
 
 def take(connection: Connection, settings: Settings, deliveries: Sequence[Delivery]) -> list[Accepted | Refusal]:
-    """Accepts or refuses each of a batch of Kafka records; the answers are in their order."""
+    """Accepts or refuses each of a batch of Kafka records, in as many statements as for one; the answers are in their order.
+
+    Raises Unstorable where the database cannot hold one of them: then `take_each`, in another transaction.
+    """
+    tried = _tried(connection, deliveries)
+    with storing():
+        return _take_together(connection, settings, tried)
+
+
+def take_each(connection: Connection, settings: Settings, deliveries: Sequence[Delivery]) -> list[Accepted | Refusal]:
+    """`take`, each alone: one that the database cannot hold is refused, and the others are taken."""
+    return [_take_alone(connection, settings, delivery, plan) for delivery, plan in _tried(connection, deliveries)]
+
+
+def _tried(connection: Connection, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, _Plan | Refusal]]:
+    """With what will become of each, and the locks for it held."""
     plans = iter(_plans(connection, [delivery.parsed for delivery in deliveries if isinstance(delivery.parsed, Trigger)]))
     tried = [(delivery, next(plans) if isinstance(delivery.parsed, Trigger) else delivery.parsed) for delivery in deliveries]
     triggers.lock(connection, (wanted for _, plan in tried if isinstance(plan, _Plan) for wanted in plan.locks))
-    try:
-        with savepoint(connection):
-            return _take_together(connection, settings, tried)
-    except Unstorable:
-        # Each alone, so that the one that the database cannot hold does not stand in its neighbours' way.
-        return [_take_alone(connection, settings, delivery, plan) for delivery, plan in tried]
+    return tried
 
 
 @dataclass(frozen=True)

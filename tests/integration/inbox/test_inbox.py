@@ -345,8 +345,11 @@ class TestBatches:
 
     def test_one_that_the_database_cannot_hold_becomes_a_dead_letter_alone(self, engine: Engine, settings: Settings) -> None:
         poison = trigger(metadata={"x": "\x00"})
+        batch = [delivery(0, trigger()), delivery(1, poison), delivery(2, trigger())]
+        with pytest.raises(Unstorable), transaction(engine) as connection:
+            inbox.take(connection, settings, batch)
         with transaction(engine) as connection:
-            outcomes = inbox.take(connection, settings, [delivery(0, trigger()), delivery(1, poison), delivery(2, trigger())])
+            outcomes = inbox.take_each(connection, settings, batch)
         assert isinstance(outcomes[0], inbox.Accepted)
         assert isinstance(outcomes[1], Unstorable)
         assert isinstance(outcomes[2], inbox.Accepted)
