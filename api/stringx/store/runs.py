@@ -237,22 +237,6 @@ def end_attempt(
     )
 
 
-def finish(connection: Connection, ended: Sequence[Run], *, settled: bool) -> None:
-    """Ends locked runs, and where they were `settled` their newest attempts; their verdicts are stored in the same transaction."""
-    connection.execute(
-        sql("""
-            with attempted as (
-                update attempts set ended_at = now(), outcome = 'settled'
-                from unnest(cast(:runs as text[]), cast(:attempts as int[])) as ended(run, attempt)
-                where :settled and attempts.run_id = ended.run and attempts.number = ended.attempt
-            )
-            update runs set state = 'done', finished_at = now(), lease_until = null, address = null, boot = null
-            where id = any(:runs)
-        """),
-        {**_pairs([(run.id, run.attempt) for run in ended]), "settled": settled},
-    )
-
-
 def history(connection: Connection, run: Run) -> list[str]:
     """One line for each attempt at a run that was lost, oldest first."""
     rows = connection.execute(
