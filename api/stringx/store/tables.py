@@ -1,8 +1,8 @@
 """The tables of the internal database, as SQLAlchemy Core sees them; `migrations/` makes them, and a test holds both equal.
 
 History is append-only: gate versions, triggers, attempts, verdicts, check results, dead letters and set-apart reports are
-written once. What changes is `runs.state` with its lease, `attempts.ended_at`, `outbox.published_at`, which dispatchers there are, and
-which gates are in force.
+written once. What changes is `runs.state` with its lease, `attempts.ended_at`, `outbox.published_at`, which dispatchers and
+which replicas of runners there are, and which gates are in force.
 """
 
 from __future__ import annotations
@@ -129,6 +129,21 @@ dispatchers = Table(
     _now("seen_at"),
 )
 
+#: The replicas of runners that there are, as they said of themselves to whichever dispatcher asked last: a process that asks none
+#: of them knows them from here.
+runner_replicas = Table(
+    "runner_replicas",
+    metadata,
+    Column("runner", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    #: without what it holds; None: it has not answered yet
+    Column("status", JSONB),
+    _time("answered_at"),
+    _now("asked_at"),
+    #: why the newest question has no answer
+    Column("error", Text),
+)
+
 triggers = Table(
     "triggers",
     metadata,
@@ -192,6 +207,8 @@ verdicts = Table(
     _now("judged_at"),
     #: that the run was about; None where they were not counted
     Column("rows", BigInteger),
+    #: list of {test, reason}: what kept a run that was to be prepared with dbt; None where nothing was told
+    Column("unprepared", JSONB),
 )
 
 check_results = Table(

@@ -267,8 +267,9 @@ def test_a_replay_that_a_sample_shows_to_differ_is_the_gates_last(make_runner: A
     lab.change("insert into raw.switched default values")
     assert bench.evaluate(gate).results[0].status is DbtStatus.FAIL, "or this test shows nothing"
     wait_for(lambda: bench.runner.status(INSTALLATION).distrusted, "the difference is found")
-    ((told,),) = bench.runner.status(INSTALLATION).distrusted.values()
-    assert told.startswith("default/raw.orders: stringx_")
+    ((target, (told,)),) = bench.runner.status(INSTALLATION).distrusted.items()
+    assert (target, told.workspace, told.table, told.gate_fingerprint) == (gate.target, "default", "raw.orders", gate.fingerprint)
+    assert told.reason.startswith("stringx_")
     report = bench.evaluate(gate)
     assert (report.engine, report.results[0].status) == (Engine.DBT, DbtStatus.PASS)
     assert bench.evaluate(other).engine is Engine.PREPARED
