@@ -1,4 +1,4 @@
-"""Which tests keep a gate whose engine is `prepared` with dbt, and why, as `run` and `gates` show it."""
+"""The engine of one run, as it is asked for; and which tests keep a gate whose engine is `prepared` with dbt, and why."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from stringx.reasons import number
 
 #: Tests that are shown; JSON has all.
 SHOWN = 5
+
+engine_option = click.option(
+    "--engine", type=click.Choice([engine.value for engine in Engine]), help="Of this run: `dbt` has dbt execute it.  [default: the gate's]"
+)
 
 
 def engine_rows(prepared: PreparedUse | None) -> Iterator[tuple[str, object]]:

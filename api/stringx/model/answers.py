@@ -44,6 +44,8 @@ class TriggerAnswer(Answer):
     state: Literal["accepted", "unmatched"]
     reply_to: str | None
     priority: int | None
+    #: that it asked for; null: the gate's
+    engine: Engine | None = None
     metadata: dict[str, Any]
     received_at: AwareDatetime
     run: str | None

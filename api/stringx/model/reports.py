@@ -27,6 +27,8 @@ class RunRequest(Value):
     #: of `gate`; echoed by the report
     gate_fingerprint: str
     slice: Slice
+    #: None: the gate's. Not written then, so that a runner from before there was this field reads it; another one it refuses
+    engine: Annotated[Engine | None, Field(exclude_if=lambda engine: engine is None)] = None
     timeout_seconds: Annotated[float, Field(gt=0)]
     correlation_id: str | None = None
     traceparent: str | None = None

@@ -34,7 +34,7 @@ def key_of(request: RunRequest) -> Key | None:
     """None: dbt is to run it."""
     gate = request.gate
     # What names one gate and brings another is refused by dbt's worker.
-    if gate.engine is not Engine.PREPARED or gate.fingerprint != request.gate_fingerprint:
+    if (request.engine or gate.engine) is not Engine.PREPARED or gate.fingerprint != request.gate_fingerprint:
         return None
     return request.gate_fingerprint, shape(request.slice, gate.slice_columns)
 

@@ -164,6 +164,8 @@ triggers = Table(
     Column("correlation_id", Text),
     Column("traceparent", Text),
     Column("tracestate", Text),
+    #: that it asks for; None: the gate's
+    Column("engine", Text),
     Column("state", Text, nullable=False),
     Column("run_id", Text, ForeignKey("runs.id")),
     _now("received_at"),

@@ -110,6 +110,7 @@ def _trigger_answer(connection: Connection, row: Row[Any]) -> TriggerAnswer:
         state=row.state,
         reply_to=row.reply_to,
         priority=row.priority,
+        engine=row.engine,
         metadata=row.metadata,
         received_at=row.received_at,
         run=row.run_id,
@@ -160,7 +161,7 @@ def _run_fields(row: Row[Any], checks: Sequence[CheckResult | FailingRule]) -> d
         "table": row.table_name,
         "slice": row.slice,
         "mode": row.mode,
-        # The one that was really used, once there is a report; the gate's until then.
+        # The one that was really used, once there is a report; until then the one that is wanted.
         "engine": row.judging_engine or row.engine,
         "state": row.state,
         "verdict": row.verdict,

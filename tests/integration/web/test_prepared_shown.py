@@ -68,6 +68,15 @@ def test_the_newest_judged_run_of_the_version_in_force_tells(served: Served) -> 
     assert both(served).run is None
 
 
+def test_a_run_that_was_asked_to_be_dbts_says_nothing(served: Served) -> None:
+    told = trigger(served)
+    served.judge(told, unprepared=REASONS[:1])
+    forced = served.client.rerun(told, engine="dbt").run
+    assert forced is not None
+    served.judge(forced)
+    assert (both(served).run, len(both(served).unprepared)) == (told, 1)
+
+
 def test_a_run_that_was_cancelled_says_nothing_and_neither_does_a_gate_that_wants_dbt(served: Served) -> None:
     cancelled = trigger(served)
     served.client.cancel(cancelled)
