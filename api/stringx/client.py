@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from stringx.errors import ApiUnavailable, ConfigurationError, Conflict, Invalid, Malformed, NotFound, Refusal, TooLarge, WrongContentType
 from stringx.model import (
     Answer,
+    BackendStatus,
     DeadLetter,
     DeadLetterPage,
     Door,
@@ -130,6 +131,10 @@ class Client:
 
     def dead_letter(self, letter: int) -> DeadLetter:
         return self._call(DeadLetter, "GET", f"/v1/dead-letters/{letter}")
+
+    def status(self) -> BackendStatus:
+        """How the backend and its runners do."""
+        return self._call(BackendStatus, "GET", "/v1/status")
 
     def _call(
         self,

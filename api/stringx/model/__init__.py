@@ -56,6 +56,7 @@ from stringx.model.reports import (
     UnreadableReport,
 )
 from stringx.model.slices import ColumnType, Predicate, Slice
+from stringx.model.status import BackendStatus, DispatcherStatus, OutboxStatus, RunnerReplicaStatus, RunsStatus
 from stringx.model.triggers import Door, Position, Trigger, TriggerBody
 from stringx.model.values import (
     DEFAULT_WORKSPACE,
@@ -103,6 +104,7 @@ __all__ = [
     "Acknowledgement",
     "Answer",
     "Attempt",
+    "BackendStatus",
     "Bytes",
     "CheckResult",
     "ColumnName",
@@ -114,6 +116,7 @@ __all__ = [
     "DeadLetterSummary",
     "Decision",
     "Dimension",
+    "DispatcherStatus",
     "DistrustedGate",
     "DistrustedReplays",
     "Door",
@@ -128,6 +131,7 @@ __all__ = [
     "Kind",
     "Level",
     "Mode",
+    "OutboxStatus",
     "Outcome",
     "Position",
     "Predicate",
@@ -146,7 +150,9 @@ __all__ = [
     "RunState",
     "RunSummary",
     "RunTrigger",
+    "RunnerReplicaStatus",
     "RunnerStatus",
+    "RunsStatus",
     "Samples",
     "Scalar",
     "Scope",

@@ -211,6 +211,8 @@ verdicts = Table(
     Column("rows", BigInteger),
     #: list of {test, reason}: what kept a run that was to be prepared with dbt; None where nothing was told
     Column("unprepared", JSONB),
+    # Rows stand in the order of their times: this is some pages for all of them, and costs nothing while they are written.
+    Index("ix_verdicts_judged_at", "judged_at", postgresql_using="brin"),
 )
 
 check_results = Table(

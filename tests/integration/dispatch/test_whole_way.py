@@ -26,11 +26,12 @@ from stringx.embedded.postgres import EmbeddedPostgres
 from stringx.gates import files
 from stringx.gates.files import GateFile
 from stringx.kafka_clients import ensure_topics
-from stringx.model import GateDetail, RunDetail
+from stringx.model import GateDetail, RunDetail, RunnerReplicaStatus
 from stringx.runner.service import Runner
 from stringx.settings import Settings
 from stringx.store import gates, views
 from stringx.store.database import connect, transaction
+from stringx.store.status import status
 from stringx.triggers.kafka import KafkaDoor
 
 
@@ -184,3 +185,23 @@ def test_what_keeps_a_gate_with_dbt_is_told_and_a_trigger_may_force_it(way: Way)
     prepared = way.gate("raw.airports").prepared
     assert prepared is not None
     assert (prepared.engine, prepared.unprepared, prepared.distrusted) == (model.Engine.PREPARED, (), ())
+
+
+def test_a_project_that_does_not_parse_is_told_and_the_one_before_goes_on(way: Way) -> None:
+    def replicas() -> list[RunnerReplicaStatus]:
+        with transaction(way.engine) as connection:
+            return list(status(connection, way.settings.lease_seconds).runners)
+
+    def errors() -> list[str]:
+        return [error for replica in replicas() for error in replica.errors.values()]
+
+    eventually(lambda: len([replica for replica in replicas() if replica.reachable and replica.fingerprints.get("demo")]) == 2, seconds=120)
+    before = {replica.runner: replica.fingerprints for replica in replicas()}
+    broken = way.settings.dbt_project_dir / "models" / "broken.yml"
+    broken.write_text("models: [")
+    eventually(lambda: len(errors()) == 2, seconds=120)
+    assert all("broken.yml" in error for error in errors())
+    assert {replica.runner: replica.fingerprints for replica in replicas()} == before, "those in charge"
+    assert way.judged(table="raw.airlines").verdict == "passed"
+    broken.unlink()
+    eventually(lambda: not errors(), seconds=120)
