@@ -14,7 +14,7 @@ from stringx.acks.events import event_id
 from stringx.errors import Conflict, Invalid, Refusal, Unstorable
 from stringx.gates import slices
 from stringx.inbox.refusal import RefusedRecord, answer, refuse
-from stringx.model import Acknowledgement, GateVersion, Slice, Timings, Trigger
+from stringx.model import Acknowledgement, Engine, GateVersion, Slice, Timings, Trigger
 from stringx.settings import Settings
 from stringx.store import gates, outbox, triggers
 from stringx.store.database import now, savepoint, storing
@@ -96,7 +96,9 @@ class _Plan:
     @property
     def run_key(self) -> triggers.RunKey | None:
         """Of the run that it asks for; None where it asks for none."""
-        return None if self.version is None or isinstance(self.bound, Refusal) else (self.version.id, self.bound.key)
+        if self.version is None or isinstance(self.bound, Refusal):
+            return None
+        return self.version.id, self.bound.key, self.trigger.engine or self.version.gate.engine
 
 
 def _plans(connection: Connection, new: Iterable[Trigger]) -> list[_Plan]:
@@ -116,6 +118,8 @@ def _plan(trigger: Trigger, version: GateVersion | None) -> _Plan:
     try:
         if trigger.reply_to is not None and trigger.reply_to not in version.gate.reply_to:
             raise Invalid("the gate of this table does not allow this topic: add it to the gate's reply_to", field="reply_to")
+        if trigger.engine is Engine.PREPARED and version.gate.engine is Engine.DBT:
+            raise Invalid("the gate of this table has dbt execute each run: leave it out, or change the gate's engine", field="engine")
         bound = slices.bind(trigger.slice, version.gate)
     except Refusal as refusal:
         return _Plan(trigger, version, refusal, (identity,))
@@ -176,14 +180,15 @@ def _add(
 
 
 def _wanted_runs(plans: Iterable[_Plan]) -> dict[triggers.RunKey, triggers.WantedRun]:
-    """One run for all triggers of one gate version and slice, as urgent as the most urgent of them."""
+    """One run for all triggers of one gate version, slice and engine, as urgent as the most urgent of them."""
     wanted: dict[triggers.RunKey, triggers.WantedRun] = {}
     for plan in plans:
         if plan.version is None or isinstance(plan.bound, Refusal):
             continue
         trigger = plan.trigger
         priority = trigger.priority if trigger.priority is not None else plan.version.gate.priority
-        want = triggers.WantedRun(plan.version, plan.bound, priority, trigger.correlation_id, trigger.traceparent)
+        engine = trigger.engine or plan.version.gate.engine
+        want = triggers.WantedRun(plan.version, plan.bound, priority, engine, trigger.correlation_id, trigger.traceparent)
         first = wanted.setdefault(want.key, want)
         if first.priority < priority:
             wanted[want.key] = replace(first, priority=priority)

@@ -11,14 +11,14 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from stringx.model import GateVersion, Mode, Slice, Trigger
+from stringx.model import Engine, GateVersion, Mode, Slice, Trigger
 from stringx.settings import INLINE_RUNNER
 from stringx.store.database import IDENTITY_LOCK, RUNS_CHANNEL, SLICE_LOCK, sql
 
 #: Workspace, source and id: by these a trigger is accepted once.
 Identity = tuple[str, str, str]
-#: Gate version and slice: by these a queued run is joined.
-RunKey = tuple[int, str]
+#: Gate version, slice and engine: by these a queued run is joined.
+RunKey = tuple[int, str, Engine]
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,15 @@ class WantedRun:
     #: in its canonical form
     bound: Slice
     priority: int
+    #: the gate's, or the one that the triggers ask for
+    engine: Engine
     #: of the first of the triggers
     correlation_id: str | None
     traceparent: str | None
 
     @property
     def key(self) -> RunKey:
-        return self.version.id, self.bound.key
+        return self.version.id, self.bound.key, self.engine
 
 
 def identity(trigger: Trigger) -> Identity:
@@ -114,6 +116,7 @@ def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]]) ->
             "slice": trigger.slice.as_json(),
             "reply_to": trigger.reply_to,
             "priority": trigger.priority,
+            "engine": trigger.engine,
             "metadata": trigger.metadata,
             "position": trigger.position.as_json() if trigger.position is not None else None,
             "correlation_id": trigger.correlation_id,
@@ -128,13 +131,13 @@ def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]]) ->
         connection.execute(
             sql("""
                 insert into triggers (
-                    id, workspace, source, event_id, content_fingerprint, door, table_name, slice, reply_to, priority, metadata,
+                    id, workspace, source, event_id, content_fingerprint, door, table_name, slice, reply_to, priority, engine, metadata,
                     position, correlation_id, traceparent, tracestate, state, run_id
                 )
                 select * from json_to_recordset(:rows) as new(
                     id text, workspace text, source text, event_id text, content_fingerprint text, door text, table_name text,
-                    slice jsonb, reply_to text, priority int, metadata jsonb, position jsonb, correlation_id text, traceparent text,
-                    tracestate text, state text, run_id text
+                    slice jsonb, reply_to text, priority int, engine text, metadata jsonb, position jsonb, correlation_id text,
+                    traceparent text, tracestate text, state text, run_id text
                 )
             """),
             {"rows": json.dumps(rows)},
@@ -187,21 +190,27 @@ def queue_runs(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]
 
 
 def _joinable(connection: Connection, wanted: Sequence[WantedRun]) -> dict[RunKey, tuple[str, int]]:
-    """Id and priority of the oldest queued run of each gate version and slice that has one, locked."""
+    """Id and priority of the oldest queued run of each gate version, slice and engine that has one, locked."""
     rows = connection.execute(
         sql("""
-            select run.id, run.version_id, run.slice_key, run.priority
-            from unnest(cast(:versions as bigint[]), cast(:keys as text[])) as wanted(version_id, slice_key)
-            join runs as run on run.version_id = wanted.version_id and run.slice_key = wanted.slice_key
+            select run.id, run.version_id, run.slice_key, run.engine, run.priority
+            from unnest(cast(:versions as bigint[]), cast(:keys as text[]), cast(:engines as text[]))
+              as wanted(version_id, slice_key, engine)
+            join runs as run
+              on run.version_id = wanted.version_id and run.slice_key = wanted.slice_key and run.engine = wanted.engine
             where run.state = 'queued'
             order by run.seq
             for update of run skip locked
         """),
-        {"versions": [want.version.id for want in wanted], "keys": [want.bound.key for want in wanted]},
+        {
+            "versions": [want.version.id for want in wanted],
+            "keys": [want.bound.key for want in wanted],
+            "engines": [want.engine for want in wanted],
+        },
     )
     found: dict[RunKey, tuple[str, int]] = {}
     for row in rows:
-        found.setdefault((row.version_id, row.slice_key), (row.id, row.priority))
+        found.setdefault((row.version_id, row.slice_key, Engine(row.engine)), (row.id, row.priority))
     return found
 
 
@@ -217,7 +226,7 @@ def _row(want: WantedRun) -> dict[str, object]:
         "mode": gate.mode,
         "runner": INLINE_RUNNER if gate.mode is Mode.INLINE else gate.runner,
         "target": gate.target,
-        "engine": gate.engine,
+        "engine": want.engine,
         "priority": want.priority,
         "correlation_id": want.correlation_id,
         "traceparent": want.traceparent,

@@ -60,11 +60,11 @@ class Concluded:
 _CONCLUDE = """
 with new as (
     insert into verdicts (
-        run_id, attempt, verdict, decision, message, counts, engine, project_fingerprint, rows, started_at, finished_at
+        run_id, attempt, verdict, decision, message, counts, engine, project_fingerprint, rows, started_at, finished_at, unprepared
     )
     select * from json_to_recordset(:verdicts) as judged(
         run_id text, attempt int, verdict text, decision text, message text, counts jsonb, engine text, project_fingerprint text,
-        rows bigint, started_at timestamptz, finished_at timestamptz
+        rows bigint, started_at timestamptz, finished_at timestamptz, unprepared jsonb
     )
     returning run_id, judged_at
 ), checks as (
@@ -136,6 +136,7 @@ def _row(judged: Judged) -> dict[str, Any]:
             "rows": report.rows,
             "started_at": report.started_at.isoformat(),
             "finished_at": report.finished_at.isoformat(),
+            "unprepared": [{"test": test, "reason": reason} for test, reason in report.unprepared] or None,
         }
     return row
 
