@@ -15,7 +15,7 @@ from stringx.runner.port import RunnerPort
 #: be overtaken by a more urgent one nor be taken by another replica.
 AHEAD_SECONDS = 0.25
 #: At most so many, for each worker.
-MOST_AHEAD = 8
+MOST_AHEAD = 40
 #: Of so many last runs the longest counts.
 LAST_RUNS = 16
 
