@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from dbt.adapters.base.query_headers import _QueryComment
+from dbt.adapters.factory import FACTORY
 from dbt.clients.jinja import MacroGenerator, get_rendered
 from dbt.context.base import BaseContext, Var
 from dbt.context.manifest import ManifestContext
@@ -48,8 +49,6 @@ _OBJECTS = ("adapter", "config", "flags", "function", "ref", "source", "var")
 _MAPPINGS = ("model", "modules")
 #: dbt itself reads the test's result by these.
 _OF_DBT = ("load_result", "statement", "store_result")
-#: Packages whose macros are dbt's own.
-INTERNAL_PACKAGES = ("dbt", "dbt_postgres")
 #: What Jinja asks of anything that is called.
 _ASKED_BY_JINJA = frozenset({"alters_data", "jinja_pass_arg", "unsafe_callable"})
 _RANDOM = "|random"
@@ -151,7 +150,7 @@ class _Names(dict[str, Any]):
         value: Any = super().__getitem__(str(name))
         if isinstance(value, MacroGenerator):
             macro: Any = value.macro
-            if name in _OF_DBT and macro.package_name not in INTERNAL_PACKAGES:
+            if name in _OF_DBT and not of_dbt(macro):
                 self._noted.add(f"a {name} of the project's own")
         elif not _is_package(value):
             self._noted.add(f"{self._prefix}{name}")
@@ -223,6 +222,11 @@ class _Object:
     def __str__(self) -> str:
         self._noted.add(f"{self._name} as text")
         return str(self._inner)
+
+
+def of_dbt(macro: Any) -> bool:
+    """Whether it is dbt's or its adapter's, and not of the project or a package of it."""
+    return macro.package_name in FACTORY.packages
 
 
 def _is_package(value: object) -> bool:
