@@ -140,7 +140,7 @@ def run_tests(manifest: Manifest, folders: DbtFolders, stop: StopSignal, reads: 
     invocation = Invocation()
     outcome = None
     try:
-        with reads.noting() if reads else nullcontext(), stop.armed():
+        with reads.noting(type(adapter())) if reads else nullcontext(), stop.armed():
             # A selection of our own: without one, a project's `default: true` selector decides, and may select nothing.
             arguments = folders.arguments("test", "--select", "fqn:*")
             outcome = dbtRunner(manifest=manifest, callbacks=[_recorder(invocation)]).invoke(arguments)

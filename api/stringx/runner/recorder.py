@@ -56,7 +56,7 @@ class Recorder:
 
     def _recorded(self, test: Planned) -> RecordedTest:
         node = test.node
-        sent = self._invocation.statements.get(node.unique_id, [])
+        sent = self._reads.of_the_test(self._invocation.statements.get(node.unique_id, []))
         if len(sent) != 1:
             raise NotRepeatable(f"dbt sends {len(sent)} statements for it, not one")
         self._check_what_made_it(node)

@@ -8,7 +8,9 @@ speak against repeating what was rendered. Values are read under the name of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -53,6 +55,9 @@ _OF_DBT = ("load_result", "statement", "store_result")
 _ASKED_BY_JINJA = frozenset({"alters_data", "jinja_pass_arg", "unsafe_callable"})
 _RANDOM = "|random"
 
+_BEGIN = re.compile(r"\s*(?:begin|start)(?:\s+transaction)?\s*;?\s*", re.IGNORECASE)
+_SELECT = re.compile(r"\s*select\b", re.IGNORECASE)
+
 
 class Reads:
     """What was read, by the unique id of a test or an ephemeral model; and each statement as it was before dbt put a comment to it."""
@@ -60,6 +65,8 @@ class Reads:
     def __init__(self) -> None:
         self._names: dict[str, set[str]] = {}
         self._uncommented: dict[str, str] = {}
+        #: sent by the adapter of itself, before it executes a test
+        self._before: set[str] = set()
 
     def changing(self, unique_id: str) -> list[str]:
         """The names read that may be something else in another run."""
@@ -70,12 +77,22 @@ class Reads:
         """A statement that was sent, without dbt's query comment, which may tell of the moment."""
         return self._uncommented.get(statement, statement)
 
+    def of_the_test(self, statements: Iterable[str]) -> list[str]:
+        """Without what the adapter sends of itself and what leaves nothing behind: a transaction's begin, a select of its own."""
+        return [
+            statement
+            for statement in statements
+            if not _BEGIN.fullmatch(statement) and not (statement in self._before and _SELECT.match(self.uncommented(statement)))
+        ]
+
     @contextmanager
-    def noting(self) -> Iterator[None]:
-        """Notes what dbt renders in all threads of this process. One invocation at a time."""
+    def noting(self, adapter: Any) -> Iterator[None]:
+        """Notes what dbt renders in all threads of this process. One invocation at a time. `adapter`: the class of dbt's."""
         make_context: Any = BaseContext.__init__
         to_dict: Any = ManifestContext.to_dict
         add_comment: Any = _QueryComment.add
+        hook: Any = adapter.pre_model_hook
+        in_hook = threading.local()
 
         def made(context: Any, *arguments: Any, **keywords: Any) -> None:
             make_context(context, *arguments, **keywords)
@@ -97,7 +114,17 @@ class Reads:
         def commented(comment: Any, sql: str) -> Any:
             sent = add_comment(comment, sql)
             self._uncommented[sent] = sql
+            if getattr(in_hook, "now", False):
+                self._before.add(sent)
             return sent
+
+        def hooked(adapter: Any, config: Any) -> Any:
+            in_hook.now = True
+            try:
+                # What it reads, no SQL is made of.
+                return hook(adapter, config._inner if isinstance(config, _Object) else config)  # noqa: SLF001
+            finally:
+                in_hook.now = False
 
         with ExitStack() as patches:
             for owner, name, replacement in (
@@ -105,6 +132,7 @@ class Reads:
                 (ManifestContext, "to_dict", filled),
                 (Var, "get_rendered_var", rendered_var),
                 (_QueryComment, "add", commented),
+                (adapter, "pre_model_hook", hooked),
                 # As for `Var`: it copies the context.
                 (jinja.NativeSandboxTemplate, "new_context", jinja.MacroFuzzTemplate.new_context),
             ):
