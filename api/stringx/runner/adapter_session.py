@@ -68,7 +68,8 @@ class AdapterSession:
             try:
                 self._do(self._begin)
             except Exception as error:
-                raise SessionLost(f"the session was lost, or there is none ({_name(error)})") from error
+                reason = f"the session was lost, or there is none ({_name(error)})"
+                raise (SessionLost if used else Unanswered)(reason) from error
             for question in questions:
                 try:
                     answer = self._do(partial(self._answer, question.sql), question.limit_seconds)
