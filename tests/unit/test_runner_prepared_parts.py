@@ -246,6 +246,8 @@ def test_a_dbt_that_cannot_judge_is_asked_once_more_before_a_replay_that_can_is_
 class Script:
     """A session that answers as it is told: an answer, or what it raises."""
 
+    excludes_writers = False
+
     def __init__(self, *answers: Answer | Exception) -> None:
         self.answers = iter(answers)
         self.asked: list[Sequence[Question]] = []

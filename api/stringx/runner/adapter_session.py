@@ -54,6 +54,10 @@ class AdapterSession:
         # dbt keeps what an invocation is about in context variables, which a new thread does not have.
         self._context = contextvars.copy_context()
 
+    @property
+    def excludes_writers(self) -> bool:
+        return duckdb_target.locks(self._adapter)
+
     def question(self, statement: Template, values: Sequence[str], limit_seconds: float | None = None) -> Question:
         try:
             check_quotable(values, self._adapter.type())
@@ -104,7 +108,7 @@ class AdapterSession:
             raise NoSample("it took too long" if isinstance(error, _OverLimit) else _name(error)) from error
 
     def end(self) -> None:
-        if duckdb_target.locks(self._adapter):
+        if self.excludes_writers:
             self.close()
         elif self._thread is not None:
             try:

@@ -29,7 +29,7 @@ def only_read() -> None:
 
 def locks(adapter: Any) -> bool:
     """Whether others cannot write to the adapter's database while it is open here."""
-    return adapter.type() == "duckdb" and not adapter.config.credentials.remote and not adapter.config.credentials.is_motherduck
+    return bool(adapter.type() == "duckdb" and not adapter.config.credentials.remote and not adapter.config.credentials.is_motherduck)
 
 
 def let_go(adapter: Any) -> None:

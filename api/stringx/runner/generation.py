@@ -134,7 +134,8 @@ def main() -> None:
             sys.exit(1)
         messages.send(pool, messages.Ready(fingerprint=project.project.fingerprint))
         Generation(pool, project, start.stop_grace_seconds).serve()
-    gc.unfreeze()  # what was frozen for the workers; DuckDB's library would log as leaked what is not freed at the end
+    if "duckdb" in sys.modules:
+        gc.unfreeze()  # what was frozen for the workers: its library logs as leaked what is not freed at the end
 
 
 if __name__ == "__main__":

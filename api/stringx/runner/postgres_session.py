@@ -68,6 +68,8 @@ def connection_arguments(credentials: Any, application_name: str) -> dict[str, A
 class PostgresSession:
     """A `ReplaySession` in Postgres: pipelined, each statement prepared once and planned anew for its values."""
 
+    excludes_writers = False
+
     def __init__(self, arguments: Mapping[str, Any], role: str | None = None) -> None:
         """`arguments`: of `psycopg.connect`. It connects when it is first asked."""
         self._arguments = dict(arguments)

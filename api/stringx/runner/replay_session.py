@@ -57,6 +57,10 @@ class NoSample(Exception):
 class ReplaySession(Protocol):
     """Asks the target database. One thread; `ask` … `sample` … `end`, over and over."""
 
+    @property
+    def excludes_writers(self) -> bool:
+        """Whether nobody can write to the database before `end`: it must come before anybody is told of the answers."""
+
     def question(self, statement: Template, values: Sequence[str], limit_seconds: float | None = None) -> Question:
         """The statement with a slice's values, as this database takes them. Raises Unanswered where it does not."""
 

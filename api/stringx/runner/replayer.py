@@ -56,6 +56,11 @@ class Replayer:
         self._add_samples(evaluated, recording, values, gate.samples, deadline)
         return evaluated
 
+    @property
+    def excludes_writers(self) -> bool:
+        """Whether `end` must come before anybody is told what `replay` gave."""
+        return self._session.excludes_writers
+
     def end(self) -> None:
         """Lets the snapshot go. Never raises."""
         self._session.end()

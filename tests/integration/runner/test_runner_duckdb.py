@@ -106,6 +106,15 @@ def test_a_gate_is_replayed_after_its_first_run_and_says_the_same(bench: Bench, 
     file.change("update raw.orders set status = 'open' where status = 'odd'")
 
 
+def test_whoever_is_told_of_a_report_can_write(bench: Bench, file: File) -> None:
+    gate = bench.gate(rule("any", "not_null", column="status"))
+    prepared(bench, gate)
+    for _ in range(5):
+        for engine in (Engine.PREPARED, Engine.DBT):
+            assert bench.evaluate(gate.model_copy(update={"engine": engine})).engine is engine
+            duckdb.connect(str(file.path)).close()
+
+
 @pytest.mark.parametrize("value", ["it's \\odd", "paid", "'); drop table raw.orders; --", "\\'", "$1 %s {{ 1/0 }} */"])
 def test_texts_are_data_for_both_engines(bench: Bench, file: File, value: str) -> None:
     gate = bench.gate(rule("early", "holds", arguments={"expression": "id > 30"}))
