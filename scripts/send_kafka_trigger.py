@@ -43,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--source", default="send_kafka_trigger", help="who sends; an id is one of its source's (default: %(default)s)")
     parser.add_argument("--workspace", help="whose gate (default: default)")
     parser.add_argument("--priority", type=int, help="-100 to 100; higher goes first")
+    parser.add_argument("--engine", choices=("prepared", "dbt"), help="of this run (default: the gate's); dbt has dbt execute it")
     parser.add_argument("--reply-to", help="another topic for the acknowledgement, where the gate allows it")
     parser.add_argument("--metadata", action="append", default=[], metavar="KEY=VALUE", help="comes back with the acknowledgement")
     parser.add_argument("--correlation-id", help="goes along as a header")
@@ -88,6 +89,7 @@ def trigger(given: argparse.Namespace) -> dict[str, Any]:
         "slice": given.slice_json if given.slice_json is not None else predicates or None,
         "workspace": given.workspace,
         "priority": given.priority,
+        "engine": given.engine,
         "reply_to": given.reply_to,
         "metadata": dict(pair(text) for text in given.metadata) or None,
     }

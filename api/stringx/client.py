@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from stringx.errors import ApiUnavailable, ConfigurationError, Conflict, Invalid, Malformed, NotFound, Refusal, TooLarge, WrongContentType
 from stringx.model import (
     Answer,
+    BackendStatus,
     DeadLetter,
     DeadLetterPage,
     Door,
@@ -106,9 +107,10 @@ class Client:
         """One run, by its id or the first 8 or more characters of it."""
         return self._call(RunDetail, "GET", f"/v1/runs/{_segment(run)}")
 
-    def rerun(self, run: str, *, wait_seconds: float | None = None) -> TriggerAnswer:
-        """Judges a run's slice again, by the gate as it is now."""
-        return self._call(TriggerAnswer, "POST", f"/v1/runs/{_segment(run)}/rerun", wait_seconds=wait_seconds)
+    def rerun(self, run: str, *, engine: str | None = None, wait_seconds: float | None = None) -> TriggerAnswer:
+        """Judges a run's slice again, by the gate as it is now; `engine` in place of the gate's."""
+        asked = {"engine": engine}
+        return self._call(TriggerAnswer, "POST", f"/v1/runs/{_segment(run)}/rerun", params=asked, wait_seconds=wait_seconds)
 
     def cancel(self, run: str) -> RunDetail:
         """Asks for a run to be stopped; Conflict where it has its verdict already."""
@@ -129,6 +131,10 @@ class Client:
 
     def dead_letter(self, letter: int) -> DeadLetter:
         return self._call(DeadLetter, "GET", f"/v1/dead-letters/{letter}")
+
+    def status(self) -> BackendStatus:
+        """How the backend and its runners do."""
+        return self._call(BackendStatus, "GET", "/v1/status")
 
     def _call(
         self,

@@ -18,6 +18,7 @@ import yaml
 from stringx.cli import EXIT_CLOSED, EXIT_NOT_JUDGED, EXIT_USAGE, EXIT_WAITED_TOO_LONG, stringx
 from stringx.gates.checks import LIBRARY
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape
+from stringx.metrics import METRICS
 from stringx.model import Acknowledgement, TriggerBody
 from stringx.settings import PREFIX, Settings, variables
 from stringx.store import database
@@ -170,6 +171,14 @@ def test_the_page_of_kafka_has_every_field_of_trigger_and_acknowledgement() -> N
     page = (REPOSITORY / "docs" / "reference" / "kafka.md").read_text()
     fields = {*TriggerBody.model_fields, *Acknowledgement.model_fields}
     assert [name for name in sorted(fields) if f"`{name}`" not in page] == []
+
+
+def test_the_page_of_metrics_has_each_as_it_is() -> None:
+    page = (REPOSITORY / "docs" / "reference" / "metrics.md").read_text()
+    described = re.findall(r"^\| `(stringx_\w+)` \| (\w+) \| (.*?) \| (.+) \|$", page, re.MULTILINE)
+    wanted = [(one.name, one.kind, ", ".join(f"`{label}`" for label in one.labels), one.meaning.removesuffix(".")) for one in METRICS]
+    assert described == wanted
+    assert set(re.findall(r"\bstringx_[a-z0-9_]+", page)) == {metric.name for metric in METRICS}
 
 
 def test_the_page_of_http_has_every_path_of_the_api(make_settings: Callable[..., Settings]) -> None:

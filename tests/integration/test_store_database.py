@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError
 
 from stringx.errors import DatabaseUnavailable, Unstorable
 from stringx.settings import Settings
-from stringx.store import database, outbox, tables
+from stringx.store import outbox, tables
 from stringx.store.database import (
     RUNS_CHANNEL,
     VERDICTS_CHANNEL,
@@ -72,11 +72,10 @@ class TestTransactions:
         with psycopg.connect(engine.url.set(drivername="postgresql").render_as_string(hide_password=False)) as outside:
             for pid in cut:
                 outside.execute("select pg_terminate_backend(%s, 10000)", (pid,))
-        threading.Event().wait(2 * database.RESTED_SECONDS)
         with transaction(engine) as first, transaction(engine) as second:
             assert not {connection.execute(text("select pg_backend_pid()")).scalar_one() for connection in (first, second)} & {*cut}
 
-    def test_that_follow_each_other_do_not_try_their_connection_each_time(self, engine: Engine) -> None:
+    def test_do_not_try_a_connection_whose_server_says_nothing(self, engine: Engine) -> None:
         tried: list[object] = []
         ping = engine.dialect.do_ping
 
@@ -88,7 +87,7 @@ class TestTransactions:
         for _ in range(20):
             with transaction(engine) as connection:
                 connection.execute(text("select 1"))
-        assert len(tried) < 20
+        assert not tried
 
     def test_on_a_standby_are_unavailable(self, engine: Engine) -> None:
         def write() -> None:

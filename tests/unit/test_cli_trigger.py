@@ -126,7 +126,7 @@ def test_a_wait_that_is_no_number_of_seconds_says_how_to_write_it(sent: Sent, wo
 
 def test_every_option_ends_up_in_the_trigger(sent: Sent) -> None:
     where = ["--workspace", "team", "--reply-to", "t.v", "--slice", "d=5"]
-    what = ["--id", "load-1", "--priority", "-5", "--metadata", "a=1", "--metadata", "b=x=y"]
+    what = ["--id", "load-1", "--priority", "-5", "--engine", "dbt", "--metadata", "a=1", "--metadata", "b=x=y"]
     result = run("raw.flights", *where, *what, "--output", "json")
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"sent": True})
     body = sent[0][0]
@@ -138,6 +138,7 @@ def test_every_option_ends_up_in_the_trigger(sent: Sent) -> None:
         "workspace": "team",
         "reply_to": "t.v",
         "priority": -5,
+        "engine": "dbt",
         "metadata": {"a": "1", "b": "x=y"},
     }
 

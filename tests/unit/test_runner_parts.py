@@ -25,6 +25,7 @@ from stringx.runner.retention import Retention
 from stringx.runner.samples import clean
 from stringx.runner.slice_sql import check_quotable, combined, mark, new_nonce, quoted, slice_sql
 from stringx.runner.state_folder import StateFolder
+from stringx.runner.syncing import Syncing
 from stringx.runner.templates import unmarked
 
 RUN = "0" * 31
@@ -85,34 +86,56 @@ def test_a_report_that_was_not_written_whole_is_none(tmp_path: Path) -> None:
     assert len(list((tmp_path / "one").iterdir())) == 1
 
 
-def test_a_report_is_told_as_safe_when_the_disk_has_its_content_and_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_is_offered_at_once_and_the_disk_takes_it_and_its_name_at_the_next_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shelf, path, synced = ReportShelf(tmp_path), tmp_path / "one" / f"{RUN}a.1.json", []
     shelf.put("one", report(RUN + "b"))
-
-    def note(descriptor: int) -> None:
-        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink(), Report.model_validate_json(path.read_bytes())))
-        assert shelf.keys("one") == [(RUN + "b", 1)], "not before"
-
-    monkeypatch.setattr(os, "fsync", note)
+    shelf.forget("one", RUN + "b", 1)  # acknowledged before it was synced
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
     shelf.put("one", report(RUN + "a"))
-    assert synced == [(path, report(RUN + "a")), (path.parent, report(RUN + "a"))]
-    assert (RUN + "a", 1) in shelf.keys("one")
+    assert shelf.read("one", reports=9, characters=99_999) == [report(RUN + "a")]
+    assert synced == []
+    shelf.sync()
+    assert synced == [path, path.parent]
+    shelf.sync()
+    assert synced == [path, path.parent], "once"
 
 
-@pytest.mark.parametrize("fails", [1, 2])
-def test_a_report_that_the_disk_does_not_take_is_not_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int) -> None:
-    shelf, calls = ReportShelf(tmp_path), []
-    shelf.put("one", report(RUN + "b"))
+def test_a_report_that_the_disk_does_not_take_is_told_and_offered_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf, tried = ReportShelf(tmp_path), threading.Semaphore(0)
+    shelf.put("one", report(RUN + "a"))
 
-    def fail(descriptor: int) -> None:
-        calls.append(descriptor)
-        if len(calls) == fails:
-            raise OSError(errno.EIO, "Input/output error")
+    def fail(_descriptor: int) -> None:
+        tried.release()
+        raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="Input/output"):
-        shelf.put("one", report(RUN + "a"))
-    assert shelf.keys("one") == ReportShelf(tmp_path).keys("one") == [(RUN + "b", 1)]
+    syncing = Syncing(shelf)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        syncing.start()
+        syncing.more()
+        assert tried.acquire(timeout=10)
+        shelf.put("one", report(RUN + "b"))
+        syncing.more()
+        assert tried.acquire(timeout=10), "it goes on"
+    syncing.close()
+    assert syncing.join(10)
+    assert "Input/output error" in "".join(capsys.readouterr())
+    assert shelf.keys("one") == [(RUN + "a", 1), (RUN + "b", 1)]
+
+
+def test_what_was_put_last_is_synced_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf, synced = ReportShelf(tmp_path), []
+    syncing = Syncing(shelf)
+    syncing.start()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    shelf.put("one", report(RUN + "a"))
+    syncing.close()
+    assert syncing.join(10)
+    assert tmp_path / "one" / f"{RUN}a.1.json" in synced
 
 
 def test_a_report_that_cannot_be_read_does_not_hide_its_neighbours(tmp_path: Path) -> None:

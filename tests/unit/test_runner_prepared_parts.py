@@ -85,6 +85,8 @@ def test_only_runs_of_a_prepared_gate_that_is_what_its_request_says_may_be_repla
     asked = request()
     assert key_of(asked) == key_of(request())
     assert key_of(request(engine=Engine.DBT)) is None
+    assert key_of(asked.model_copy(update={"engine": Engine.DBT})) is None, "the run is to be dbt's, whatever its gate is"
+    assert key_of(asked.model_copy(update={"engine": Engine.PREPARED})) == key_of(asked)
     assert key_of(asked.model_copy(update={"gate_fingerprint": "f" * 32})) is None
     slices = [{"column": "a", "equals": 1}, {"column": "b", "equals": 1}, {"column": "a", "in": [1, 2]}, {"column": "a", "from": 1}]
     assert len({key_of(request(slice_=slice_)) for slice_ in slices}) == len(slices)

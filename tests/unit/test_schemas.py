@@ -31,6 +31,7 @@ TRIGGERS: dict[str, dict[str, Any]] = {
         "workspace": "team-a",
         "reply_to": "team.verdicts",
         "priority": -5,
+        "engine": "dbt",
         "metadata": {"any": ["thing", {"nested": None}]},
     },
 }
@@ -49,6 +50,7 @@ NOT_TRIGGERS: dict[str, dict[str, Any]] = {
     "empty id": {"table": "raw.flights", "id": ""},
     "priority too high": {"table": "raw.flights", "priority": 101},
     "workspace in capitals": {"table": "raw.flights", "workspace": "Team"},
+    "unknown engine": {"table": "raw.flights", "engine": "duckdb"},
     "topic with a blank": {"table": "raw.flights", "reply_to": "a b"},
 }
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stringx.errors import Invalid, Malformed, Refusal, TooLarge
-from stringx.model import Predicate, Slice, Trigger, TriggerBody
+from stringx.model import Engine, Predicate, Slice, Trigger, TriggerBody
 from stringx.settings import Settings
 from stringx.triggers.parse import legible, parse_record
 from stringx.triggers.record import KafkaRecord
@@ -53,6 +53,17 @@ class TestPlainJson:
         trigger = parse(body)
         assert (trigger.id, trigger.source, trigger.workspace, trigger.reply_to, trigger.priority) == ("a", "s", "w", "r", 5)
         assert (str(trigger.slice), trigger.metadata) == ("flight_date = 2013-02-08", {"k": [1]})
+
+    @pytest.mark.parametrize("engine", Engine)
+    def test_may_name_the_engine_of_its_run(self, engine: Engine) -> None:
+        assert parse({**BODY, "engine": engine.value}).engine is engine
+        assert parse(BODY).engine is parse({**BODY, "engine": None}).engine is None
+
+    def test_that_names_no_engine_has_the_fingerprint_that_it_had_before_there_was_one(self) -> None:
+        plain = parse({**BODY, "priority": 5, "metadata": {"k": [1]}})
+        assert plain.content_fingerprint == "991970fec0d480a579466b8a7ab923a7"
+        others = {plain.model_copy(update={"engine": engine}).content_fingerprint for engine in Engine}
+        assert len({plain.content_fingerprint, *others}) == 3
 
     def test_may_begin_with_a_byte_order_mark(self) -> None:
         assert parse(b"\xef\xbb\xbf" + json.dumps(BODY).encode()).table == "raw.flights"
@@ -205,8 +216,8 @@ class TestRefusals:
         ("body", "field", "says"),
         [
             ({}, "table", "is required"),
-            ({"table": "raw.flights", "color": 1}, "color", "no such field; there are id, metadata, priority"),
-            ({"tabel": "raw.flights"}, "tabel", "no such field: did you mean `table`? There are id, metadata, priority"),
+            ({"table": "raw.flights", "color": 1}, "color", "no such field; there are engine, id, metadata, priority"),
+            ({"tabel": "raw.flights"}, "tabel", "no such field: did you mean `table`? There are engine, id, metadata, priority"),
             (
                 {**BODY, "slice": {"colum": "a", "equals": 1}},
                 "slice.0.colum",
@@ -238,6 +249,9 @@ class TestRefusals:
             ({**BODY, "priority": 1.0}, "priority", "must be a whole number"),
             ({**BODY, "priority": 101}, "priority", "must be at most 100"),
             ({**BODY, "priority": -101}, "priority", "must be at least -100"),
+            ({**BODY, "engine": "duckdb"}, "engine", "must be 'prepared' or 'dbt'"),
+            ({**BODY, "engine": "DBT"}, "engine", "must be 'prepared' or 'dbt'"),
+            ({**BODY, "engine": 1}, "engine", "must be 'prepared' or 'dbt'"),
             ({**BODY, "metadata": []}, "metadata", "must be an object"),
             ({**BODY, "metadata": {"a": {"b": ["\x00"]}}}, "metadata.a.b.0", "NUL"),
             ({**BODY, "metadata": {"a\ud800": 1}}, "metadata.a?", "surrogate"),

@@ -14,6 +14,7 @@ from stringx import settings as settings_module
 from stringx.cli import connection
 from stringx.cli.absent import warn_of_absent
 from stringx.cli.output import output_option, print_json, print_table, warn
+from stringx.cli.prepared import engine_rows, print_unprepared
 from stringx.cli.served import served
 from stringx.cli.tables import SHORT_ID, Short, clock, shortened
 from stringx.errors import GateFileErrors
@@ -162,6 +163,7 @@ def show(table: str, workspace: str | None, output: str) -> None:
             ("mode", f"{gate.mode} on {gate.target}" + (f", runner {gate.runner}" if gate.mode is Mode.ASYNC else "")),
             ("timeout", f"{gate.timeout_seconds} s"),
             ("slices by", slices),
+            *engine_rows(answer.prepared),
             ("could not be judged", f"{gate.on_error}; nothing to check: {gate.on_no_checks}; no rows: {gate.on_no_rows}"),
             ("from", f"{answer.file or 'the API'}, applied {answer.applied_at.astimezone():%Y-%m-%d %H:%M:%S}"),
         ),
@@ -172,6 +174,8 @@ def show(table: str, workspace: str | None, output: str) -> None:
         optional=("level", "kind", "scope", "dimension"),
         below="arguments",
     )
+    if answer.prepared is not None:
+        print_unprepared(answer.prepared.unprepared)
 
 
 @gates.command()
@@ -194,8 +198,11 @@ def status(table: str, workspace: str | None, output: str) -> None:
             ("verdict", decided[1]),
             ("newest trigger", newest.slice if newest else "there is none yet"),
             *((("received", f"{newest.received_at.astimezone():%Y-%m-%d %H:%M:%S}"), ("run", newest.run)) if newest else ()),
+            *engine_rows(answer.prepared),
         ),
     )
+    if answer.prepared is not None:
+        print_unprepared(answer.prepared.unprepared)
     if answer.closed:
         click.echo("\nSlices that are still closed:")
         print_table(

@@ -11,6 +11,7 @@ from stringx.cli import EXIT_INTERRUPTED, connection
 from stringx.cli.absent import RUN
 from stringx.cli.outcomes import headline
 from stringx.cli.output import console, output_option, print_json
+from stringx.cli.prepared import engine_option
 from stringx.cli.tables import cell
 from stringx.cli.told import finish, told_by_answer
 from stringx.cli.waiting import WaitingCommand, settled, wait_option
@@ -18,16 +19,17 @@ from stringx.cli.waiting import WaitingCommand, settled, wait_option
 
 @click.command(cls=WaitingCommand)
 @click.argument("run_id", metavar="RUN", type=RUN)
+@engine_option
 @wait_option
 @output_option
-def rerun(run_id: str, wait: float | None, output: str) -> None:
+def rerun(run_id: str, engine: str | None, wait: float | None, output: str) -> None:
     """Judge the slice of RUN again, by the gate as it is now; the run itself stays as it is.
 
     RUN is a run's id, or the first 8 or more characters of it. With --wait the exit codes are those of `stringx trigger --wait`.
     """
     try:
         with connection.api(settings.load()) as api:
-            told = told_by_answer(settled(api, api.rerun(run_id), wait))
+            told = told_by_answer(settled(api, api.rerun(run_id, engine=engine), wait))
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)  # click's own is 1, which says "closed by rules"
     finish(told, wait, output)

@@ -15,6 +15,7 @@ from stringx.cli import connection
 from stringx.cli.absent import RUN, warn_of_absent
 from stringx.cli.outcomes import headline, own_message, said_of_rule, tally
 from stringx.cli.output import console, output_option, print_json, print_records, print_table
+from stringx.cli.prepared import print_unprepared
 from stringx.cli.tables import LONGEST_NAME, SHORT_ID, Short, cell, clock, hanging, shortened
 from stringx.model import CheckResult, Decision, Outcome, RunCheck, RunDetail, RunSummary, Scope, VerdictName, worst_first
 from stringx.reasons import number, told
@@ -124,6 +125,7 @@ def print_run(run: RunDetail) -> None:
         out.print()
         columns = ("rule", "outcome", "failures", "severity", "kind", "dimension", "scope", "seconds")
         print_table(columns, [_check_row(check) for check in checks], optional=("seconds", "scope", "dimension", "kind"))
+    print_unprepared(run.unprepared)
     # What the first lines say of a check is not said again.
     said = {run.message, *(check.message for check in _closing(run)[:NAMED] if check.message == told(check))}
     for check in checks:

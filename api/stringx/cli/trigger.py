@@ -13,6 +13,7 @@ import click
 from stringx import settings as environment
 from stringx.cli import EXIT_INTERRUPTED, connection
 from stringx.cli.output import output_option, warn
+from stringx.cli.prepared import engine_option
 from stringx.cli.slices import read_slice
 from stringx.cli.told import Told, finish, judged_before, told_by_acknowledgement, told_by_answer
 from stringx.cli.waiting import WaitingCommand, settled, wait_option
@@ -34,6 +35,7 @@ PUBLISH_SECONDS = 15.0
 @click.option("--workspace", default=DEFAULT_WORKSPACE, show_default=True, help="Whose gate.")
 @click.option("--id", "event_id", help="The same id with the same content is taken once.  [default: a new one]")
 @click.option("--priority", type=int, help="-100 to 100; higher goes first.")
+@engine_option
 @click.option("--reply-to", help="A Kafka topic for the acknowledgement, where the gate allows it.")
 @click.option("--metadata", multiple=True, metavar="KEY=VALUE", help="Comes back with the acknowledgement.")
 @wait_option
@@ -46,6 +48,7 @@ def trigger(
     workspace: str,
     event_id: str | None,
     priority: int | None,
+    engine: str | None,
     reply_to: str | None,
     metadata: Sequence[str],
     wait: float | None,
@@ -65,6 +68,7 @@ def trigger(
         "slice": read_slice(slices, slice_json).as_json(),
         "workspace": workspace,
         "priority": priority,
+        "engine": engine,
         "reply_to": reply_to,
         "metadata": dict(_pair(option) for option in metadata),
     }

@@ -12,15 +12,19 @@ from stringx.model import Acknowledgement, Report, Timings, Verdict, failing_rul
 from stringx.settings import Settings
 from stringx.store import outbox
 from stringx.store.runs import Run
-from stringx.store.verdicts import Judged, WaitingTrigger, waiting_triggers
+from stringx.store.verdicts import Concluded, Judged, WaitingTrigger
 
 
-def acknowledge(connection: Connection, settings: Settings, judged: Sequence[Judged], judged_at: datetime) -> None:
+def acknowledge(connection: Connection, settings: Settings, judged: Sequence[Judged], concluded: Concluded) -> None:
     """Has all triggers of runs acknowledged after this transaction, at their `reply_to` too where they have one."""
-    waiting = waiting_triggers(connection, [one.run.id for one in judged])
     outbox.add(
         connection,
-        [record for one in judged for trigger in waiting[one.run.id] for record in _records(settings, one, trigger, judged_at)],
+        [
+            record
+            for one in judged
+            for trigger in concluded.waiting[one.run.id]
+            for record in _records(settings, one, trigger, concluded.judged_at)
+        ],
     )
 
 

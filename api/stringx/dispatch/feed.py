@@ -170,6 +170,7 @@ def _request(run: Run) -> RunRequest:
         gate_version=run.gate_version,
         gate_fingerprint=run.gate.fingerprint,
         slice=run.slice,
+        engine=None if run.engine is run.gate.engine else run.engine,
         timeout_seconds=run.gate.timeout_seconds,
         correlation_id=run.correlation_id,
         traceparent=run.traceparent,

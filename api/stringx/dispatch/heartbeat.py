@@ -1,4 +1,4 @@
-"""Keeps the leases of what one replica of a runner holds, and tells it which runs to cancel."""
+"""Keeps the leases of what one replica of a runner holds, notes what it says of itself, and tells it which runs to cancel."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from stringx import logs
 from stringx.dispatch.context import TICK_SECONDS, Context, Pause, logs_of
 from stringx.dispatch.replica import Replica
 from stringx.dispatch.settlement import lose
-from stringx.errors import DatabaseUnavailable, RunnerUnavailable
-from stringx.store import runs
+from stringx.errors import DatabaseUnavailable, RunnerUnavailable, Unstorable
+from stringx.model import RunnerStatus
+from stringx.settings import INLINE_RUNNER
+from stringx.store import runner_replicas, runs
+from stringx.store.database import storing
 
 log = logs.get(__name__)
 
@@ -24,6 +27,8 @@ class Heartbeat:
         self._replica = replica
         self._pause = Pause(context.stopped)
         self._asked_at: float | None = None
+        #: when it was last noted that the replica does not answer; None since it answers
+        self._missed_at: float | None = None
 
     def run(self) -> None:
         while not (self._context.stopped.is_set() or self._replica.gone.is_set()):
@@ -40,6 +45,9 @@ class Heartbeat:
                 self._miss(error)
             self._replica.roused.wait(max(0.0, self._due_in()))
             self._replica.roused.clear()
+        # An inline runner ends with this process; a replica elsewhere goes on without it.
+        if self._replica.gone.is_set() or self._replica.runner == INLINE_RUNNER:
+            self._forget()
 
     def _due_in(self) -> float:
         """Seconds until the replica is asked again: sooner while it does not answer, or was found to be full."""
@@ -67,6 +75,16 @@ class Heartbeat:
             with logs_of(run):
                 log.warning("run lost", address=address, boot=boot, reason="runner started anew")
         self._replica.heard(status)
+        self._note(status)
+
+    def _note(self, status: RunnerStatus) -> None:
+        """Tells the other processes; apart from the leases, which nothing that a runner says of itself must keep from being renewed."""
+        self._missed_at = None
+        try:
+            with self._context.transaction() as connection, storing():
+                runner_replicas.answered(connection, self._replica.runner, self._replica.address, status)
+        except Unstorable as error:
+            log.error("runner's status not storable", address=self._replica.address, error=str(error.__cause__ or error))
 
     def _cancel(self) -> None:
         with self._context.transaction() as connection:
@@ -79,3 +97,20 @@ class Heartbeat:
             log.warning("runner does not answer", runner=self._replica.runner, address=self._replica.address, error=str(error))
         if self._replica.leaving.is_set():
             self._replica.gone.set()
+            return
+        now = time.monotonic()
+        if self._missed_at is not None and now < self._missed_at + self._context.beat_seconds:
+            return
+        try:
+            with self._context.transaction() as connection:
+                runner_replicas.missed(connection, self._replica.runner, self._replica.address, str(error))
+            self._missed_at = now
+        except DatabaseUnavailable as unavailable:
+            log.warning("heartbeat failed", address=self._replica.address, error=str(unavailable))
+
+    def _forget(self) -> None:
+        try:
+            with self._context.transaction() as connection:
+                runner_replicas.forget(connection, self._replica.runner, self._replica.address)
+        except DatabaseUnavailable as error:
+            log.warning("runner not forgotten yet", address=self._replica.address, error=str(error))

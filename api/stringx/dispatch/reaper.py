@@ -11,7 +11,7 @@ from stringx.dispatch.replica import Replica
 from stringx.dispatch.settlement import lose
 from stringx.dispatch.unserved import Unserved
 from stringx.errors import DatabaseUnavailable
-from stringx.store import dispatchers, runs
+from stringx.store import dispatchers, runner_replicas, runs
 
 #: Runs that are looked at in one transaction.
 BATCH = 100
@@ -72,6 +72,7 @@ class Reaper:
                 runners=sorted(self._context.settings.runners),
                 inline_targets=self._inline_targets,
             )
+            runner_replicas.forget_unasked(connection, self._context.settings.lease_seconds)
 
     def _reap(self) -> int:
         """How many leases had run out, of at most a batch."""

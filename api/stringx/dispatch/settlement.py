@@ -73,7 +73,6 @@ def settle(connection: Connection, settings: Settings, reports: Sequence[Report]
             settlement = _put_aside(connection, run, report.run, report.attempt, _bytes(report))
         settled.append(Settled(settlement, run))
     if judged:
-        runs.finish(connection, [one.run for one in judged.values()], settled=True)
         _conclude(connection, settings, list(judged.values()))
     return settled
 
@@ -144,12 +143,11 @@ def conclude_without_report(connection: Connection, settings: Settings, run: Run
 
 
 def _end(connection: Connection, settings: Settings, run: Run, verdict: Verdict, *, attempt: int | None) -> None:
-    runs.finish(connection, [run], settled=False)
     _conclude(connection, settings, [Judged(run, verdict, attempt, None)])
 
 
 def _conclude(connection: Connection, settings: Settings, judged: Sequence[Judged]) -> None:
-    acknowledge(connection, settings, judged, verdicts.record(connection, judged))
+    acknowledge(connection, settings, judged, verdicts.conclude(connection, judged))
 
 
 def _is_leased_in(run: Run | None, attempt: int) -> TypeGuard[Run]:

@@ -14,10 +14,10 @@ from stringx.acks.events import event_id
 from stringx.errors import Conflict, Invalid, Refusal, Unstorable
 from stringx.gates import slices
 from stringx.inbox.refusal import RefusedRecord, answer, refuse
-from stringx.model import Acknowledgement, GateVersion, Slice, Timings, Trigger
+from stringx.model import Acknowledgement, Engine, GateVersion, Slice, Timings, Trigger
 from stringx.settings import Settings
 from stringx.store import gates, outbox, triggers
-from stringx.store.database import now, savepoint
+from stringx.store.database import now, savepoint, storing
 from stringx.triggers.record import KafkaRecord, Legible
 
 
@@ -43,12 +43,13 @@ class Delivery:
 
 
 def accept(connection: Connection, settings: Settings, trigger: Trigger) -> Accepted:
-    """Accepts one trigger, or raises a Refusal and writes nothing: Conflict for a known id with another content, Invalid for
-    a slice or a `reply_to` that the gate does not allow. Safe for one id from several processes at one time."""
+    """Accepts one trigger, or raises a Refusal, and its caller's transaction is to be rolled back: Conflict for a known id with
+    another content, Invalid for a slice or a `reply_to` that the gate does not allow. Safe for one id from several processes at one
+    time."""
     [plan] = _plans(connection, [trigger])
     triggers.lock(connection, plan.locks)
     try:
-        with savepoint(connection):
+        with storing():
             [outcome] = _accept_all(connection, settings, [plan])
     except Unstorable as refusal:
         outcome = refusal
@@ -59,16 +60,26 @@ def accept(connection: Connection, settings: Settings, trigger: Trigger) -> Acce
 
 
 def take(connection: Connection, settings: Settings, deliveries: Sequence[Delivery]) -> list[Accepted | Refusal]:
-    """Accepts or refuses each of a batch of Kafka records; the answers are in their order."""
+    """Accepts or refuses each of a batch of Kafka records, in as many statements as for one; the answers are in their order.
+
+    Raises Unstorable where the database cannot hold one of them: then `take_each`, in another transaction.
+    """
+    tried = _tried(connection, deliveries)
+    with storing():
+        return _take_together(connection, settings, tried)
+
+
+def take_each(connection: Connection, settings: Settings, deliveries: Sequence[Delivery]) -> list[Accepted | Refusal]:
+    """`take`, each alone: one that the database cannot hold is refused, and the others are taken."""
+    return [_take_alone(connection, settings, delivery, plan) for delivery, plan in _tried(connection, deliveries)]
+
+
+def _tried(connection: Connection, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, _Plan | Refusal]]:
+    """With what will become of each, and the locks for it held."""
     plans = iter(_plans(connection, [delivery.parsed for delivery in deliveries if isinstance(delivery.parsed, Trigger)]))
     tried = [(delivery, next(plans) if isinstance(delivery.parsed, Trigger) else delivery.parsed) for delivery in deliveries]
     triggers.lock(connection, (wanted for _, plan in tried if isinstance(plan, _Plan) for wanted in plan.locks))
-    try:
-        with savepoint(connection):
-            return _take_together(connection, settings, tried)
-    except Unstorable:
-        # Each alone, so that the one that the database cannot hold does not stand in its neighbours' way.
-        return [_take_alone(connection, settings, delivery, plan) for delivery, plan in tried]
+    return tried
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,9 @@ class _Plan:
     @property
     def run_key(self) -> triggers.RunKey | None:
         """Of the run that it asks for; None where it asks for none."""
-        return None if self.version is None or isinstance(self.bound, Refusal) else (self.version.id, self.bound.key)
+        if self.version is None or isinstance(self.bound, Refusal):
+            return None
+        return self.version.id, self.bound.key, self.trigger.engine or self.version.gate.engine
 
 
 def _plans(connection: Connection, new: Iterable[Trigger]) -> list[_Plan]:
@@ -105,6 +118,8 @@ def _plan(trigger: Trigger, version: GateVersion | None) -> _Plan:
     try:
         if trigger.reply_to is not None and trigger.reply_to not in version.gate.reply_to:
             raise Invalid("the gate of this table does not allow this topic: add it to the gate's reply_to", field="reply_to")
+        if trigger.engine is Engine.PREPARED and version.gate.engine is Engine.DBT:
+            raise Invalid("the gate of this table has dbt execute each run: leave it out, or change the gate's engine", field="engine")
         bound = slices.bind(trigger.slice, version.gate)
     except Refusal as refusal:
         return _Plan(trigger, version, refusal, (identity,))
@@ -165,14 +180,15 @@ def _add(
 
 
 def _wanted_runs(plans: Iterable[_Plan]) -> dict[triggers.RunKey, triggers.WantedRun]:
-    """One run for all triggers of one gate version and slice, as urgent as the most urgent of them."""
+    """One run for all triggers of one gate version, slice and engine, as urgent as the most urgent of them."""
     wanted: dict[triggers.RunKey, triggers.WantedRun] = {}
     for plan in plans:
         if plan.version is None or isinstance(plan.bound, Refusal):
             continue
         trigger = plan.trigger
         priority = trigger.priority if trigger.priority is not None else plan.version.gate.priority
-        want = triggers.WantedRun(plan.version, plan.bound, priority, trigger.correlation_id, trigger.traceparent)
+        engine = trigger.engine or plan.version.gate.engine
+        want = triggers.WantedRun(plan.version, plan.bound, priority, engine, trigger.correlation_id, trigger.traceparent)
         first = wanted.setdefault(want.key, want)
         if first.priority < priority:
             wanted[want.key] = replace(first, priority=priority)

@@ -11,10 +11,12 @@ from stringx.model.answers import (
     DeadLetter,
     DeadLetterPage,
     DeadLetterSummary,
+    DistrustedReplays,
     GateDetail,
     GateList,
     GateStatus,
     GateSummary,
+    PreparedUse,
     RunCheck,
     RunDetail,
     RunPage,
@@ -22,6 +24,7 @@ from stringx.model.answers import (
     RunSummary,
     RunTrigger,
     TriggerAnswer,
+    UnpreparedTest,
 )
 from stringx.model.gates import (
     Decision,
@@ -42,6 +45,7 @@ from stringx.model.gates import (
 from stringx.model.reports import (
     DbtResult,
     DbtStatus,
+    DistrustedGate,
     RefusedRun,
     Report,
     ReportBatch,
@@ -52,6 +56,7 @@ from stringx.model.reports import (
     UnreadableReport,
 )
 from stringx.model.slices import ColumnType, Predicate, Slice
+from stringx.model.status import BackendStatus, DispatcherStatus, OutboxStatus, RunnerReplicaStatus, RunsStatus
 from stringx.model.triggers import Door, Position, Trigger, TriggerBody
 from stringx.model.values import (
     DEFAULT_WORKSPACE,
@@ -99,6 +104,7 @@ __all__ = [
     "Acknowledgement",
     "Answer",
     "Attempt",
+    "BackendStatus",
     "Bytes",
     "CheckResult",
     "ColumnName",
@@ -110,6 +116,9 @@ __all__ = [
     "DeadLetterSummary",
     "Decision",
     "Dimension",
+    "DispatcherStatus",
+    "DistrustedGate",
+    "DistrustedReplays",
     "Door",
     "Engine",
     "FailingRule",
@@ -122,9 +131,11 @@ __all__ = [
     "Kind",
     "Level",
     "Mode",
+    "OutboxStatus",
     "Outcome",
     "Position",
     "Predicate",
+    "PreparedUse",
     "RefusedRun",
     "Report",
     "ReportBatch",
@@ -139,7 +150,9 @@ __all__ = [
     "RunState",
     "RunSummary",
     "RunTrigger",
+    "RunnerReplicaStatus",
     "RunnerStatus",
+    "RunsStatus",
     "Samples",
     "Scalar",
     "Scope",
@@ -156,6 +169,7 @@ __all__ = [
     "Trigger",
     "TriggerAnswer",
     "TriggerBody",
+    "UnpreparedTest",
     "UnreadableReport",
     "Value",
     "Verdict",

@@ -44,6 +44,8 @@ class TriggerAnswer(Answer):
     state: Literal["accepted", "unmatched"]
     reply_to: str | None
     priority: int | None
+    #: that it asked for; null: the gate's
+    engine: Engine | None = None
     metadata: dict[str, Any]
     received_at: AwareDatetime
     run: str | None
@@ -132,10 +134,20 @@ class RunCheck(CheckResult):
     demands: str | None = None
 
 
+class UnpreparedTest(Answer):
+    """A test that keeps a run with dbt."""
+
+    #: dbt's name of it
+    test: str
+    reason: str
+
+
 class RunDetail(RunSummary):
     """A run with everything that says why it is open or closed."""
 
     checks: tuple[RunCheck, ...]
+    #: of a run that was to be prepared and that dbt executed: the tests that it takes dbt for; empty where it was not for its tests
+    unprepared: tuple[UnpreparedTest, ...] = ()
     attempts: tuple[Attempt, ...]
     triggers: tuple[RunTrigger, ...]
     gate_fingerprint: str
@@ -170,8 +182,33 @@ class GateSummary(Answer):
     selections: int
 
 
+class DistrustedReplays(Answer):
+    """That replays of a gate's version differed from dbt at a runner, which has dbt run it from then on."""
+
+    #: of the runner's replica
+    address: str
+    target: str
+    reason: str
+
+
+class PreparedUse(Answer):
+    """What became of a gate's engine `prepared`: who judged its version in force last, and what keeps it with dbt."""
+
+    #: the newest judged run that was to be prepared; null where there is none of this version yet
+    run: str | None
+    #: that judged it
+    engine: Engine | None
+    judged_at: AwareDatetime | None
+    #: the tests that this run took dbt for
+    unprepared: tuple[UnpreparedTest, ...]
+    #: where dbt runs it because replays of it differed; as its runner's replicas say
+    distrusted: tuple[DistrustedReplays, ...]
+
+
 class GateDetail(GateSummary):
     gate: PlainGate
+    #: null for a gate whose engine is `dbt`
+    prepared: PreparedUse | None = None
 
 
 class GateList(Answer):
@@ -188,6 +225,8 @@ class GateStatus(Answer):
     verdict: VerdictName | None
     decision: Decision | None
     trigger: TriggerAnswer | None
+    #: null for a gate whose engine is `dbt`
+    prepared: PreparedUse | None = None
     #: for each slice whose newest judged run is closed, that run; newest first
     closed: tuple[RunSummary, ...]
 

@@ -27,6 +27,8 @@ class RunRequest(Value):
     #: of `gate`; echoed by the report
     gate_fingerprint: str
     slice: Slice
+    #: None: the gate's. Not written then, so that a runner from before there was this field reads it; another one it refuses
+    engine: Annotated[Engine | None, Field(exclude_if=lambda engine: engine is None)] = None
     timeout_seconds: Annotated[float, Field(gt=0)]
     correlation_id: str | None = None
     traceparent: str | None = None
@@ -157,6 +159,17 @@ class ReportBatch(RunnerWord):
     reports: tuple[Report | UnreadableReport, ...] = ()
 
 
+class DistrustedGate(RunnerWord):
+    """A version of a gate whose replays differed from dbt: dbt runs it from then on, as long as the dbt project stays as it is."""
+
+    workspace: str
+    table: str
+    #: of the version
+    gate_fingerprint: str
+    #: how a replay differed
+    reason: str
+
+
 class RunnerStatus(RunnerWord):
     """`GET /v1/status` of a runner."""
 
@@ -178,6 +191,6 @@ class RunnerStatus(RunnerWord):
     fingerprints: dict[str, str | None]
     #: per target, why the newest dbt project is not in charge
     errors: dict[str, str]
-    #: per target, the gates whose replays differed from dbt, and how: dbt runs them. Not written where there are none, so that a
-    #: backend from before there was this field reads it.
-    distrusted: Annotated[dict[str, tuple[str, ...]], Field(default_factory=dict, exclude_if=lambda distrusted: not distrusted)]
+    #: per target, the gates whose replays differed from dbt. Not written where there are none, so that a backend from before there
+    #: was this field reads it.
+    distrusted: Annotated[dict[str, tuple[DistrustedGate, ...]], Field(default_factory=dict, exclude_if=lambda distrusted: not distrusted)]

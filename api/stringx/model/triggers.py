@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StrictInt
 
+from stringx.model.gates import Engine
 from stringx.model.slices import Slice
 from stringx.model.values import DEFAULT_WORKSPACE, ShortText, TableName, Text, TopicName, Value, WorkspaceName, fingerprint
 
@@ -39,6 +40,8 @@ class TriggerBody(Value):
     reply_to: TopicName | None = None
     #: higher goes first; within one priority, the order of arrival
     priority: Annotated[StrictInt, Field(ge=-100, le=100)] | None = None
+    #: of this one run; None: the gate's. `dbt` forces the reference
+    engine: Engine | None = None
     metadata: dict[Text, Any] = Field(default_factory=dict)
 
 
@@ -53,6 +56,7 @@ class Trigger(Value):
     slice: Slice
     reply_to: TopicName | None
     priority: int | None
+    engine: Engine | None = None
     metadata: dict[str, Any]
     door: Door
     #: W3C Trace Context, as it came; None where it did not
@@ -73,4 +77,6 @@ class Trigger(Value):
 
     def _fingerprint(self, slice_: object) -> str:
         content = self.as_json() | {"slice": slice_}
-        return fingerprint({name: content.get(name) for name in ("table", "slice", "reply_to", "priority", "metadata")})
+        # One that names no engine has the fingerprint that it had before there was one to name.
+        engine = {} if self.engine is None else {"engine": self.engine}
+        return fingerprint({name: content.get(name) for name in ("table", "slice", "reply_to", "priority", "metadata")} | engine)

@@ -148,7 +148,7 @@ class Acknowledgement(Value):
     workspace: str | None = None
     table: str | None = None
     slice: Slice | None = None
-    #: of the trigger's table, slice, `reply_to`, `priority` and metadata: equal for what is the same trigger again
+    #: of the trigger's table, slice, `reply_to`, `priority`, engine and metadata: equal for what is the same trigger again
     content_fingerprint: str | None = None
     run: str | None = None
     attempt: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import httpx2
@@ -99,7 +100,9 @@ def _read(response: httpx2.Response, kind: type[_Answer]) -> _Answer:
 
 
 def _read_batch(response: httpx2.Response) -> ReportBatch:
-    """Each report for itself: one that cannot be read does not keep back its neighbours."""
+    """Each report for itself where not all can be read: one does not keep back its neighbours."""
+    with suppress(ValidationError):
+        return ReportBatch.model_validate_json(response.content)
     try:
         batch = json.loads(response.content)
         reports = batch.pop("reports", [])

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
 from stringx import logs
-from stringx.model import Engine, Report, ReportStatus
+from stringx.model import DistrustedGate, Engine, Report, ReportStatus
 from stringx.runner import messages
 from stringx.runner.crew import Crew, Task, Ticket, Waiting, Worker
 from stringx.runner.generations import GenerationOptions, Generations
@@ -163,7 +163,7 @@ class Pool:
         return self._generations.error
 
     @property
-    def distrusted(self) -> tuple[str, ...]:
+    def distrusted(self) -> tuple[DistrustedGate, ...]:
         """The gates whose replays differed from dbt, and how: under the project in charge, dbt runs them."""
         with self._lock:
             crew = self._generations.in_charge

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stringx import logs
-from stringx.model import DbtStatus, ReportStatus, RunRequest
+from stringx.model import DbtStatus, DistrustedGate, ReportStatus, RunRequest
 from stringx.runner.messages import Done, Role
 from stringx.runner.recording import Unprepared
 from stringx.runner.recordings import Key, Recorded, Recordings
@@ -143,7 +143,8 @@ class Prepared:
                 return
             gate, reason = comparison.request.gate, found.difference(comparison.reference)
             log.error("replays of a gate differ from dbt, which runs it from now on", gate=f"{gate.workspace}/{gate.table}", reason=reason)
-            self.recordings.distrust(recorded, f"{gate.workspace}/{gate.table}: {reason}")
+            distrusted = DistrustedGate(workspace=gate.workspace, table=gate.table, gate_fingerprint=recorded.key[0], reason=reason)
+            self.recordings.distrust(recorded, distrusted)
 
     def _compare(self, comparison: Comparison) -> bool:
         """False where too many wait already."""

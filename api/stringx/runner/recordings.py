@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeVar
 
-from stringx.model import Engine, RunRequest
+from stringx.model import DistrustedGate, Engine, RunRequest
 from stringx.runner.messages import Done
 from stringx.runner.recording import Recording, Unprepared
 from stringx.runner.slice_sql import shape
@@ -34,7 +34,7 @@ def key_of(request: RunRequest) -> Key | None:
     """None: dbt is to run it."""
     gate = request.gate
     # What names one gate and brings another is refused by dbt's worker.
-    if gate.engine is not Engine.PREPARED or gate.fingerprint != request.gate_fingerprint:
+    if (request.engine or gate.engine) is not Engine.PREPARED or gate.fingerprint != request.gate_fingerprint:
         return None
     return request.gate_fingerprint, shape(request.slice, gate.slice_columns)
 
@@ -83,7 +83,7 @@ class Recordings:
         self._entries: Kept[Key, _Entry] = Kept()
         self._numbers = itertools.count(1)
         #: gate version → why it is not replayed any more
-        self.distrusted: dict[str, str] = {}
+        self.distrusted: dict[str, DistrustedGate] = {}
 
     def proven(self, key: Key) -> Recorded | None:
         """What a run is replayed by; None where dbt is to run it."""
@@ -142,9 +142,9 @@ class Recordings:
         if entry.recorded is recorded:
             entry.recorded = None
 
-    def distrust(self, recorded: Recorded, reason: str) -> None:
+    def distrust(self, recorded: Recorded, distrusted: DistrustedGate) -> None:
         """Replays of this gate version have been wrong: none any more, under this project."""
-        self.distrusted[recorded.key[0]] = reason
+        self.distrusted[recorded.key[0]] = distrusted
 
     def _entry(self, key: Key) -> _Entry:
         entry = self._entries.use(key) or _Entry()

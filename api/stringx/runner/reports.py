@@ -1,7 +1,7 @@
 """Finished reports, on disk until they are acknowledged or expire: one file per installation, run and attempt.
 
-A killed process leaves it whole or not at all. When the power fails, one that `put` has not yet told as safe may be left empty or
-in part; what it has told is whole.
+A killed process leaves it whole or not at all. When the power fails, one that `sync` has not had the disk take may be left empty
+or in part: then its attempt is lost, as one is that was not finished.
 """
 
 from __future__ import annotations
@@ -37,31 +37,34 @@ class ReportShelf:
         self._folder = folder
         self._lock = threading.Lock()
         self._kept: dict[str, dict[tuple[str, int], Path]] = {}
+        self._unsynced: list[Path] = []
         private_folder(folder)
         for installation, key, path in _found(folder):
             self._kept.setdefault(installation, {})[key] = path
 
     def put(self, installation: str, report: Report) -> None:
-        """Returns when the report is safe on disk. OSError where the disk does not take it."""
+        """It is there for `read` at once; `sync` is to follow. OSError where it cannot be written."""
         folder = self._folder / installation
         if not folder.is_dir():
             private_folder(folder)
             _sync(self._folder)
         path = folder / f"{report.run}.{report.attempt}.json"
         unfinished = path.with_suffix(_UNFINISHED)
-        with unfinished.open("wb") as file:
-            file.write(report.model_dump_json().encode())
-            file.flush()
-            # Named before it is synced: the disk then has to take both at once, not one after the other.
-            unfinished.replace(path)
-            try:
-                os.fsync(file.fileno())
-                _sync(folder)
-            except OSError:
-                path.unlink()  # the attempt is told as lost
-                raise
+        unfinished.write_bytes(report.model_dump_json().encode())
+        unfinished.replace(path)
         with self._lock:
             self._kept.setdefault(installation, {})[report.run, report.attempt] = path
+            self._unsynced.append(path)
+
+    def sync(self) -> None:
+        """Has the disk take what was put. OSError where it does not: what was put can be read all the same, until the power fails."""
+        with self._lock:
+            paths, self._unsynced = self._unsynced, []
+        for path in paths:
+            with suppress(FileNotFoundError):  # acknowledged meanwhile
+                _sync(path)
+        for folder in {path.parent for path in paths}:
+            _sync(folder)
 
     def keys(self, installation: str) -> list[tuple[str, int]]:
         """Run and attempt of each, the oldest first."""
@@ -142,8 +145,9 @@ def _unreadable(key: tuple[str, int], raw: bytes, message: str) -> UnreadableRep
         return UnreadableReport(run=key[0], attempt=key[1], raw=text, encoding="base64", error=message)
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """A file or a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

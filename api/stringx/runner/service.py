@@ -21,6 +21,7 @@ from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.reports import ReportShelf, checked
 from stringx.runner.retention import Retention
 from stringx.runner.state_folder import StateFolder
+from stringx.runner.syncing import Syncing
 from stringx.settings import Settings
 
 log = logs.get(__name__)
@@ -60,6 +61,7 @@ class Runner:
         settings = self._settings
         self._state = StateFolder(self._state_dir, self.boot)
         self._shelf = ReportShelf(self._state.reports)
+        self._syncing = Syncing(self._shelf)
         self._retention = Retention(self._shelf, settings.runner_keep_reports_days)
         self._watch = ProjectWatch(settings.dbt_project_dir, settings.profiles_dir, self._refresh)
         for place, target in enumerate(self._targets):
@@ -80,6 +82,7 @@ class Runner:
             self._pools[target] = Pool(PoolOptions(self.boot, settings.worker_max_runs), generations, self)
         for pool in self._pools.values():
             pool.start()
+        self._syncing.start()
         self._retention.start()
         self._watch.start()
 
@@ -98,6 +101,9 @@ class Runner:
         deadline = time.monotonic() + timeout_seconds
         parts: list[Pool | Retention | ProjectWatch] = [*self._pools.values(), self._retention, self._watch]
         if not all(part.join(max(0.0, deadline - time.monotonic())) for part in parts):
+            return False
+        self._syncing.close()  # after the pools: what they finished at last is synced, too
+        if not self._syncing.join(max(0.0, deadline - time.monotonic())):
             return False
         self._state.release()
         return True
@@ -219,7 +225,7 @@ class Runner:
     # --- what the pools tell ---
 
     def finished(self, ticket: Ticket, report: Report) -> None:
-        """Keeps the report on disk, and only then lets the run go."""
+        """Keeps the report in a file, and only then lets the run go."""
         if not self._holds(ticket):
             return  # a newer attempt has taken its place
         try:
@@ -229,6 +235,7 @@ class Runner:
             self.lost(ticket, "its report could not be kept")
             return
         self._let_go(ticket)
+        self._syncing.more()
         log.info("run finished", run=report.run, attempt=report.attempt, status=report.status, results=len(report.results))
 
     def lost(self, ticket: Ticket, reason: str) -> None:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, and_, func, select, text, update
+from sqlalchemy import Connection, Row, Select, Text, and_, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from stringx.errors import NotFound
 from stringx.gates.files import GateFile
 from stringx.model import Gate, GateVersion
 from stringx.nearest import did_you_mean, nearest
-from stringx.store.database import GATES_LOCK
+from stringx.store.database import GATES_LOCK, sql
 from stringx.store.tables import gate_versions, gates
 
 #: Tables of one batch for which it is looked which gate was probably meant.
@@ -46,8 +47,9 @@ def current(connection: Connection, workspace: str, table: str) -> GateVersion |
 def current_of(connection: Connection, tables: Collection[tuple[str, str]]) -> dict[tuple[str, str], GateVersion]:
     """`current` for each of some tables, given as workspace and name in lower case, that have a gate."""
     rows = connection.execute(
-        text("""
-            select version.*
+        sql("""
+            select version.id, version.workspace, version.table_name, version.number, version.content::text as content,
+                   version.fingerprint, version.file, version.applied_at
             from unnest(cast(:workspaces as text[]), cast(:tables as text[])) as wanted(workspace, table_name)
             join gates on gates.workspace = wanted.workspace and gates.table_name = wanted.table_name
             join gate_versions as version on version.id = gates.version_id
@@ -177,7 +179,9 @@ def _alone(connection: Connection) -> None:
 
 
 def _in_force() -> Select[Any]:
-    return select(gate_versions).join(gates, gates.c.version_id == gate_versions.c.id).where(gates.c.withdrawn_at.is_(None))
+    content = cast(gate_versions.c.content, Text).label("content")
+    columns = [content if column is gate_versions.c.content else column for column in gate_versions.c]
+    return select(*columns).join(gates, gates.c.version_id == gate_versions.c.id).where(gates.c.withdrawn_at.is_(None))
 
 
 @dataclass(frozen=True)
@@ -247,11 +251,17 @@ def _append(connection: Connection, file: GateFile, number: int) -> None:
     )
 
 
+@lru_cache(maxsize=1_000)
+def gate_of(content: str) -> Gate:
+    """The gate of a version, from its content as JSON text. Kept: the same few gates are asked for with every trigger, run and report."""
+    return Gate.model_validate_json(content)
+
+
 def _version(row: Row[Any]) -> GateVersion:
     return GateVersion(
         id=row.id,
         number=row.number,
-        gate=Gate.model_validate(row.content),
+        gate=gate_of(row.content),
         fingerprint=row.fingerprint,
         file=row.file,
         applied_at=row.applied_at,

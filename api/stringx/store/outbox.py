@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, update
 
 from stringx.model import made_storable
-from stringx.store.database import OUTBOX_CHANNEL
+from stringx.store.database import OUTBOX_CHANNEL, sql
 from stringx.store.tables import outbox
 
 #: Longest wait between two tries to publish one record.
@@ -55,7 +55,7 @@ def add(connection: Connection, records: Sequence[NewRecord]) -> None:
     for first in range(0, len(records), BATCH):
         some = records[first : first + BATCH]
         connection.execute(
-            text("""
+            sql("""
                 with new as (
                     insert into outbox (id, topic, key, headers, value, trigger_id, run_id)
                     select * from unnest(
@@ -82,7 +82,11 @@ def add(connection: Connection, records: Sequence[NewRecord]) -> None:
 def unpublished(connection: Connection, limit: int) -> list[OutboxRecord]:
     """The oldest records that are still to be published and whose pause is over, in the order in which they were added."""
     rows = connection.execute(
-        select(outbox).where(outbox.c.published_at.is_(None), outbox.c.not_before <= func.now()).order_by(outbox.c.seq).limit(limit)
+        sql("""
+            select id, seq, topic, key, headers, value, tries, trigger_id, run_id from outbox
+            where published_at is null and not_before <= now() order by seq limit :limit
+        """),
+        {"limit": limit},
     )
     return [
         OutboxRecord(
@@ -103,7 +107,7 @@ def unpublished(connection: Connection, limit: int) -> list[OutboxRecord]:
 def mark_published(connection: Connection, ids: Sequence[str]) -> None:
     """Call it on the delivery report only: a record marked too early would be lost by a crash."""
     connection.execute(
-        update(outbox).where(outbox.c.id.in_(ids), outbox.c.published_at.is_(None)).values(published_at=func.now(), error=None)
+        sql("update outbox set published_at = now(), error = null where id = any(:ids) and published_at is null"), {"ids": list(ids)}
     )
 
 

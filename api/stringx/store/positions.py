@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
+from stringx.store.database import sql
 from stringx.store.tables import positions
 
 
@@ -44,7 +45,7 @@ def advance(connection: Connection, topic: str, topic_id: str | None, next_offse
     # In one order, so that two doors never wait for each other.
     partitions = sorted(next_offsets)
     rows = connection.execute(
-        text("""
+        sql("""
             with before as (
                 select partition, next_offset from positions
                 where topic = :topic and topic_id = :topic_id and partition = any(:partitions)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from stringx.model import Engine, Gate, Mode, Slice
-from stringx.store.database import RUNS_CHANNEL, notify
+from stringx.store.database import RUNS_CHANNEL, notify, sql
+from stringx.store.gates import gate_of
 
 #: Payload of a NOTIFY on the runs' channel: a leased run is to be cancelled.
 CANCEL = "cancel"
@@ -48,12 +49,13 @@ class Run:
 
 
 _COLUMNS = """
-    run.id, run.attempt, run.state, version.content, version.number, run.slice, run.mode, run.engine, run.address, run.boot,
-    run.lost_attempts, run.cancel_requested_at is not null as cancel_requested, run.queued_at, run.started_at,
+    run.id, run.attempt, run.state, version.content::text as content, version.number, run.slice, run.mode, run.engine, run.address,
+    run.boot, run.lost_attempts, run.cancel_requested_at is not null as cancel_requested, run.queued_at, run.started_at,
     run.correlation_id, run.traceparent
 """
 
-# `next` walks ix_runs_queue in its order. Two queued runs may be of one gate and slice (of different versions of the gate):
+# `next` walks ix_runs_queue in its order. Two queued runs may be of one gate and slice (of different versions of the gate, or for
+# different engines):
 # `first` takes one of them; what another dispatcher leases meanwhile is kept out by uq_runs_one_leased.
 CLAIM = f"""
 with next as (
@@ -106,7 +108,7 @@ def claim(
     again in a new transaction.
     """
     rows = connection.execute(
-        text(CLAIM),
+        sql(CLAIM),
         {
             "runner": runner,
             "targets": list(targets),
@@ -123,7 +125,7 @@ def claim(
 def renew(connection: Connection, *, address: str, boot: str, held: Sequence[Held], lease_seconds: float) -> None:
     """Prolongs the leases of what a runner's present boot says it holds, wherever it was when it was leased."""
     connection.execute(
-        text("""
+        sql("""
             with mine as (
                 select run.id
                 from runs as run
@@ -143,7 +145,7 @@ def renew(connection: Connection, *, address: str, boot: str, held: Sequence[Hel
 def moved(connection: Connection, *, address: str, boot: str, taken: Sequence[Held]) -> None:
     """Notes that a runner took runs under another boot than the one they were leased to."""
     connection.execute(
-        text("""
+        sql("""
             update runs set boot = :boot
             from unnest(cast(:runs as text[]), cast(:attempts as int[])) as taken(run, attempt)
             where runs.id = taken.run and runs.attempt = taken.attempt and runs.state = 'leased' and runs.address = :address
@@ -161,7 +163,7 @@ def locked_all(connection: Connection, run_ids: Sequence[str]) -> dict[str, Run]
     """Those of the runs that there are, by id, locked until the end of the transaction; waits for whoever has one locked."""
     rows = connection.execute(
         # In one order, so that two who lock several never wait for each other in a circle.
-        text(f"select {_COLUMNS} from {_VERSIONED} where run.id = any(:runs) order by run.id for update of run"),  # noqa: S608  # our own text
+        sql(f"select {_COLUMNS} from {_VERSIONED} where run.id = any(:runs) order by run.id for update of run"),  # noqa: S608  # our own text
         {"runs": list(run_ids)},
     )
     return {row.id: _run(row) for row in rows}
@@ -199,7 +201,7 @@ def cancels_asked(connection: Connection, address: str) -> list[str]:
     """The runs leased to `address` that are to be cancelled."""
     return list(
         connection.execute(
-            text("select id from runs where state = 'leased' and address = :address and cancel_requested_at is not null"),
+            sql("select id from runs where state = 'leased' and address = :address and cancel_requested_at is not null"),
             {"address": address},
         ).scalars()
     )
@@ -207,7 +209,7 @@ def cancels_asked(connection: Connection, address: str) -> list[str]:
 
 def ask_cancel(connection: Connection, run: Run) -> None:
     """Has the dispatchers tell the runner that holds a leased run to stop it."""
-    connection.execute(text("update runs set cancel_requested_at = now() where id = :run and cancel_requested_at is null"), {"run": run.id})
+    connection.execute(sql("update runs set cancel_requested_at = now() where id = :run and cancel_requested_at is null"), {"run": run.id})
     notify(connection, RUNS_CHANNEL, CANCEL)
 
 
@@ -215,7 +217,7 @@ def requeue(connection: Connection, run: Run, *, lost: bool, message: str, after
     """Ends the attempt at a locked, leased run and queues the run again, to be claimed in `after_seconds` at the earliest."""
     end_attempt(connection, run, "lost" if lost else "handed_back", message)
     connection.execute(
-        text("""
+        sql("""
             update runs
             set state = 'queued', lost_attempts = lost_attempts + :lost, not_before = now() + make_interval(secs => :after_seconds),
                 lease_until = null, address = null, boot = null, started_at = null
@@ -231,31 +233,15 @@ def end_attempt(
 ) -> None:
     """Notes how the newest attempt at a run ended."""
     connection.execute(
-        text("update attempts set ended_at = now(), outcome = :outcome, message = :message where run_id = :run and number = :attempt"),
+        sql("update attempts set ended_at = now(), outcome = :outcome, message = :message where run_id = :run and number = :attempt"),
         {"run": run.id, "attempt": run.attempt, "outcome": outcome, "message": message},
-    )
-
-
-def finish(connection: Connection, ended: Sequence[Run], *, settled: bool) -> None:
-    """Ends locked runs, and where they were `settled` their newest attempts; their verdicts are stored in the same transaction."""
-    connection.execute(
-        text("""
-            with attempted as (
-                update attempts set ended_at = now(), outcome = 'settled'
-                from unnest(cast(:runs as text[]), cast(:attempts as int[])) as ended(run, attempt)
-                where :settled and attempts.run_id = ended.run and attempts.number = ended.attempt
-            )
-            update runs set state = 'done', finished_at = now(), lease_until = null, address = null, boot = null
-            where id = any(:runs)
-        """),
-        {**_pairs([(run.id, run.attempt) for run in ended]), "settled": settled},
     )
 
 
 def history(connection: Connection, run: Run) -> list[str]:
     """One line for each attempt at a run that was lost, oldest first."""
     rows = connection.execute(
-        text("select number, address, message from attempts where run_id = :run and outcome = 'lost' order by number"), {"run": run.id}
+        sql("select number, address, message from attempts where run_id = :run and outcome = 'lost' order by number"), {"run": run.id}
     )
     return [f"attempt {row.number} at {row.address}: {row.message}" for row in rows]
 
@@ -277,7 +263,7 @@ def _locked(
 ) -> list[Run]:
     """Runs in the order of their ids, so that two transactions which lock several never wait for each other in a circle."""
     rows = connection.execute(
-        text(
+        sql(
             f"select {_COLUMNS} from {_VERSIONED} where run.state = '{state}' and {condition} "  # noqa: S608  # this module's own text
             "order by run.id limit :limit for update of run skip locked"
         ),
@@ -295,7 +281,7 @@ def _run(row: Row[Any]) -> Run:
         id=row.id,
         attempt=row.attempt,
         state=row.state,
-        gate=Gate.model_validate(row.content),
+        gate=gate_of(row.content),
         gate_version=row.number,
         slice=Slice.model_validate(row.slice),
         mode=Mode(row.mode),

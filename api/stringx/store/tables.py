@@ -1,8 +1,8 @@
 """The tables of the internal database, as SQLAlchemy Core sees them; `migrations/` makes them, and a test holds both equal.
 
 History is append-only: gate versions, triggers, attempts, verdicts, check results, dead letters and set-apart reports are
-written once. What changes is `runs.state` with its lease, `attempts.ended_at`, `outbox.published_at`, which dispatchers there are, and
-which gates are in force.
+written once. What changes is `runs.state` with its lease, `attempts.ended_at`, `outbox.published_at`, which dispatchers and
+which replicas of runners there are, and which gates are in force.
 """
 
 from __future__ import annotations
@@ -129,6 +129,21 @@ dispatchers = Table(
     _now("seen_at"),
 )
 
+#: The replicas of runners that there are, as they said of themselves to whichever dispatcher asked last: a process that asks none
+#: of them knows them from here.
+runner_replicas = Table(
+    "runner_replicas",
+    metadata,
+    Column("runner", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    #: without what it holds; None: it has not answered yet
+    Column("status", JSONB),
+    _time("answered_at"),
+    _now("asked_at"),
+    #: why the newest question has no answer
+    Column("error", Text),
+)
+
 triggers = Table(
     "triggers",
     metadata,
@@ -149,6 +164,8 @@ triggers = Table(
     Column("correlation_id", Text),
     Column("traceparent", Text),
     Column("tracestate", Text),
+    #: that it asks for; None: the gate's
+    Column("engine", Text),
     Column("state", Text, nullable=False),
     Column("run_id", Text, ForeignKey("runs.id")),
     _now("received_at"),
@@ -192,6 +209,10 @@ verdicts = Table(
     _now("judged_at"),
     #: that the run was about; None where they were not counted
     Column("rows", BigInteger),
+    #: list of {test, reason}: what kept a run that was to be prepared with dbt; None where nothing was told
+    Column("unprepared", JSONB),
+    # Rows stand in the order of their times: this is some pages for all of them, and costs nothing while they are written.
+    Index("ix_verdicts_judged_at", "judged_at", postgresql_using="brin"),
 )
 
 check_results = Table(

@@ -9,16 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from stringx.model import GateVersion, Mode, Slice, Trigger
+from stringx.model import Engine, GateVersion, Mode, Slice, Trigger
 from stringx.settings import INLINE_RUNNER
-from stringx.store.database import IDENTITY_LOCK, RUNS_CHANNEL, SLICE_LOCK
+from stringx.store.database import IDENTITY_LOCK, RUNS_CHANNEL, SLICE_LOCK, sql
 
 #: Workspace, source and id: by these a trigger is accepted once.
 Identity = tuple[str, str, str]
-#: Gate version and slice: by these a queued run is joined.
-RunKey = tuple[int, str]
+#: Gate version, slice and engine: by these a queued run is joined.
+RunKey = tuple[int, str, Engine]
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,15 @@ class WantedRun:
     #: in its canonical form
     bound: Slice
     priority: int
+    #: the gate's, or the one that the triggers ask for
+    engine: Engine
     #: of the first of the triggers
     correlation_id: str | None
     traceparent: str | None
 
     @property
     def key(self) -> RunKey:
-        return self.version.id, self.bound.key
+        return self.version.id, self.bound.key, self.engine
 
 
 def identity(trigger: Trigger) -> Identity:
@@ -69,7 +71,7 @@ def lock(connection: Connection, locks: Iterable[tuple[int, int]]) -> None:
     """
     ordered = sorted(set(locks))
     connection.execute(
-        text("select pg_advisory_xact_lock(class, key) from unnest(cast(:classes as int[]), cast(:keys as int[])) as wanted(class, key)"),
+        sql("select pg_advisory_xact_lock(class, key) from unnest(cast(:classes as int[]), cast(:keys as int[])) as wanted(class, key)"),
         {"classes": [kind for kind, _ in ordered], "keys": [key for _, key in ordered]},
     )
 
@@ -83,7 +85,7 @@ def _lock_key(*parts: str) -> int:
 def find(connection: Connection, wanted: Sequence[Trigger]) -> dict[Identity, StoredTrigger]:
     """The stored triggers among those with the same workspace, source and id."""
     rows = connection.execute(
-        text("""
+        sql("""
             select stored.workspace, stored.source, stored.event_id, stored.id, stored.content_fingerprint, stored.state, stored.run_id
             from unnest(cast(:workspaces as text[]), cast(:sources as text[]), cast(:ids as text[])) as wanted(workspace, source, id)
             join triggers as stored
@@ -114,6 +116,7 @@ def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]]) ->
             "slice": trigger.slice.as_json(),
             "reply_to": trigger.reply_to,
             "priority": trigger.priority,
+            "engine": trigger.engine,
             "metadata": trigger.metadata,
             "position": trigger.position.as_json() if trigger.position is not None else None,
             "correlation_id": trigger.correlation_id,
@@ -126,15 +129,15 @@ def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]]) ->
     ]
     if rows:
         connection.execute(
-            text("""
+            sql("""
                 insert into triggers (
-                    id, workspace, source, event_id, content_fingerprint, door, table_name, slice, reply_to, priority, metadata,
+                    id, workspace, source, event_id, content_fingerprint, door, table_name, slice, reply_to, priority, engine, metadata,
                     position, correlation_id, traceparent, tracestate, state, run_id
                 )
                 select * from json_to_recordset(:rows) as new(
                     id text, workspace text, source text, event_id text, content_fingerprint text, door text, table_name text,
-                    slice jsonb, reply_to text, priority int, metadata jsonb, position jsonb, correlation_id text, traceparent text,
-                    tracestate text, state text, run_id text
+                    slice jsonb, reply_to text, priority int, engine text, metadata jsonb, position jsonb, correlation_id text,
+                    traceparent text, tracestate text, state text, run_id text
                 )
             """),
             {"rows": json.dumps(rows)},
@@ -151,7 +154,7 @@ def runs_for(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]:
     raised = [(found[0], want.priority) for want in wanted if (found := there.get(want.key)) is not None and found[1] < want.priority]
     if raised:
         connection.execute(
-            text("""
+            sql("""
                 update runs set priority = raised.priority
                 from unnest(cast(:runs as text[]), cast(:priorities as int[])) as raised(run, priority)
                 where runs.id = raised.run
@@ -168,7 +171,7 @@ def queue_runs(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]
     rows = [_row(want) for want in wanted]
     if rows:
         connection.execute(
-            text("""
+            sql("""
                 with queued as (
                     insert into runs (
                         id, workspace, table_name, version_id, slice, slice_key, mode, runner, target, engine, priority,
@@ -187,21 +190,27 @@ def queue_runs(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]
 
 
 def _joinable(connection: Connection, wanted: Sequence[WantedRun]) -> dict[RunKey, tuple[str, int]]:
-    """Id and priority of the oldest queued run of each gate version and slice that has one, locked."""
+    """Id and priority of the oldest queued run of each gate version, slice and engine that has one, locked."""
     rows = connection.execute(
-        text("""
-            select run.id, run.version_id, run.slice_key, run.priority
-            from unnest(cast(:versions as bigint[]), cast(:keys as text[])) as wanted(version_id, slice_key)
-            join runs as run on run.version_id = wanted.version_id and run.slice_key = wanted.slice_key
+        sql("""
+            select run.id, run.version_id, run.slice_key, run.engine, run.priority
+            from unnest(cast(:versions as bigint[]), cast(:keys as text[]), cast(:engines as text[]))
+              as wanted(version_id, slice_key, engine)
+            join runs as run
+              on run.version_id = wanted.version_id and run.slice_key = wanted.slice_key and run.engine = wanted.engine
             where run.state = 'queued'
             order by run.seq
             for update of run skip locked
         """),
-        {"versions": [want.version.id for want in wanted], "keys": [want.bound.key for want in wanted]},
+        {
+            "versions": [want.version.id for want in wanted],
+            "keys": [want.bound.key for want in wanted],
+            "engines": [want.engine for want in wanted],
+        },
     )
     found: dict[RunKey, tuple[str, int]] = {}
     for row in rows:
-        found.setdefault((row.version_id, row.slice_key), (row.id, row.priority))
+        found.setdefault((row.version_id, row.slice_key, Engine(row.engine)), (row.id, row.priority))
     return found
 
 
@@ -217,7 +226,7 @@ def _row(want: WantedRun) -> dict[str, object]:
         "mode": gate.mode,
         "runner": INLINE_RUNNER if gate.mode is Mode.INLINE else gate.runner,
         "target": gate.target,
-        "engine": gate.engine,
+        "engine": want.engine,
         "priority": want.priority,
         "correlation_id": want.correlation_id,
         "traceparent": want.traceparent,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, Row, func, insert, select
 
 from stringx.model import Report, Slice, Verdict
-from stringx.store.database import VERDICTS_CHANNEL
+from stringx.store.database import VERDICTS_CHANNEL, sql
 from stringx.store.runs import Run
 from stringx.store.tables import set_apart_reports, verdicts
 
@@ -45,15 +45,26 @@ class WaitingTrigger:
     received_at: datetime
 
 
-# As JSON, so that one statement holds however many there are; the check results' keys are their columns' names.
-_RECORD = """
+@dataclass(frozen=True)
+class Concluded:
+    """What whoever tells of verdicts needs."""
+
+    #: by the database's clock
+    judged_at: datetime
+    #: all triggers of each run, in the order of their arrival; none can join a run once it was claimed
+    waiting: Mapping[str, Sequence[WaitingTrigger]]
+
+
+# One statement however many there are, the values as JSON; the check results' keys are their columns' names. `told` stands apart, so
+# that each verdict is told once, and not with each of its triggers.
+_CONCLUDE = """
 with new as (
     insert into verdicts (
-        run_id, attempt, verdict, decision, message, counts, engine, project_fingerprint, rows, started_at, finished_at
+        run_id, attempt, verdict, decision, message, counts, engine, project_fingerprint, rows, started_at, finished_at, unprepared
     )
     select * from json_to_recordset(:verdicts) as judged(
         run_id text, attempt int, verdict text, decision text, message text, counts jsonb, engine text, project_fingerprint text,
-        rows bigint, started_at timestamptz, finished_at timestamptz
+        rows bigint, started_at timestamptz, finished_at timestamptz, unprepared jsonb
     )
     returning run_id, judged_at
 ), checks as (
@@ -65,24 +76,47 @@ with new as (
         run_id text, position int, name text, kind text, dimension text, level text, severity text, scope text, outcome text,
         failures bigint, message text, test text, sql text, duration_seconds float8, columns jsonb, sample jsonb
     )
+), attempted as (
+    update attempts set ended_at = now(), outcome = 'settled'
+    from unnest(cast(:runs as text[]), cast(:attempts as int[])) as ended(run, attempt)
+    where attempts.run_id = ended.run and attempts.number = ended.attempt
+), done as (
+    update runs set state = 'done', finished_at = now(), lease_until = null, address = null, boot = null
+    from new
+    where runs.id = new.run_id
+), told as materialized (
+    select run_id, judged_at, pg_notify(:channel, run_id) from new
 )
-select judged_at, pg_notify(:channel, run_id) from new
+select told.judged_at, told.run_id, trigger.id, trigger.source, trigger.event_id, trigger.slice, trigger.content_fingerprint,
+       trigger.reply_to, trigger.metadata, trigger.correlation_id, trigger.traceparent, trigger.tracestate, trigger.received_at
+from told left join triggers as trigger on trigger.run_id = told.run_id
+order by trigger.seq
 """
 
 
-def record(connection: Connection, judged: Sequence[Judged]) -> datetime:
-    """Stores verdicts, at least one, and wakes who waits for them; returns when, by the database's clock."""
+def conclude(connection: Connection, judged: Sequence[Judged]) -> Concluded:
+    """Stores verdicts, at least one, ends their runs and the attempts that were reported, and wakes who waits for them."""
     checks = [
         {**check.model_dump(mode="json"), "run_id": one.run.id, "position": position}
         for one in judged
         for position, check in enumerate(one.verdict.checks)
     ]
-    stored = connection.execute(
-        text(_RECORD),
-        {"verdicts": json.dumps([_row(one) for one in judged]), "checks": json.dumps(checks), "channel": VERDICTS_CHANNEL},
-    )
-    judged_at: datetime = stored.all()[0].judged_at
-    return judged_at
+    reported = [one.run for one in judged if one.report is not None]
+    rows = connection.execute(
+        sql(_CONCLUDE),
+        {
+            "verdicts": json.dumps([_row(one) for one in judged]),
+            "checks": json.dumps(checks),
+            "runs": [run.id for run in reported],
+            "attempts": [run.attempt for run in reported],
+            "channel": VERDICTS_CHANNEL,
+        },
+    ).all()
+    waiting: dict[str, list[WaitingTrigger]] = {one.run.id: [] for one in judged}
+    for row in rows:
+        if row.id is not None:
+            waiting[row.run_id].append(_waiting(row))
+    return Concluded(rows[0].judged_at, waiting)
 
 
 def _row(judged: Judged) -> dict[str, Any]:
@@ -102,6 +136,7 @@ def _row(judged: Judged) -> dict[str, Any]:
             "rows": report.rows,
             "started_at": report.started_at.isoformat(),
             "finished_at": report.finished_at.isoformat(),
+            "unprepared": [{"test": test, "reason": reason} for test, reason in report.unprepared] or None,
         }
     return row
 
@@ -112,34 +147,20 @@ def judged_attempt(connection: Connection, run_id: str) -> int | None:
     return found
 
 
-def waiting_triggers(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[WaitingTrigger]]:
-    """All triggers of locked runs, by run, in the order of their arrival; none can join a run once it was claimed."""
-    rows = connection.execute(
-        text("""
-            select run_id, id, source, event_id, slice, content_fingerprint, reply_to, metadata, correlation_id, traceparent, tracestate,
-                   received_at
-            from triggers where run_id = any(:runs) order by seq
-        """),
-        {"runs": list(run_ids)},
+def _waiting(row: Row[Any]) -> WaitingTrigger:
+    return WaitingTrigger(
+        id=row.id,
+        source=row.source,
+        event_id=row.event_id,
+        slice=Slice.model_validate(row.slice),
+        content_fingerprint=row.content_fingerprint,
+        reply_to=row.reply_to,
+        metadata=row.metadata,
+        correlation_id=row.correlation_id,
+        traceparent=row.traceparent,
+        tracestate=row.tracestate,
+        received_at=row.received_at,
     )
-    waiting: dict[str, list[WaitingTrigger]] = {run: [] for run in run_ids}
-    for row in rows:
-        waiting[row.run_id].append(
-            WaitingTrigger(
-                id=row.id,
-                source=row.source,
-                event_id=row.event_id,
-                slice=Slice.model_validate(row.slice),
-                content_fingerprint=row.content_fingerprint,
-                reply_to=row.reply_to,
-                metadata=row.metadata,
-                correlation_id=row.correlation_id,
-                traceparent=row.traceparent,
-                tracestate=row.tracestate,
-                received_at=row.received_at,
-            )
-        )
-    return waiting
 
 
 def set_apart(
@@ -152,7 +173,7 @@ def set_apart(
     report: bytes,
 ) -> None:
     """Keeps a report that changes nothing; delivered again, it is kept once."""
-    connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:run, 0))"), {"run": run_id})
+    connection.execute(sql("select pg_advisory_xact_lock(hashtextextended(:run, 0))"), {"run": run_id})
     kept = select(func.count()).where(
         set_apart_reports.c.run_id == run_id, set_apart_reports.c.attempt == attempt, set_apart_reports.c.reason == reason
     )

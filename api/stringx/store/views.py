@@ -27,13 +27,17 @@ from stringx.model import (
     DeadLetter,
     DeadLetterPage,
     DeadLetterSummary,
+    DistrustedReplays,
+    Engine,
     FailingRule,
     Gate,
     GateDetail,
     GateStatus,
     GateSummary,
     GateVersion,
+    Mode,
     Outcome,
+    PreparedUse,
     RunCheck,
     RunDetail,
     RunPage,
@@ -42,10 +46,12 @@ from stringx.model import (
     Slice,
     Timings,
     TriggerAnswer,
+    VerdictName,
     failing_rules,
     with_rules,
 )
-from stringx.store import gates
+from stringx.settings import INLINE_RUNNER
+from stringx.store import gates, runner_replicas
 from stringx.store.tables import attempts, check_results, dead_letters, gate_versions, outbox, runs, triggers, verdicts
 
 #: How much of a run's id must be given for it to be looked up by its beginning.
@@ -104,6 +110,7 @@ def _trigger_answer(connection: Connection, row: Row[Any]) -> TriggerAnswer:
         state=row.state,
         reply_to=row.reply_to,
         priority=row.priority,
+        engine=row.engine,
         metadata=row.metadata,
         received_at=row.received_at,
         run=row.run_id,
@@ -154,7 +161,7 @@ def _run_fields(row: Row[Any], checks: Sequence[CheckResult | FailingRule]) -> d
         "table": row.table_name,
         "slice": row.slice,
         "mode": row.mode,
-        # The one that was really used, once there is a report; the gate's until then.
+        # The one that was really used, once there is a report; until then the one that is wanted.
         "engine": row.judging_engine or row.engine,
         "state": row.state,
         "verdict": row.verdict,
@@ -199,7 +206,8 @@ def find_run(connection: Connection, text: str) -> str:
 
 def run(connection: Connection, run_id: str) -> RunDetail:
     """One run by its whole id, with its checks, attempts and triggers; NotFound."""
-    row = connection.execute(_runs().add_columns(gate_versions.c.content.label("gate_content")).where(runs.c.id == run_id)).one_or_none()
+    statement = _runs().add_columns(gate_versions.c.content.label("gate_content"), verdicts.c.unprepared)
+    row = connection.execute(statement.where(runs.c.id == run_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no run {run_id!r}")
     checks = _checks(connection, run_id)
@@ -209,6 +217,7 @@ def run(connection: Connection, run_id: str) -> RunDetail:
             RunCheck(**dict(check), **({} if rule is None else rule.words))
             for check, rule in with_rules(Gate.model_validate(row.gate_content), checks)
         ),
+        unprepared=row.unprepared or (),
         attempts=tuple(
             Attempt.model_validate({name: value for name, value in attempt.items() if name != "run_id"})
             for attempt in connection.execute(select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.number)).mappings()
@@ -315,7 +324,37 @@ def _current_gate(connection: Connection, workspace: str, table: str) -> GateVer
 def gate(connection: Connection, workspace: str, table: str) -> GateDetail:
     """The gate in force for a table; NotFound."""
     version = _current_gate(connection, workspace, table)
-    return GateDetail(**_gate_fields(version), gate=version.gate)
+    return GateDetail(**_gate_fields(version), gate=version.gate, prepared=_prepared(connection, version))
+
+
+def _prepared(connection: Connection, version: GateVersion) -> PreparedUse | None:
+    """None where the gate wants dbt. A run that was stopped before it began says nothing, nor one that was asked to be dbt's."""
+    gate = version.gate
+    if gate.engine is Engine.DBT:
+        return None
+    newest = connection.execute(
+        select(runs.c.id, verdicts.c.engine, verdicts.c.judged_at, verdicts.c.unprepared)
+        .join(verdicts, verdicts.c.run_id == runs.c.id)
+        .where(runs.c.workspace == gate.workspace, runs.c.table_name == gate.table.lower(), runs.c.version_id == version.id)
+        .where(runs.c.engine == Engine.PREPARED, verdicts.c.engine.is_not(None), verdicts.c.verdict != VerdictName.CANCELLED)
+        .order_by(runs.c.seq.desc())
+        .limit(1)
+    ).one_or_none()
+    distrusted = tuple(
+        DistrustedReplays(address=replica.address, target=target, reason=one.reason)
+        for replica in runner_replicas.known(connection, INLINE_RUNNER if gate.mode is Mode.INLINE else gate.runner)
+        if replica.status is not None
+        for target, gates_of in replica.status.distrusted.items()
+        for one in gates_of
+        if (one.workspace, one.table, one.gate_fingerprint) == (gate.workspace, gate.table, gate.fingerprint)
+    )
+    return PreparedUse(
+        run=newest.id if newest else None,
+        engine=newest.engine if newest else None,
+        judged_at=newest.judged_at if newest else None,
+        unprepared=(newest.unprepared or ()) if newest else (),
+        distrusted=distrusted,
+    )
 
 
 def gate_status(connection: Connection, workspace: str, table: str) -> GateStatus:
@@ -344,6 +383,7 @@ def gate_status(connection: Connection, workspace: str, table: str) -> GateStatu
         verdict=newest.verdict if newest is not None else None,
         decision=newest.decision if newest is not None else None,
         trigger=newest,
+        prepared=_prepared(connection, version),
         closed=_summaries(connection, connection.execute(shown).all()),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
 from operator import methodcaller
 from typing import Any, Literal, cast
 
@@ -248,6 +249,10 @@ def protocols(settings: Settings) -> tuple[Protocol, ...]:
             return ("classic",) if _CLASSIC_PROPERTIES & settings.kafka_properties.keys() else ("consumer", "classic")
 
 
+#: A request for a topic's id that is on its way; None where no answer is to be had.
+Asked = Future[Any] | None
+
+
 class TopicIds:
     """The id of a topic, which tells it from another one of the same name, made after it was deleted."""
 
@@ -260,11 +265,8 @@ class TopicIds:
         #: the last answer of `current` was the broker's own: the topic has that id now
         self.certain = False
 
-    def current(self) -> str | None:
-        """The topic's id now, or the last one known where the broker does not answer; None on a broker that cannot tell it.
-
-        Takes a request to the broker. Raises KafkaUnavailable before the first answer.
-        """
+    def ask(self) -> Asked:
+        """Sends a request to the broker, and does not wait for its answer. Raises KafkaUnavailable before the first answer."""
         self.certain = False
         try:
             if self._available is None:
@@ -274,13 +276,29 @@ class TopicIds:
                 )
             if not self._available:
                 return None
-            described = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=REQUEST_SECONDS)[self._topic].result()
+            return self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=REQUEST_SECONDS)[self._topic]
+        except KafkaException as error:
+            self._without_answer(error)
+            return None
+
+    def answer(self, asked: Asked, timeout_seconds: float | None = None) -> str | None:
+        """The topic's id now, or the last one known where the broker does not answer; None on a broker that cannot tell it.
+
+        Waits for the answer. Raises KafkaUnavailable before the first one, TimeoutError after `timeout_seconds`.
+        """
+        if asked is None:
+            return self._last
+        try:
+            found = str(asked.result(timeout_seconds).topic_id)
         except KafkaException as error:
             return self._without_answer(error)
-        found = str(described.topic_id)
         self._last = None if found == _NO_TOPIC_ID else found
         self.certain = True
         return self._last
+
+    def current(self) -> str | None:
+        """Asks, and waits for the answer."""
+        return self.answer(self.ask())
 
     def _without_answer(self, error: KafkaException) -> str | None:
         if self._last is not None:

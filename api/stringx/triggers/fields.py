@@ -84,6 +84,8 @@ def reason(fault: ErrorDetails, field: tuple[int | str, ...] = ()) -> str:
             return "must not be empty"
         case "too_long" | "string_too_long":
             return f"must not be longer than {context.get('max_length')}"
+        case "enum":
+            return f"must be {context.get('expected')}"
         case "greater_than_equal":
             return f"must be at least {context.get('ge')}"
         case "less_than_equal":

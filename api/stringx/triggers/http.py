@@ -52,6 +52,7 @@ def parse_request(headers: Iterable[tuple[str, str]], body: bytes, settings: Set
         slice=trigger.slice,
         reply_to=trigger.reply_to,
         priority=trigger.priority,
+        engine=trigger.engine,
         metadata=trigger.metadata,
         door=door,
         traceparent=event.trace.parent,

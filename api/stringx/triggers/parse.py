@@ -69,6 +69,7 @@ def parse_record(record: KafkaRecord, settings: Settings) -> Trigger:
             slice=body.slice,
             reply_to=body.reply_to,
             priority=body.priority,
+            engine=body.engine,
             metadata=body.metadata,
             door=Door.KAFKA,
             traceparent=event.trace.parent,

@@ -15,22 +15,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stringx import inbox, logs
-from stringx.errors import KafkaUnavailable, Refusal, Unavailable
+from stringx.errors import KafkaUnavailable, Refusal, Unavailable, Unstorable
 from stringx.settings import Settings
 from stringx.store import positions
 from stringx.store.database import transaction
-from stringx.triggers.consumer import ConsumerLost, Protocol, TopicIds, TriggerConsumer
+from stringx.triggers.consumer import Asked, ConsumerLost, Protocol, TopicIds, TriggerConsumer
 from stringx.triggers.pace import Pace
 from stringx.triggers.parse import legible, parse_record
 from stringx.triggers.record import KafkaRecord, Legible
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 POLL_SECONDS = 0.5
 #: A batch ends with what is there, or at one of these.
@@ -44,10 +45,17 @@ WATCH_SECONDS = 5.0
 #: Nothing came for so long: is there really nothing?
 STALL_SECONDS = 60.0
 
+#: For how long a transaction may wait for the broker to confirm the topic.
+ANSWER_SECONDS = 0.2
+
 #: By the topic's id, partition and offset.
 Left = dict[tuple[str, int, int], KafkaRecord]
 
 log = logs.get(__name__)
+
+
+class _Unconfirmed(Exception):
+    """Whether what was read is of the topic that we know is not certain."""
 
 
 class Reading:
@@ -131,16 +139,45 @@ class Reading:
     def _take(self) -> None:
         """Stores what is held, and then its offsets."""
         self._last_read = time.monotonic()
-        self._check_topic()
-        self._take_left()
-        self._check_fresh()
-        if not self._held:
-            return
-        batch = [record if record.topic_id is not None else replace(record, topic_id=self._topic_id) for record in self._held]
-        self._store(self._topic_id, batch)
+        asked = self._ids.ask()
+        try:
+            batch = self._stored_meanwhile(asked)
+        except Unavailable:
+            self._check_topic(asked)  # marks what is held
+            raise
+        if batch is None:
+            self._check_topic(asked)
+            self._take_left()
+            self._check_fresh()
+            if not self._held:
+                return
+            batch = self._batch()
+            self._store(self._topic_id, batch)
         self._held = []
         for record in {record.partition: record for record in batch}.values():
             self._consumer.store(record)
+
+    def _stored_meanwhile(self, asked: Asked) -> list[KafkaRecord] | None:
+        """Stores what is held while the broker answers whether the topic is still the one that we know; None, and nothing stored,
+        where it is not, where the answer takes long, or where there is more to look into than that."""
+        if self._topic_id is None or self._left or any(record.partition in self._fresh for record in self._held):
+            return None
+        batch = self._batch()
+        with suppress(_Unconfirmed):
+            self._store(self._topic_id, batch, lambda: self._confirm(asked))
+            return batch
+        return None
+
+    def _confirm(self, asked: Asked) -> None:
+        try:
+            found = self._ids.answer(asked, ANSWER_SECONDS)
+        except TimeoutError as error:
+            raise _Unconfirmed from error
+        if found != self._topic_id:
+            raise _Unconfirmed
+
+    def _batch(self) -> list[KafkaRecord]:
+        return [record if record.topic_id is not None else replace(record, topic_id=self._topic_id) for record in self._held]
 
     def _take_left(self) -> None:
         for topic_id in {topic_id for topic_id, _, _ in self._left}:
@@ -150,29 +187,46 @@ class Reading:
             for key in keys:
                 del self._left[key]
 
-    def _store(self, topic_id: str | None, batch: Sequence[KafkaRecord]) -> None:
+    def _store(self, topic_id: str | None, batch: Sequence[KafkaRecord], confirm: Callable[[], None] = lambda: None) -> None:
+        """In one transaction, which `confirm` may undo as the last thing before its commit."""
         deliveries = [_delivery(record, self._settings) for record in batch]
-        next_offsets = {record.partition: record.offset + 1 for record in batch}
-        with transaction(self._engine) as connection:
-            outcomes = inbox.take(connection, self._settings, deliveries)
-            expected = positions.advance(connection, self._consumer.topic, topic_id, next_offsets)
-        self._tell_gaps(topic_id, batch, {partition: expected.get(partition) for partition in next_offsets})
+        try:
+            outcomes, expected = self._stored(inbox.take, deliveries, topic_id, batch, confirm)
+        except Unstorable:
+            # Each alone, so that the one that the database cannot hold does not stand in its neighbours' way.
+            outcomes, expected = self._stored(inbox.take_each, deliveries, topic_id, batch, confirm)
+        self._tell_gaps(topic_id, batch, {record.partition: expected.get(record.partition) for record in batch})
         for delivery, outcome in zip(deliveries, outcomes, strict=True):
             _tell(delivery, outcome)
 
+    def _stored(
+        self,
+        take: Callable[[Connection, Settings, Sequence[inbox.Delivery]], list[inbox.Accepted | Refusal]],
+        deliveries: Sequence[inbox.Delivery],
+        topic_id: str | None,
+        batch: Sequence[KafkaRecord],
+        confirm: Callable[[], None],
+    ) -> tuple[list[inbox.Accepted | Refusal], dict[int, int]]:
+        next_offsets = {record.partition: record.offset + 1 for record in batch}
+        with transaction(self._engine) as connection:
+            outcomes = take(connection, self._settings, deliveries)
+            expected = positions.advance(connection, self._consumer.topic, topic_id, next_offsets)
+            confirm()
+        return outcomes, expected
+
     # --- a topic made anew, and records that are missing ----------------------------------------------------------------
 
-    def _check_topic(self) -> None:
+    def _check_topic(self, asked: Asked) -> None:
         """Where the topic was made anew under us, what it has is read from its first record.
 
         librdkafka (2.16, `group.protocol=consumer`) goes on at the old topic's offset, and passes over what stands before it.
         """
-        found = self._ids.current()
+        found = self._ids.answer(asked)
         if self._topic_id is None or found == self._topic_id:
             self._topic_id = found
             if self._ids.certain:
                 # What was read before this answer was read of the topic that it names.
-                self._held = [record if record.topic_id is not None else replace(record, topic_id=found) for record in self._held]
+                self._held = self._batch()
             return
         with transaction(self._engine) as connection:
             expected = positions.expected(connection, self._consumer.topic, found, self._assigned)
@@ -227,7 +281,7 @@ class Reading:
         if self._held or now - self._last_watch < min(WATCH_SECONDS, self._stall_seconds):
             return
         self._last_watch = now
-        self._check_topic()
+        self._check_topic(self._ids.ask())
         if now - self._last_read < self._stall_seconds:
             return
         self._last_read = now

@@ -12,7 +12,7 @@ from flask import Response, g, request
 from stringx import logs
 from stringx.bearer import require_token
 from stringx.settings import Settings
-from stringx.web import dead_letters, gates, health, openapi, problems, runs, triggers
+from stringx.web import dead_letters, gates, health, openapi, problems, runs, status, triggers
 from stringx.web.backend import Backend
 from stringx.web.waiting import VerdictWaiters
 
@@ -40,7 +40,7 @@ def create_app(settings: Settings, engine: Engine) -> APIFlask:
     app.before_request(_start_request)
     require_token(app, settings.required("api_token"), setting="STRINGX_API_TOKEN", realm="stringx", but=health.ENDPOINTS)
     problems.answer_errors(app)
-    for blueprint in (triggers.blueprint, runs.blueprint, gates.blueprint, dead_letters.blueprint, health.blueprint):
+    for blueprint in (triggers.blueprint, runs.blueprint, gates.blueprint, dead_letters.blueprint, status.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
     openapi.describe(app)
     app.after_request(_log_request)

@@ -10,6 +10,7 @@ from apiflask import APIFlask
 from stringx import http_problems
 from stringx.model import TriggerBody
 from stringx.triggers.http import CLOUDEVENT, IDEMPOTENCY_HEADER, JSON
+from stringx.web import health
 
 CONFIG = {
     # Client generators do not read 3.2 yet.
@@ -98,7 +99,7 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
         }
     }
     spec["security"] = [{"token": []}]
-    for path, operations in spec["paths"].items():
+    for operations in spec["paths"].values():
         for operation in (value for value in operations.values() if isinstance(value, dict)):
             name = operation["operationId"]
             operation["parameters"] = [*operation.get("parameters", []), *HEADERS.get(name, [])]
@@ -106,7 +107,7 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
             if name in WAITING:
                 settled = {**operation["responses"]["202"], "description": "Its verdict, waited for; or a duplicate that has one already."}
                 operation["responses"]["200"] = settled
-            if not path.startswith("/v1/"):
+            if f"health.{name}" in health.ENDPOINTS:
                 operation["security"] = []
     spec["paths"]["/v1/triggers"]["post"]["requestBody"] = {
         "required": True,

@@ -11,7 +11,19 @@ from pydantic import Field
 
 from stringx import dispatch
 from stringx.errors import Conflict
-from stringx.model import Decision, Door, RunDetail, RunPage, RunState, TableName, Trigger, TriggerAnswer, VerdictName, WorkspaceName
+from stringx.model import (
+    Decision,
+    Door,
+    Engine,
+    RunDetail,
+    RunPage,
+    RunState,
+    TableName,
+    Trigger,
+    TriggerAnswer,
+    VerdictName,
+    WorkspaceName,
+)
 from stringx.store import views
 from stringx.store.database import transaction
 from stringx.triggers.http import IDEMPOTENCY_HEADER, idempotency_key
@@ -66,11 +78,16 @@ def get_run(run_id: str) -> Response:
     return jsonify(run.as_json())
 
 
+class RerunOptions(Query):
+    engine: Engine | None = None
+
+
 @blueprint.post("/<run_id>/rerun")
+@blueprint.input(RerunOptions, location="query", arg_name="options")
 @blueprint.output(TriggerAnswer, status_code=202, description="A new trigger for the same table and slice.")
 @blueprint.doc(operation_id="rerun")
-def rerun(run_id: str) -> Response:
-    """Judge the same slice again, by the gate as it is now"""
+def rerun(run_id: str, options: RerunOptions) -> Response:
+    """Judge the same slice again, by the gate as it is now, or with `engine=dbt` by dbt itself"""
     with transaction(backend().engine) as connection:
         run = views.run(connection, views.find_run(connection, run_id))
     trigger = Trigger(
@@ -81,6 +98,7 @@ def rerun(run_id: str) -> Response:
         slice=run.slice,
         reply_to=None,
         priority=None,
+        engine=options.engine,
         metadata={},
         door=Door.HTTP,
         correlation_id=run.correlation_id,

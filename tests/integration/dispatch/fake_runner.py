@@ -11,6 +11,7 @@ from stringx.errors import RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerU
 from stringx.model import (
     DbtResult,
     DbtStatus,
+    DistrustedGate,
     RefusedRun,
     Report,
     ReportBatch,
@@ -66,6 +67,9 @@ class FakeRunner:
         self.queue = 0
         #: refused with the whole submission they are in
         self.poison: frozenset[str] = frozenset()
+        #: what it says of its targets' newest dbt projects that are not in charge, and of the gates that it does not replay
+        self.errors: dict[str, str] = {}
+        self.distrusted: dict[str, tuple[DistrustedGate, ...]] = {}
         #: as an inline runner: only a new process would mend it
         self.broken = False
         self.down = False
@@ -161,7 +165,8 @@ class FakeRunner:
                 targets=self.targets,
                 held=self._held(),
                 fingerprints={},
-                errors={},
+                errors=self.errors,
+                distrusted=self.distrusted,
             )
 
     # --- what the tests do to it ---

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, RowMapping, insert, text
 
+from stringx import model
 from stringx.dispatch.dispatcher import Dispatcher
 from stringx.model import Door, Gate, GateVersion, Rule, Slice, Trigger
 from stringx.settings import Settings
@@ -85,13 +86,15 @@ class Store:
         priority: int = 0,
         triggered: int = 1,
         reply_to: str | None = None,
+        engine: model.Engine | None = None,
         **changes: Any,
     ) -> str:
         """Queues a run, with as many triggers; returns its id."""
         version = self.version(wanted or gate(**changes))
         part = Slice.model_validate([] if day is None else [{"column": "day", "equals": day}])
         with transaction(self.engine) as connection:
-            [run] = triggers.queue_runs(connection, [triggers.WantedRun(version, part, priority, "c-1", None)])
+            want = triggers.WantedRun(version, part, priority, engine or version.gate.engine, "c-1", None)
+            [run] = triggers.queue_runs(connection, [want])
             for _ in range(triggered):
                 trigger = Trigger(
                     workspace="default",

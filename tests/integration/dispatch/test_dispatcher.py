@@ -15,7 +15,7 @@ from stringx.dispatch import collect, request_cancel
 from stringx.dispatch.dispatcher import Dispatcher
 from stringx.dispatch.replica import MOST_AHEAD
 from stringx.errors import RunnerBusy, RunnerUnavailable, RunnerUnreachable
-from stringx.model import RunRequest, UnreadableReport
+from stringx.model import Engine, RunRequest, UnreadableReport
 from stringx.settings import Settings
 from stringx.store.database import connect, transaction
 
@@ -100,6 +100,16 @@ def test_what_was_queued_with_the_run_travels_to_the_runner(store: Store, start:
     assert request.gate_fingerprint == version.fingerprint
     assert request.slice.as_json() == [{"column": "day", "equals": "2013-02-01"}]
     assert (request.timeout_seconds, request.correlation_id) == (17, "c-1")
+    assert "engine" not in request.model_dump(mode="json"), "a runner from before there was this field takes it"
+
+
+def test_a_run_that_is_to_be_dbts_says_so_to_the_runner(store: Store, start: Start) -> None:
+    run = store.queue(engine=Engine.DBT)
+    runner = FakeRunner()
+    start(runner)
+    eventually(lambda: store.judged(run))
+    (request,) = runner.submitted
+    assert (request.engine, request.gate.engine) == (Engine.DBT, Engine.PREPARED)
 
 
 @pytest.mark.parametrize("refusal", [RunnerBusy("no worker free", 0.1), RunnerUnreachable("connection refused")])

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from confluent_kafka import Consumer, Producer
 from queued import eventually
+from queued import gate as gate_of
+from sqlalchemy import Engine, text
 
+from stringx import model
 from stringx.acks.kafka import kafka_publisher
 from stringx.dispatch.dispatcher import Dispatcher
 from stringx.embedded.postgres import EmbeddedPostgres
 from stringx.gates import files
+from stringx.gates.files import GateFile
 from stringx.kafka_clients import ensure_topics
+from stringx.model import GateDetail, RunDetail, RunnerReplicaStatus
 from stringx.runner.service import Runner
 from stringx.settings import Settings
-from stringx.store import gates
+from stringx.store import gates, views
 from stringx.store.database import connect, transaction
+from stringx.store.status import status
 from stringx.triggers.kafka import KafkaDoor
 
 
 @dataclass
 class Way:
     settings: Settings
+    engine: Engine
 
     def publish(self, **trigger: Any) -> str:
         """Sends a trigger as a pipeline would; returns its id."""
@@ -39,6 +48,23 @@ class Way:
         producer.produce(self.settings.kafka_triggers_topic, value=body, headers=[("correlationid", b"load-7")])
         assert producer.flush(30) == 0
         return name
+
+    def judged(self, **trigger: Any) -> RunDetail:
+        """The run of a trigger, once it has its verdict."""
+        name = self.publish(**trigger)
+
+        def runs() -> list[str]:
+            with transaction(self.engine) as connection:
+                judged = "select run_id from triggers join verdicts using (run_id) where event_id = :name"
+                return list(connection.execute(text(judged), {"name": name}).scalars())
+
+        eventually(runs, seconds=120)
+        with transaction(self.engine) as connection:
+            return views.run(connection, runs()[0])
+
+    def gate(self, table: str) -> GateDetail:
+        with transaction(self.engine) as connection:
+            return views.gate(connection, "default", table)
 
     def acknowledgements(self, count: int) -> dict[str, dict[str, Any]]:
         """The first `count` events on the topic of verdicts, by trigger."""
@@ -61,11 +87,21 @@ class Way:
         return found
 
 
+#: A check that asks the database while it is rendered, and so is never replayed.
+LOOKS = """{% test looks_at_columns(model, column_name) %}
+{% set columns = adapter.get_columns_in_relation(model) %}
+select * from {{ model }} where {{ column_name }} is null and {{ columns | length }} >= 0
+{% endtest %}
+"""
+
+
 @pytest.fixture
-def way(make_settings: Callable[..., Settings], topics: dict[str, str], target: dict[str, str]) -> Iterator[Way]:
-    """A door, a dispatcher with an inline runner, and a runner for what is asynchronous."""
+def way(make_settings: Callable[..., Settings], topics: dict[str, str], target: dict[str, str], tmp_path: Path) -> Iterator[Way]:
+    """A door, a dispatcher with an inline runner, and a runner for what is asynchronous; on a project of their own."""
     del topics, target
-    settings = make_settings(inline_targets=("demo",), runner_workers=1, stop_grace_seconds=20.0)
+    project = shutil.copytree(make_settings().dbt_project_dir, tmp_path / "project")
+    (project / "macros" / "looks_at_columns.sql").write_text(LOOKS)
+    settings = make_settings(inline_targets=("demo",), runner_workers=1, stop_grace_seconds=20.0, dbt_project_dir=project)
     engine = connect(settings)
     with transaction(engine) as connection:
         gates.apply(connection, files.read(settings.gates_dir))
@@ -84,7 +120,7 @@ def way(make_settings: Callable[..., Settings], topics: dict[str, str], target: 
     ensure_topics(settings, {settings.kafka_triggers_topic})
     door = KafkaDoor(settings, engine)
     door.start()
-    yield Way(settings)
+    yield Way(settings, engine)
     for process in (door, dispatcher, outside):
         process.close()
         assert process.join(60)
@@ -123,3 +159,49 @@ def test_triggers_on_kafka_are_judged_by_dbt_and_acknowledged_on_kafka(way: Way,
         cancelled = connection.execute("select count(*) from raw.flights where flight_date = '2013-02-08' and dep_time is null").fetchone()
     assert cancelled is not None
     assert counts["few_flights_are_cancelled"] == cancelled[0]
+
+
+def test_what_keeps_a_gate_with_dbt_is_told_and_a_trigger_may_force_it(way: Way) -> None:
+    plain = gate_of("raw.planes").rules[0].model_copy(update={"name": "known", "column": "tailnum"})
+    looking = plain.model_copy(update={"name": "looks", "check": "looks_at_columns"})
+    kept, replayed = gate_of("raw.planes", rules=(plain, looking), slice_columns={}), gate_of("raw.airports", rules=(), slice_columns={})
+    replayed = replayed.model_copy(update={"rules": (plain.model_copy(update={"column": "faa"}),)})
+    with transaction(way.engine) as connection:
+        gates.apply(connection, [GateFile(gate, f"default/{gate.table}.yaml") for gate in (kept, replayed)])
+
+    run = way.judged(table="raw.planes")
+    assert (run.verdict, run.engine) == ("passed", model.Engine.DBT)
+    (told,) = run.unprepared
+    assert told.test.endswith("looks")
+    assert "dbt sends 2 statements" in told.reason
+    prepared = way.gate("raw.planes").prepared
+    assert prepared is not None
+    assert (prepared.run, prepared.engine, prepared.unprepared) == (run.run, model.Engine.DBT, (told,))
+
+    eventually(lambda: way.judged(table="raw.airports").engine is model.Engine.PREPARED, seconds=120)
+    forced = way.judged(table="raw.airports", engine="dbt")
+    assert (forced.verdict, forced.engine, forced.unprepared) == ("passed", model.Engine.DBT, ())
+    assert way.judged(table="raw.airports").engine is model.Engine.PREPARED
+    prepared = way.gate("raw.airports").prepared
+    assert prepared is not None
+    assert (prepared.engine, prepared.unprepared, prepared.distrusted) == (model.Engine.PREPARED, (), ())
+
+
+def test_a_project_that_does_not_parse_is_told_and_the_one_before_goes_on(way: Way) -> None:
+    def replicas() -> list[RunnerReplicaStatus]:
+        with transaction(way.engine) as connection:
+            return list(status(connection, way.settings.lease_seconds).runners)
+
+    def errors() -> list[str]:
+        return [error for replica in replicas() for error in replica.errors.values()]
+
+    eventually(lambda: len([replica for replica in replicas() if replica.reachable and replica.fingerprints.get("demo")]) == 2, seconds=120)
+    before = {replica.runner: replica.fingerprints for replica in replicas()}
+    broken = way.settings.dbt_project_dir / "models" / "broken.yml"
+    broken.write_text("models: [")
+    eventually(lambda: len(errors()) == 2, seconds=120)
+    assert all("broken.yml" in error for error in errors())
+    assert {replica.runner: replica.fingerprints for replica in replicas()} == before, "those in charge"
+    assert way.judged(table="raw.airlines").verdict == "passed"
+    broken.unlink()
+    eventually(lambda: not errors(), seconds=120)

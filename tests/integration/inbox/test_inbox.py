@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 from stringx import inbox
 from stringx.errors import Conflict, Invalid, Malformed, Refusal, Unstorable
 from stringx.gates.files import GateFile
+from stringx.model import Engine as JudgingEngine
 from stringx.model import Mode, Slice, Trigger, fingerprint
 from stringx.settings import Settings
 from stringx.store import gates, tables
@@ -44,7 +45,7 @@ def settings(make_settings: SettingsMaker) -> Settings:
 def engine(settings: Settings) -> Iterator[Engine]:
     engine = connect(settings)
     with transaction(engine) as connection:
-        gates.apply(connection, [GateFile(gate(), "default/raw.flights.yaml")])
+        gates.apply(connection, [GateFile(one, f"default/{one.table}.yaml") for one in (gate(), gate("raw.by_dbt", engine="dbt"))])
     yield engine
     engine.dispose()
 
@@ -142,6 +143,7 @@ class TestOneTrigger:
             ({"slice": Slice.model_validate({"column": "dep_time", "equals": "x"})}, "slice.0.column"),
             ({"slice": Slice.model_validate({"column": "flight_date", "equals": "2013-02-30"})}, "slice.0.equals"),
             ({"reply_to": "not.allowed"}, "reply_to"),
+            ({"table": "raw.by_dbt", "engine": JudgingEngine.PREPARED}, "engine"),
         ],
     )
     def test_that_the_gate_does_not_take_is_refused_and_leaves_nothing(
@@ -209,7 +211,9 @@ class TestTheSameTriggerAgain:
         with transaction(engine) as connection:
             assert count(connection, tables.outbox) == 1
 
-    @pytest.mark.parametrize("other", [{"slice": february(2)}, {"table": "raw.planes"}, {"priority": 1}, {"metadata": {"a": 1}}])
+    @pytest.mark.parametrize(
+        "other", [{"slice": february(2)}, {"table": "raw.planes"}, {"priority": 1}, {"engine": JudgingEngine.DBT}, {"metadata": {"a": 1}}]
+    )
     def test_with_another_content_is_refused(self, accept: Accept, engine: Engine, other: dict[str, Any]) -> None:
         given = trigger(slice=february(1))
         accept(given)
@@ -275,6 +279,19 @@ class TestJoining:
 
     def test_another_slice_is_another_run(self, accept: Accept) -> None:
         assert accept(trigger(slice=february(1))).run != accept(trigger(slice=february(2))).run
+
+    def test_another_engine_is_another_run_and_the_gates_own_is_not(self, accept: Accept, engine: Engine) -> None:
+        plain, dbt, prepared, again = (accept(trigger(engine=wanted)).run for wanted in (None, "dbt", "prepared", "dbt"))
+        assert (plain, dbt) == (prepared, again)
+        assert plain != dbt
+        with transaction(engine) as connection:
+            stored = connection.execute(select(tables.runs.c.id, tables.runs.c.engine)).all()
+            assert {row.id: row.engine for row in stored} == {plain: "prepared", dbt: "dbt"}
+            asked = connection.execute(select(tables.triggers.c.engine).order_by(tables.triggers.c.seq)).scalars().all()
+            assert asked == [None, "dbt", "prepared", "dbt"]
+
+    def test_a_gate_that_wants_dbt_has_one_run_for_all(self, accept: Accept) -> None:
+        assert len({accept(trigger(table="raw.by_dbt", engine=wanted)).run for wanted in (None, "dbt")}) == 1
 
     def test_raises_the_runs_priority_and_never_lowers_it(self, accept: Accept, engine: Engine) -> None:
         for priority in (2, 9, 5):
@@ -345,8 +362,11 @@ class TestBatches:
 
     def test_one_that_the_database_cannot_hold_becomes_a_dead_letter_alone(self, engine: Engine, settings: Settings) -> None:
         poison = trigger(metadata={"x": "\x00"})
+        batch = [delivery(0, trigger()), delivery(1, poison), delivery(2, trigger())]
+        with pytest.raises(Unstorable), transaction(engine) as connection:
+            inbox.take(connection, settings, batch)
         with transaction(engine) as connection:
-            outcomes = inbox.take(connection, settings, [delivery(0, trigger()), delivery(1, poison), delivery(2, trigger())])
+            outcomes = inbox.take_each(connection, settings, batch)
         assert isinstance(outcomes[0], inbox.Accepted)
         assert isinstance(outcomes[1], Unstorable)
         assert isinstance(outcomes[2], inbox.Accepted)

@@ -46,6 +46,17 @@ def test_values_and_rows_that_change_are_seen_and_another_shape_is_dbts_first(be
     assert bench.evaluate(gate).engine is Engine.DBT
 
 
+def test_a_run_that_asks_for_dbt_is_dbts_and_the_next_one_is_replayed(bench: Bench) -> None:
+    gate = bench.gate(rule("filled", "not_null", column="amount"))
+    replayed = prepared(bench, gate)
+    request = bench.request(gate, engine=Engine.DBT)
+    bench.runner.submit(INSTALLATION, [request])
+    forced = bench.report(request.run)
+    assert (forced.engine, forced.unprepared) == (Engine.DBT, ())
+    assert said(forced) == said(replayed)
+    assert bench.evaluate(gate).engine is Engine.PREPARED
+
+
 def test_dbt_runs_all_where_the_gate_or_the_settings_say_so(make_runner: Any) -> None:
     reference: Bench = make_runner(runner_replay_workers=0)
     gate = reference.gate(rule("filled", "not_null", column="amount"))
@@ -250,8 +261,9 @@ def test_a_replay_that_a_sample_shows_to_differ_is_the_gates_last(make_runner: A
     lab.change("insert into raw.switched default values")
     assert bench.evaluate(gate).results[0].status is DbtStatus.FAIL, "or this test shows nothing"
     wait_for(lambda: bench.runner.status(INSTALLATION).distrusted, "the difference is found")
-    ((told,),) = bench.runner.status(INSTALLATION).distrusted.values()
-    assert told.startswith("default/raw.orders: stringx_")
+    ((target, (told,)),) = bench.runner.status(INSTALLATION).distrusted.items()
+    assert (target, told.workspace, told.table, told.gate_fingerprint) == (gate.target, "default", "raw.orders", gate.fingerprint)
+    assert told.reason.startswith("stringx_")
     report = bench.evaluate(gate)
     assert (report.engine, report.results[0].status) == (Engine.DBT, DbtStatus.PASS)
     assert bench.evaluate(other).engine is Engine.PREPARED

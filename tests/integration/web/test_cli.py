@@ -198,8 +198,8 @@ def test_a_run_is_judged_again(served: Served) -> None:
     judge.join()
     assert (code, "waiting for its verdict" in err) == (1, True)
     assert out.startswith("closed (failed): raw.flights, flight_date = 2013-02-08")
-    code, out, _ = run(served, "rerun", first.run, "--output", "json")
-    assert (code, json.loads(out)["source"]) == (0, f"rerun:{first.run}")
+    code, out, _ = run(served, "rerun", first.run, "--engine", "dbt", "--output", "json")
+    assert (code, json.loads(out)["source"], json.loads(out)["engine"]) == (0, f"rerun:{first.run}", "dbt")
     assert served.count("runs") == 3
     code, out, err = run(served, "rerun", "0" * 32, "--wait")
     assert (code, out, len(err.splitlines())) == (2, "", 1)

@@ -40,7 +40,7 @@ def app_of(settings: Settings) -> Any:
     return create_app(settings, connect(settings)).test_client()
 
 
-@pytest.mark.parametrize("path", ["/v1/runs", "/v1/triggers/x", "/openapi.json", "/nothing", "/"])
+@pytest.mark.parametrize("path", ["/v1/runs", "/v1/triggers/x", "/v1/status", "/metrics", "/openapi.json", "/nothing", "/"])
 @pytest.mark.parametrize(
     "authorization",
     [None, "", "Bearer", "Bearer wrong", "Basic eDp5", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer ☃".encode().decode("latin-1")],
@@ -161,7 +161,7 @@ def test_the_document_is_valid_openapi_3_1_0_and_names_every_view(nowhere: Setti
     for path, operations in document["paths"].items():
         for operation in (operations[method] for method in ("get", "post") if method in operations):
             assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
-            assert operation.get("security", document["security"]) == ([{"token": []}] if path.startswith("/v1/") else [])
+            assert operation.get("security", document["security"]) == ([] if path in ("/livez", "/readyz") else [{"token": []}])
 
 
 JSON_VALUES = st.recursive(
@@ -169,7 +169,7 @@ JSON_VALUES = st.recursive(
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=10), children, max_size=4),
     max_leaves=12,
 )
-FIELDS = ["table", "slice", "id", "source", "workspace", "reply_to", "priority", "metadata", "data", "specversion", "other"]
+FIELDS = ["table", "slice", "id", "source", "workspace", "reply_to", "priority", "engine", "metadata", "data", "specversion", "other"]
 SLICES = st.dictionaries(st.sampled_from(["column", "equals", "in", "from", "to"]), JSON_VALUES | st.just("flight_date"), max_size=3)
 TRIGGERS = st.fixed_dictionaries(
     {"table": st.just("raw.flights") | JSON_VALUES},

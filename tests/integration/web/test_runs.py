@@ -10,7 +10,7 @@ from served import RULES, Served, flights_gate
 
 from stringx.errors import ApiUnavailable, ConfigurationError, Conflict, Invalid, NotFound
 from stringx.gates.files import GateFile
-from stringx.model import Decision, Door, Outcome, RunDetail, VerdictName
+from stringx.model import Decision, Door, Engine, Outcome, RunDetail, VerdictName
 from stringx.store import gates
 from stringx.store.database import transaction
 
@@ -149,6 +149,24 @@ def test_a_rerun_judges_the_same_slice_by_the_gate_as_it_is_now(served: Served) 
     assert (again.source, again.state, again.slice) == (f"rerun:{run}", "accepted", served.client.run(run).slice)
     assert again.run not in (None, run)
     assert (served.client.run(again.run or "").gate_version, served.client.run(run).gate_version) == (2, 1)
+
+
+def test_a_rerun_and_a_trigger_may_force_dbt_and_say_so(served: Served) -> None:
+    run = queued(served, 8)
+    served.judge(run, engine=Engine.PREPARED)
+    again = served.client.rerun(run, engine="dbt")
+    assert (again.engine, served.client.run(again.run or "").engine) == (Engine.DBT, Engine.DBT)
+    asked = served.client.trigger({"table": "raw.flights", "slice": {"column": "flight_date", "equals": "2013-02-08"}, "engine": "dbt"})
+    assert (asked.run, served.client.trigger_state(asked.trigger).engine) == (again.run, Engine.DBT), "it joins the one that waits"
+    plain = served.client.rerun(run)
+    assert (plain.engine, served.client.run(plain.run or "").engine) == (None, Engine.PREPARED), "unless told otherwise, the gate's"
+    problem = httpx2.post(f"{served.url}/v1/runs/{run}/rerun?engine=duckdb", headers=served.authorized, trust_env=False)
+    assert (problem.status_code, problem.json()["field"]) == (422, "engine")
+    assert "'prepared' or 'dbt'" in problem.json()["detail"]
+    with transaction(served.engine) as connection:
+        gates.apply(connection, [GateFile(flights_gate(engine=Engine.DBT), "default/raw.flights.yaml")])
+    with pytest.raises(Invalid, match="has dbt execute each run"):
+        served.client.rerun(run, engine="prepared")
 
 
 def test_a_rerun_with_an_idempotency_key_is_done_once(served: Served) -> None:

@@ -242,6 +242,7 @@ REFUSED: list[tuple[bytes, str, int, str | None]] = [
     (b'{"table": 1}', JSON, 422, "table"),
     (b'{"table": "raw.flights", "rows": 1}', JSON, 422, "rows"),
     (b'{"table": "raw.flights", "priority": "high"}', JSON, 422, "priority"),
+    (b'{"table": "raw.flights", "engine": "duckdb"}', JSON, 422, "engine"),
     (b'{"table": "raw.flights", "metadata": {"a": "\\u0000"}}', JSON, 422, "metadata.a"),
     (b'{"table": "raw.flights", "metadata": {"a": "\\ud800"}}', JSON, 422, "metadata.a"),
     (b'{"table": "raw.flights", "reply_to": "other.topic"}', JSON, 422, "reply_to"),

@@ -1,0 +1,76 @@
+"""How the backend does: the queue, the outbox, what dispatchers and runners said of themselves. Reads only."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from stringx.model import BackendStatus, DispatcherStatus, OutboxStatus, RunnerReplicaStatus, RunsStatus, VerdictName
+from stringx.store import runner_replicas
+from stringx.store.database import now
+from stringx.store.runner_replicas import RunnerReplica
+
+# Each part by an index of its own: none of it may cost more as the history grows. But the dead letters are counted, which are few.
+_COUNTS = """
+select
+    (select count(*) from runs where state = 'queued') as queued,
+    (select count(*) from runs where state = 'leased') as leased,
+    (select extract(epoch from now() - min(queued_at)) from runs where state = 'queued') as oldest_queued_seconds,
+    (select count(*) from outbox where published_at is null) as unpublished,
+    (select extract(epoch from now() - min(created_at)) from outbox where published_at is null) as oldest_unpublished_seconds,
+    (select count(*) from dead_letters) as dead_letters
+"""
+
+
+def status(connection: Connection, lease_seconds: float) -> BackendStatus:
+    """`lease_seconds`: what was not heard of for so long is not there."""
+    counts = connection.execute(text(_COUNTS)).one()
+    dispatchers = connection.execute(
+        text("""
+            select id as dispatcher, runners, inline_targets, started_at, seen_at
+            from dispatchers where seen_at > now() - make_interval(secs => :seconds) order by id
+        """),
+        {"seconds": lease_seconds},
+    ).mappings()
+    at = now(connection)
+    return BackendStatus(
+        version=importlib.metadata.version("stringx"),
+        runs=RunsStatus(queued=counts.queued, leased=counts.leased, oldest_queued_seconds=counts.oldest_queued_seconds),
+        verdicts_last_5_minutes=_recent_verdicts(connection),
+        outbox=OutboxStatus(unpublished=counts.unpublished, oldest_unpublished_seconds=counts.oldest_unpublished_seconds),
+        dead_letters=counts.dead_letters,
+        dispatchers=tuple(DispatcherStatus.model_validate(dict(row)) for row in dispatchers),
+        runners=tuple(_replica(replica, at, lease_seconds) for replica in runner_replicas.known(connection)),
+    )
+
+
+def _recent_verdicts(connection: Connection) -> dict[VerdictName, int]:
+    rows = connection.execute(
+        text("select verdict, count(*) as stored from verdicts where judged_at > now() - interval '5 minutes' group by verdict")
+    )
+    return dict.fromkeys(VerdictName, 0) | {VerdictName(row.verdict): row.stored for row in rows}
+
+
+def _replica(replica: RunnerReplica, at: datetime, lease_seconds: float) -> RunnerReplicaStatus:
+    told, answered_at = replica.status, replica.answered_at
+    return RunnerReplicaStatus(
+        runner=replica.runner,
+        address=replica.address,
+        reachable=answered_at is not None and at - answered_at < timedelta(seconds=lease_seconds),
+        answered_at=answered_at,
+        answered_seconds_ago=None if answered_at is None else (at - answered_at).total_seconds(),
+        error=replica.error,
+        boot=told.boot if told else None,
+        version=told.version if told else None,
+        workers=told.workers if told else 0,
+        free=told.free if told else 0,
+        free_by_target=told.free_by_target if told else {},
+        queue=told.queue if told else 0,
+        queued_by_target=told.queued_by_target if told else {},
+        targets=told.targets if told else (),
+        fingerprints=told.fingerprints if told else {},
+        errors=told.errors if told else {},
+        distrusted=told.distrusted if told else {},
+    )
