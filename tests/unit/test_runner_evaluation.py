@@ -85,7 +85,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
 
     invocation = Invocation(results={"answered": Ran("fail", 3, "Got 3 results", 0.1, "select 1")})
     monkeypatch.setattr(evaluation, "run_tests", lambda *_: invocation)
-    monkeypatch.setattr(evaluation, "adapter", lambda: None)
+    monkeypatch.setattr(evaluation, "adapter", lambda: SimpleNamespace(type=lambda: "postgres", quote='"{}"'.format))
     monkeypatch.setattr(sessions, "cursor", cursor)
     monkeypatch.setattr(samples, "fetch", fetch)
     return fetched

@@ -23,9 +23,10 @@ from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.reports import ReportShelf, checked
 from stringx.runner.retention import Retention
 from stringx.runner.samples import clean
-from stringx.runner.slice_sql import combined, mark, new_nonce, quoted, slice_sql
+from stringx.runner.slice_sql import check_quotable, combined, mark, new_nonce, quoted, slice_sql
 from stringx.runner.state_folder import StateFolder
 from stringx.runner.syncing import Syncing
+from stringx.runner.templates import unmarked
 
 RUN = "0" * 31
 
@@ -352,6 +353,21 @@ def test_every_value_of_a_slice_is_quoted_and_marked() -> None:
     assert plain == "\"a\"\"b\" = '5' and \"c\" in ('x', 'it''s',  E'back\\\\slash') and \"d\" >= '2013-02-01' and \"d\" < '2013-02-02'"
     assert slice_sql(Slice(()), nonce, {}) == ""
     assert new_nonce() != nonce
+
+
+@pytest.mark.parametrize(("between", "expected"), [("``", "`a`` ]\"b` = '5'"), ("[]", "[a` ]]\"b] = '5'")])
+def test_a_name_stands_between_what_the_database_has_it_between(between: str, expected: str) -> None:
+    sql = slice_sql(Slice.model_validate({"column": 'a` ]"b', "equals": 5}), "n", {}, names_between=between)
+    assert unmarked(sql, "n") == expected
+
+
+def test_quotes_and_backslashes_are_for_databases_that_are_known_to_read_them_as_they_are_written() -> None:
+    for database in ("postgres", "duckdb"):
+        check_quotable(["it's", "a\\b"], database)
+    check_quotable(["2013-02-01", "ü %", "7"], "snowflake")
+    for value in ("it's", "a\\b"):
+        with pytest.raises(Invalid, match="a value for snowflake must hold neither quote nor backslash"):
+            check_quotable(["x", value], "snowflake")
 
 
 def test_a_slice_and_a_tests_own_condition_both_hold() -> None:

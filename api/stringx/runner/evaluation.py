@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,14 +16,18 @@ from stringx.errors import NotFound, Refusal
 from stringx.gates.tests import test_name, test_sql
 from stringx.model import DbtResult, DbtStatus, Decision, Gate, ReportStatus, RunRequest, Samples, Scope, Selection, Severity, Slice
 from stringx.runner import messages, row_count, samples, sessions
+from stringx.runner.adapter_count import AdapterCount
+from stringx.runner.adapter_session import AdapterSession
 from stringx.runner.invocation import DbtFolders, Invocation, Ran, StopSignal, adapter, run_tests
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
 from stringx.runner.planned import Planned
 from stringx.runner.recorder import Recorder
 from stringx.runner.recording import Recording, Unprepared
 from stringx.runner.render_reads import Reads
+from stringx.runner.replay_session import NoSample
+from stringx.runner.row_count import Uncounted
 from stringx.runner.selection import chosen, nothing_chosen
-from stringx.runner.slice_sql import combined, new_nonce, slice_sql
+from stringx.runner.slice_sql import check_quotable, combined, new_nonce, slice_sql, slice_values
 from stringx.runner.templates import shows_slice, unmarked
 
 MAX_MESSAGE = 10_000
@@ -72,14 +77,6 @@ class Evaluated:
         )
 
 
-class Uncounted(Exception):
-    """The rows could not be counted; the message says why."""
-
-    def __init__(self, message: str, *, has_rows: bool = False) -> None:
-        super().__init__(message)
-        self.has_rows = has_rows
-
-
 class Evaluator:
     """Evaluates runs, one at a time, on one parsed project."""
 
@@ -109,7 +106,8 @@ class Evaluator:
             message = f"the request names gate {request.gate_fingerprint} and brings gate {request.gate.fingerprint}"
             return Evaluated(ReportStatus.ERRORED, message=message)
         try:
-            condition = slice_sql(request.slice, nonce, request.gate.slice_columns)
+            check_quotable(slice_values(request.slice), adapter().type())
+            condition = self._condition(request.slice, nonce, request.gate)
             table = self._project.table(request.gate.table)
         except (NotFound, Refusal) as error:
             return Evaluated(ReportStatus.ERRORED, message=self._text(str(error)))
@@ -158,6 +156,9 @@ class Evaluator:
                 else:
                     evaluated.unprepared = recorded
         return evaluated
+
+    def _condition(self, slice_: Slice, nonce: str, gate: Gate) -> str:
+        return slice_sql(slice_, nonce, gate.slice_columns, names_between=adapter().quote(""))
 
     def rest(self) -> None:
         """There is nothing to evaluate for a while."""
@@ -217,8 +218,9 @@ class Evaluator:
         """Raises Uncounted, SliceDoesNotFit, and KeyboardInterrupt as soon as SIGINT comes."""
         if table.relation is None:
             raise Uncounted(row_count.no_table(request.gate.table))
-        columns = request.gate.slice_columns
-        conditions = [(predicate.column, slice_sql(Slice((predicate,)), nonce, columns)) for predicate in request.slice]
+        conditions = [(predicate.column, self._condition(Slice((predicate,)), nonce, request.gate)) for predicate in request.slice]
+        if not sessions.opens(adapter()):
+            return self._count_by_adapter(request, table.relation, conditions, deadline)
 
         def ask(question: Callable[..., int]) -> int:
             seconds = row_count.limit_seconds(deadline - time.monotonic())
@@ -237,6 +239,17 @@ class Evaluator:
                 raise Uncounted(str(error).strip(), has_rows=True) from error
         except (sessions.OutOfTime, psycopg2.Error, DbtBaseException) as error:
             raise Uncounted(str(error).strip()) from error
+
+    def _count_by_adapter(self, request: RunRequest, relation: str, conditions: list[tuple[str, str]], deadline: float) -> int:
+        with closing(AdapterSession(adapter())) as session, self._stop.armed():
+            count = AdapterCount(
+                session,
+                relation,
+                conditions,
+                limit_seconds=lambda: row_count.limit_seconds(deadline - time.monotonic()),
+                shown=lambda error: type(error).__name__ if request.gate.samples.mask else str(error).strip(),
+            )
+            return count.rows(table=request.gate.table, ask_for_any=request.gate.on_no_rows is Decision.CLOSED)
 
     # --- what came of them ---
 
@@ -260,7 +273,8 @@ class Evaluator:
 
     def _error_text(self, text: str, gate: Gate) -> str:
         # Database errors were cut by `Sessions` where columns are masked; dbt's texts on a result that it cannot read quote it.
-        if gate.samples.mask and not text.startswith(("Database Error", "Compilation Error")):
+        told = ("Database Error", "Compilation Error") if sessions.opens(adapter()) else ("Compilation Error",)
+        if gate.samples.mask and not text.startswith(told):
             return "dbt could not evaluate this test; its text is withheld, because the gate masks columns"
         return self._text(text)
 
@@ -273,7 +287,7 @@ class Evaluator:
             return
         until = min(deadline, time.monotonic() + SAMPLES_SECONDS)
         try:
-            with sessions.cursor(adapter(), "stringx_sample") as cursor:
+            with self._sampling(wanted) as sampled:
                 for place, statement in failing.items():
                     result = evaluated.results[place]
                     remaining = until - time.monotonic()
@@ -281,14 +295,32 @@ class Evaluator:
                         evaluated.notes.append(f"{result.test}: no time was left for a sample")
                         continue
                     try:
-                        sample = samples.fetch(cursor, statement, limit=wanted.rows, mask=wanted.mask, timeout_seconds=remaining)
-                    except psycopg2.Error as error:
+                        sample = sampled(statement, remaining)
+                    except NoSample as error:
                         evaluated.notes.append(f"{result.test}: no sample: {self._text(str(error))}")
                     else:
                         evaluated.results[place] = result.model_copy(update={"columns": sample.columns, "sample": sample.rows})
-                    cursor.connection.rollback()
         except (psycopg2.Error, DbtBaseException) as error:
             evaluated.notes.append(f"no samples: {self._text(str(error))}")
+
+    @contextmanager
+    def _sampling(self, wanted: Samples) -> Iterator[Callable[[str, float], samples.Sample]]:
+        """Gives what fetches the sample of a statement within so many seconds, or raises NoSample."""
+        if not sessions.opens(adapter()):
+            with closing(AdapterSession(adapter())) as session:
+                yield lambda sql, seconds: session.sample(sql, limit=wanted.rows, mask=wanted.mask, timeout_seconds=seconds)
+            return
+        with sessions.cursor(adapter(), "stringx_sample") as cursor:
+
+            def sampled(sql: str, seconds: float) -> samples.Sample:
+                try:
+                    return samples.fetch(cursor, sql, limit=wanted.rows, mask=wanted.mask, timeout_seconds=seconds)
+                except psycopg2.Error as error:
+                    raise NoSample(str(error)) from error
+                finally:
+                    cursor.connection.rollback()
+
+            yield sampled
 
 
 def _with_ids_of_their_own(planned: list[Planned]) -> list[Planned]:

@@ -6,6 +6,7 @@ thread, and no session in the target database: both would not survive being fork
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -133,6 +134,8 @@ def main() -> None:
             sys.exit(1)
         messages.send(pool, messages.Ready(fingerprint=project.project.fingerprint))
         Generation(pool, project, start.stop_grace_seconds).serve()
+    if "duckdb" in sys.modules:
+        gc.unfreeze()  # what was frozen for the workers: its library logs as leaked what is not freed at the end
 
 
 if __name__ == "__main__":

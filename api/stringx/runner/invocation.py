@@ -18,12 +18,13 @@ import dbt.mp_context
 dbt.mp_context._MP_CONTEXT = multiprocessing.get_context("fork")  # type: ignore[assignment]  # noqa: SLF001  # no public way
 
 import dbt.adapters.base.impl  # noqa: E402
-from dbt.adapters.factory import get_adapter_by_type  # noqa: E402
+from dbt.adapters.factory import FACTORY  # noqa: E402
 from dbt.cli.main import dbtRunner  # noqa: E402
 from dbt.contracts.graph.manifest import Manifest  # noqa: E402
 from dbt.flags import get_flags  # noqa: E402
+from dbt_common.events.event_manager_client import cleanup_event_logger  # noqa: E402
 
-from stringx.runner import dbt_remedies  # noqa: E402
+from stringx.runner import dbt_remedies, duckdb_target  # noqa: E402
 from stringx.runner.render_reads import Reads  # noqa: E402
 
 _BEHAVIOUR_FLAGS = dbt.adapters.base.impl.DEFAULT_BASE_BEHAVIOR_FLAGS
@@ -117,7 +118,13 @@ class ParseFailed(Exception):
 
 def adapter() -> Any:
     """The adapter of the last invocation; it opens sessions by the profile."""
-    return get_adapter_by_type("postgres")  # type: ignore[no-untyped-call]
+    (adapter,) = FACTORY.adapters.values()
+    return adapter
+
+
+def forget_listeners() -> None:
+    """Nobody is told of events any more: for a process that uses the adapter, and invokes nothing."""
+    cleanup_event_logger()
 
 
 def warnings_are_errors() -> bool:
@@ -133,7 +140,7 @@ def run_tests(manifest: Manifest, folders: DbtFolders, stop: StopSignal, reads: 
     invocation = Invocation()
     outcome = None
     try:
-        with reads.noting() if reads else nullcontext(), stop.armed():
+        with reads.noting(type(adapter())) if reads else nullcontext(), stop.armed():
             # A selection of our own: without one, a project's `default: true` selector decides, and may select nothing.
             arguments = folders.arguments("test", "--select", "fqn:*")
             outcome = dbtRunner(manifest=manifest, callbacks=[_recorder(invocation)]).invoke(arguments)
@@ -141,6 +148,8 @@ def run_tests(manifest: Manifest, folders: DbtFolders, stop: StopSignal, reads: 
         invocation.interrupted = True
     if outcome is not None:
         _take(invocation, outcome)
+    for used in FACTORY.adapters.values():  # none, where the profile could not be read
+        duckdb_target.let_go(used)
     return invocation
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stringx import logs
-from stringx.model import DistrustedGate, ReportStatus, RunRequest
+from stringx.model import DbtStatus, DistrustedGate, ReportStatus, RunRequest
 from stringx.runner.messages import Done, Role
 from stringx.runner.recording import Unprepared
 from stringx.runner.recordings import Key, Recorded, Recordings
@@ -31,6 +31,11 @@ class Outcome:
 
     def agrees(self, other: Outcome) -> bool:
         return self.results == other.results and (self.rows == other.rows or None in (self.rows, other.rows))
+
+    @property
+    def judged(self) -> bool:
+        """Whether every test came to a judgement."""
+        return all(result[5] in (DbtStatus.PASS, DbtStatus.WARN, DbtStatus.FAIL) for result in self.results)
 
     def difference(self, other: Outcome) -> str:
         """Of this one, a replay's, from dbt's."""
@@ -59,6 +64,8 @@ class Comparison:
     reference: Outcome | None = None
     #: what a replay said before dbt was asked; None: this is the proof of a new recording
     replayed: Outcome | None = None
+    #: dbt was asked before, and could not judge
+    repeated: bool = False
 
     @property
     def role(self) -> Role:
@@ -130,6 +137,10 @@ class Prepared:
         elif comparison.replayed is None:
             self.recordings.refute(recorded, found.difference(comparison.reference), now)
         elif found.agrees(comparison.replayed):  # else the rows change all the time, and nothing is said
+            if not comparison.reference.judged and not comparison.repeated:
+                # Its connection may have failed, or somebody locked the database, just then. One that says so twice is believed.
+                self._compare(Comparison(comparison.request, recorded, replayed=found, repeated=True))
+                return
             gate, reason = comparison.request.gate, found.difference(comparison.reference)
             log.error("replays of a gate differ from dbt, which runs it from now on", gate=f"{gate.workspace}/{gate.table}", reason=reason)
             distrusted = DistrustedGate(workspace=gate.workspace, table=gate.table, gate_fingerprint=recorded.key[0], reason=reason)

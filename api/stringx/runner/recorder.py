@@ -17,7 +17,7 @@ from stringx.runner.invocation import Invocation
 from stringx.runner.parsed import ParsedProject, own_copy
 from stringx.runner.planned import Planned
 from stringx.runner.recording import RecordedTest, Recording, Template, Unprepared
-from stringx.runner.render_reads import INTERNAL_PACKAGES, Reads
+from stringx.runner.render_reads import Reads, of_dbt
 from stringx.runner.slice_sql import shape, slice_values
 from stringx.runner.templates import NotRepeatable, check_one_select, remarked, template
 
@@ -56,7 +56,7 @@ class Recorder:
 
     def _recorded(self, test: Planned) -> RecordedTest:
         node = test.node
-        sent = self._invocation.statements.get(node.unique_id, [])
+        sent = self._reads.of_the_test(self._invocation.statements.get(node.unique_id, []))
         if len(sent) != 1:
             raise NotRepeatable(f"dbt sends {len(sent)} statements for it, not one")
         self._check_what_made_it(node)
@@ -88,7 +88,7 @@ class Recorder:
         macro = self._project.manifest.find_materialization_macro_by_name(
             self._project.config.project_name, node.get_materialization(), self._project.config.credentials.type
         )
-        if macro is None or macro.package_name not in INTERNAL_PACKAGES:
+        if macro is None or not of_dbt(macro):
             raise NotRepeatable("the dbt project has a materialization of its own for tests")
 
     def _rendered(self, node: Any) -> Iterator[str]:

@@ -8,11 +8,14 @@ speak against repeating what was rendered. Values are read under the name of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from dbt.adapters.base.query_headers import _QueryComment
+from dbt.adapters.factory import FACTORY
 from dbt.clients.jinja import MacroGenerator, get_rendered
 from dbt.context.base import BaseContext, Var
 from dbt.context.manifest import ManifestContext
@@ -48,11 +51,12 @@ _OBJECTS = ("adapter", "config", "flags", "function", "ref", "source", "var")
 _MAPPINGS = ("model", "modules")
 #: dbt itself reads the test's result by these.
 _OF_DBT = ("load_result", "statement", "store_result")
-#: Packages whose macros are dbt's own.
-INTERNAL_PACKAGES = ("dbt", "dbt_postgres")
 #: What Jinja asks of anything that is called.
 _ASKED_BY_JINJA = frozenset({"alters_data", "jinja_pass_arg", "unsafe_callable"})
 _RANDOM = "|random"
+
+_BEGIN = re.compile(r"\s*(?:begin|start)(?:\s+transaction)?\s*;?\s*", re.IGNORECASE)
+_SELECT = re.compile(r"\s*select\b", re.IGNORECASE)
 
 
 class Reads:
@@ -61,6 +65,8 @@ class Reads:
     def __init__(self) -> None:
         self._names: dict[str, set[str]] = {}
         self._uncommented: dict[str, str] = {}
+        #: sent by the adapter of itself, before it executes a test
+        self._before: set[str] = set()
 
     def changing(self, unique_id: str) -> list[str]:
         """The names read that may be something else in another run."""
@@ -71,12 +77,22 @@ class Reads:
         """A statement that was sent, without dbt's query comment, which may tell of the moment."""
         return self._uncommented.get(statement, statement)
 
+    def of_the_test(self, statements: Iterable[str]) -> list[str]:
+        """Without what the adapter sends of itself and what leaves nothing behind: a transaction's begin, a select of its own."""
+        return [
+            statement
+            for statement in statements
+            if not _BEGIN.fullmatch(statement) and not (statement in self._before and _SELECT.match(self.uncommented(statement)))
+        ]
+
     @contextmanager
-    def noting(self) -> Iterator[None]:
-        """Notes what dbt renders in all threads of this process. One invocation at a time."""
+    def noting(self, adapter: Any) -> Iterator[None]:
+        """Notes what dbt renders in all threads of this process. One invocation at a time. `adapter`: the class of dbt's."""
         make_context: Any = BaseContext.__init__
         to_dict: Any = ManifestContext.to_dict
         add_comment: Any = _QueryComment.add
+        hook: Any = adapter.pre_model_hook
+        in_hook = threading.local()
 
         def made(context: Any, *arguments: Any, **keywords: Any) -> None:
             make_context(context, *arguments, **keywords)
@@ -98,7 +114,17 @@ class Reads:
         def commented(comment: Any, sql: str) -> Any:
             sent = add_comment(comment, sql)
             self._uncommented[sent] = sql
+            if getattr(in_hook, "now", False):
+                self._before.add(sent)
             return sent
+
+        def hooked(adapter: Any, config: Any) -> Any:
+            in_hook.now = True
+            try:
+                # What it reads, no SQL is made of.
+                return hook(adapter, config._inner if isinstance(config, _Object) else config)  # noqa: SLF001
+            finally:
+                in_hook.now = False
 
         with ExitStack() as patches:
             for owner, name, replacement in (
@@ -106,6 +132,7 @@ class Reads:
                 (ManifestContext, "to_dict", filled),
                 (Var, "get_rendered_var", rendered_var),
                 (_QueryComment, "add", commented),
+                (adapter, "pre_model_hook", hooked),
                 # As for `Var`: it copies the context.
                 (jinja.NativeSandboxTemplate, "new_context", jinja.MacroFuzzTemplate.new_context),
             ):
@@ -151,7 +178,7 @@ class _Names(dict[str, Any]):
         value: Any = super().__getitem__(str(name))
         if isinstance(value, MacroGenerator):
             macro: Any = value.macro
-            if name in _OF_DBT and macro.package_name not in INTERNAL_PACKAGES:
+            if name in _OF_DBT and not of_dbt(macro):
                 self._noted.add(f"a {name} of the project's own")
         elif not _is_package(value):
             self._noted.add(f"{self._prefix}{name}")
@@ -223,6 +250,11 @@ class _Object:
     def __str__(self) -> str:
         self._noted.add(f"{self._name} as text")
         return str(self._inner)
+
+
+def of_dbt(macro: Any) -> bool:
+    """Whether it is dbt's or its adapter's, and not of the project or a package of it."""
+    return macro.package_name in FACTORY.packages
 
 
 def _is_package(value: object) -> bool:

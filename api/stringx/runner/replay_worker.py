@@ -20,8 +20,11 @@ def replay_all(pool: Connection, replayer: Replayer) -> None:
             learned = known.use(message.number)
             if learned is None:
                 raise TypeError(f"a replay worker was sent {message.number}, which it has not learned")
-            messages.send(pool, _answer(replayer, message, learned))
-            replayer.end()  # the pool need not wait for it
+            answer = _answer(replayer, message, learned)
+            if replayer.excludes_writers:
+                replayer.end()
+            messages.send(pool, answer)
+            replayer.end()  # where nobody waits for it, the pool need not either
         else:
             raise TypeError(f"a replay worker was sent {message.kind}")
 

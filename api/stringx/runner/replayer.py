@@ -6,17 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-import psycopg
-
 from stringx.model import DbtResult, DbtStatus, Decision, Gate, ReportStatus, Samples
 from stringx.runner import row_count, samples
 from stringx.runner.evaluation import MAX_SQL, SAMPLES_SECONDS, Evaluated
 from stringx.runner.invocation import StopSignal
 from stringx.runner.prepared_judgement import NotCertain, judge
 from stringx.runner.recording import RecordedTest, Recording
-from stringx.runner.replay_session import Answer, Question, ReplaySession, SessionLost, Unanswered
-
-_QUERY_CANCELED = "57014"
+from stringx.runner.replay_session import Answer, NoSample, ReplaySession, SessionLost, Unanswered
 
 
 class Unreplayed(Exception):
@@ -55,11 +51,15 @@ class Replayer:
         except NotCertain as error:
             raise Unreplayed(str(error)) from error
         except Unanswered as error:
-            # Class 42: names, types and privileges of what a statement mentions.
-            raise Unreplayed(str(error), outdated=error.sqlstate.startswith("42")) from error
+            raise Unreplayed(str(error), outdated=error.outdated) from error
         evaluated.status = ReportStatus.COMPLETED
         self._add_samples(evaluated, recording, values, gate.samples, deadline)
         return evaluated
+
+    @property
+    def excludes_writers(self) -> bool:
+        """Whether `end` must come before anybody is told what `replay` gave."""
+        return self._session.excludes_writers
 
     def end(self) -> None:
         """Lets the snapshot go. Never raises."""
@@ -67,11 +67,11 @@ class Replayer:
 
     def _ask(self, evaluated: Evaluated, recording: Recording, gate: Gate, values: Sequence[str], deadline: float) -> None:
         """Adds each test's result as soon as it is there."""
-        questions = [Question(test.statement.bound(), test.statement.arguments(values)) for test in recording.tests]
+        questions = [self._session.question(test.statement, values) for test in recording.tests]
         limit = row_count.limit_seconds(deadline - time.monotonic())
         if recording.count is not None:
             # The last one: where it is ended at its limit, the rest is there.
-            questions.append(Question(recording.count.bound(), recording.count.arguments(values), limit_seconds=limit))
+            questions.append(self._session.question(recording.count, values, limit))
         asked_at = time.monotonic()
         with closing(self._session.ask(questions)) as answers:
             for test in recording.tests:
@@ -82,7 +82,7 @@ class Replayer:
             try:
                 counted = list(answers)
             except Unanswered as error:
-                if error.sqlstate != _QUERY_CANCELED or gate.on_no_rows is Decision.CLOSED:  # dbt's worker asks whether there is any
+                if not error.over_limit or gate.on_no_rows is Decision.CLOSED:  # dbt's worker asks whether there is any
                     raise
                 uncounted = f"it took more than {limit:.1f} s"
         if recording.count is None:
@@ -123,25 +123,19 @@ class Replayer:
         if not failing or not wanted.rows:
             return
         until = min(deadline, time.monotonic() + SAMPLES_SECONDS)
-        try:
-            with self._session.sample_cursor() as cursor:
-                for place in failing:
-                    result = evaluated.results[place]
-                    remaining = until - time.monotonic()
-                    if self._stop.asked or remaining <= 0:
-                        evaluated.notes.append(f"{result.test}: no time was left for a sample")
-                        continue
-                    statement = recording.tests[place].compiled.literal(values)
-                    cursor.execute("savepoint stringx_sample")
-                    try:
-                        sample = samples.fetch(cursor, statement, limit=wanted.rows, mask=wanted.mask, timeout_seconds=remaining)
-                    except psycopg.Error as error:
-                        cursor.execute("rollback to savepoint stringx_sample")
-                        evaluated.notes.append(f"{result.test}: no sample: {_named(error)}")
-                    else:
-                        evaluated.results[place] = result.model_copy(update={"columns": sample.columns, "sample": sample.rows})
-        except psycopg.Error as error:
-            evaluated.notes.append(f"no samples: {_named(error)}")
+        for place in failing:
+            result = evaluated.results[place]
+            remaining = until - time.monotonic()
+            if self._stop.asked or remaining <= 0:
+                evaluated.notes.append(f"{result.test}: no time was left for a sample")
+                continue
+            statement = recording.tests[place].compiled.literal(values)
+            try:
+                sample = self._session.sample(statement, limit=wanted.rows, mask=wanted.mask, timeout_seconds=remaining)
+            except NoSample as error:
+                evaluated.notes.append(f"{result.test}: no sample: {error}")
+            else:
+                evaluated.results[place] = result.model_copy(update={"columns": sample.columns, "sample": sample.rows})
 
 
 def _count(answers: Sequence[Answer]) -> int:
@@ -149,8 +143,3 @@ def _count(answers: Sequence[Answer]) -> int:
         case [Answer(rows=((int(rows),),))]:
             return rows
     raise NotCertain("the count of the rows is no number")
-
-
-def _named(error: psycopg.Error) -> str:
-    """Not its text, which may quote a value that the gate masks."""
-    return f"{type(error).__name__} (SQLSTATE {error.sqlstate or 'unknown'})"

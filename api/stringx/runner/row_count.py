@@ -20,6 +20,15 @@ class SliceDoesNotFit(Exception):
     """The table has no such column as the slice names, or one whose type cannot be compared with the slice's value."""
 
 
+class Uncounted(Exception):
+    """The rows could not be counted; the message says why."""
+
+    def __init__(self, message: str, *, has_rows: bool = False) -> None:
+        super().__init__(message)
+        #: one at least is there
+        self.has_rows = has_rows
+
+
 def limit_seconds(remaining_seconds: float) -> float:
     """How long a count may take of what is left of the run's time."""
     return min(LIMIT_SECONDS, _SHARE_OF_TIME * remaining_seconds)
@@ -33,6 +42,18 @@ def no_table(table: str) -> str:
 def count_sql(relation: str, conditions: Sequence[tuple[str, str]]) -> str:
     # Quoted by dbt and by `slice_sql`; it is what the tests are run with.
     return f"select count(*) from {relation} where {_all(conditions)}"  # noqa: S608
+
+
+def any_sql(relation: str, conditions: Sequence[str]) -> str:
+    return f"select 1 from {relation} where {' and '.join(conditions) or 'true'} limit 1"  # noqa: S608  # as above
+
+
+def misfit(table: str, column: str, reason: str) -> str:
+    """What SliceDoesNotFit says; `reason` is the database's."""
+    return (
+        f"the slice does not fit {table} at column {column!r}: {reason}. The gate's"
+        " `slice: columns:` must name columns of the table with their types, and the trigger give values of these"
+    )
 
 
 def count_rows(cursor: Any, relation: str, conditions: Sequence[tuple[str, str]], *, table: str) -> int:
@@ -52,7 +73,7 @@ def count_rows(cursor: Any, relation: str, conditions: Sequence[tuple[str, str]]
 
 def any_row(cursor: Any, relation: str, conditions: Sequence[tuple[str, str]], *, table: str) -> int:  # noqa: ARG001  # asked as `count_rows` is
     """1 where there is such a row, else 0: for when counting them all takes too long. Raises psycopg2.Error."""
-    cursor.execute(f"select 1 from {relation} where {_all(conditions)} limit 1")  # noqa: S608  # as above
+    cursor.execute(any_sql(relation, [condition for _, condition in conditions]))
     return 0 if cursor.fetchone() is None else 1
 
 
@@ -69,7 +90,4 @@ def _find_misfit(cursor: Any, relation: str, conditions: Sequence[tuple[str, str
         except _MISFITS as error:
             if not column:
                 return
-            raise SliceDoesNotFit(
-                f"the slice does not fit {table} at column {column!r}: {error.diag.message_primary or str(error)}. The gate's"
-                " `slice: columns:` must name columns of the table with their types, and the trigger give values of these"
-            ) from error
+            raise SliceDoesNotFit(misfit(table, column, error.diag.message_primary or str(error))) from error

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
+from datetime import time as clock
+from decimal import Decimal
 from typing import Any
 
 from stringx.model import made_storable
@@ -19,6 +23,8 @@ MAX_ROW_BYTES = 1_000_000
 #: Beyond this JavaScript and jq change a number silently; it is shown as text.
 _EXACT_INTEGER = 2**53
 
+#: A driver's values that tell little of where they come from.
+_PLAIN = (type(None), bool, int, float, Decimal)
 _NUMBERS = {"bool", "int2", "int4", "int8", "numeric", "float4", "float8"}
 
 
@@ -56,6 +62,27 @@ def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_s
     return Sample(columns, rows)
 
 
+def shown(columns: Sequence[str], rows: Sequence[Sequence[Any]], sql: str, mask: Collection[str]) -> Sample:
+    """The rows of a test's SQL, from a database of which nothing is known, as far as they may be shown.
+
+    Where columns are masked, one is shown only if it is another by its name, holds nothing but numbers and booleans, and the SQL
+    mentions no masked name: nothing tells where it comes from.
+    """
+    if not rows:
+        return Sample()
+    masked = {name.lower() for name in mask}
+    mentioned = _mentioned(sql, masked)
+    hidden = {
+        place
+        for place, name in enumerate(columns)
+        if masked and (mentioned or name.lower() in masked or not all(isinstance(row[place], _PLAIN) for row in rows))
+    }
+    return Sample(
+        tuple(clean(name, MAX_TEXT) for name in columns[:MAX_COLUMNS]),
+        tuple(tuple(MASKED if place in hidden else _told(value) for place, value in enumerate(row[:MAX_COLUMNS])) for row in rows),
+    )
+
+
 def end_after(cursor: Any, seconds: float) -> None:
     """Each statement from now on; zero would be no limit."""
     cursor.execute(f"set local statement_timeout = {max(1, int(seconds * 1000))}")
@@ -81,6 +108,23 @@ def _number(text: str) -> float | str:
     return value if repr(value) == text else text
 
 
+def _told(value: Any) -> Any:
+    """A driver's value as the JSON that Postgres would make of it."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _EXACT_INTEGER else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Decimal):
+        return _number(str(value)) if value.is_finite() else str(value)
+    if isinstance(value, (dict, list, tuple)):
+        return clean(json.dumps(value, ensure_ascii=False, default=str), MAX_TEXT)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return clean(f"\\x{bytes(value).hex()}", MAX_TEXT)
+    return clean(value.isoformat() if isinstance(value, (date, clock)) else str(value), MAX_TEXT)
+
+
 def _scalar(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float)):
         return value
@@ -100,7 +144,7 @@ def _hidden(cursor: Any, sql: str, mask: Collection[str]) -> frozenset[int]:
     described = list(cursor.description)
     origins = _origins(cursor, [(column.table_oid, column.table_column) for column in described if column.table_oid])
     types = _types(cursor, [column.type_code for column in described])
-    mentioned = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE) for name in masked)
+    mentioned = _mentioned(sql, masked)
     hidden = set()
     for place, column in enumerate(described):
         origin = origins.get((column.table_oid, column.table_column))
@@ -108,6 +152,10 @@ def _hidden(cursor: Any, sql: str, mask: Collection[str]) -> frozenset[int]:
         if not shown or column.name.lower() in masked:
             hidden.add(place)
     return frozenset(hidden)
+
+
+def _mentioned(sql: str, masked: Collection[str]) -> bool:
+    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE) for name in masked)
 
 
 def _origins(cursor: Any, columns: list[tuple[int, int]]) -> dict[tuple[int, int], str]:

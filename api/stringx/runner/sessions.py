@@ -1,4 +1,4 @@
-"""The worker's sessions in the target database: they can only read, carry the worker's name, and can be ended by that name.
+"""The worker's sessions in a Postgres: they can only read, carry the worker's name, and can be ended by that name.
 
 Every session of a worker, dbt's own included, is opened by `psycopg2.connect`; so that is where this takes hold. PGOPTIONS
 would not do: it is lost where a profile sets `search_path`, and a profile's `application_name` wins over PGAPPNAME.
@@ -91,6 +91,11 @@ def _name(code: str) -> str:
         return "database error"
 
 
+def opens(adapter: Any) -> bool:
+    """Whether the adapter's sessions are opened here; any other's are its own, and are neither named, kept nor ended by name."""
+    return bool(adapter.type() == "postgres")
+
+
 @contextmanager
 def cursor(adapter: Any, name: str) -> Iterator[Any]:
     """A psycopg2 cursor on a session of its own, opened by dbt's adapter (its profile, role and search path), closed at the end."""
@@ -131,7 +136,12 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def end_sessions(adapter: Any, prefixes: list[str]) -> int:
-    """Ends this role's sessions whose application name starts with one of `prefixes`; how many. Blocks until the server answers."""
+    """Ends this role's sessions whose application name starts with one of `prefixes`; how many. Blocks until the server answers.
+
+    Of a database that is no Postgres, none.
+    """
+    if not opens(adapter):
+        return 0
     with cursor(adapter, "stringx_end_sessions") as opened:
         opened.execute(
             "select count(pg_terminate_backend(pid)) from pg_stat_activity"

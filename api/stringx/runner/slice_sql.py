@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from stringx.errors import Invalid
 from stringx.model import ColumnType, Predicate, Scalar, Slice
 from stringx.model.values import canonical_json
+
+#: Databases that read what `quoted` makes of any text.
+_READS_AS_POSTGRES = {"postgres", "duckdb"}
 
 
 def new_nonce() -> str:
@@ -20,10 +23,15 @@ def mark(nonce: str) -> str:
     return f"/*{nonce}:"
 
 
-def slice_sql(slice_: Slice, nonce: str, columns: Mapping[str, ColumnType]) -> str:
-    """The condition, without a bracket round it; empty for the whole table. `columns`: the types that the gate gives them."""
+def slice_sql(slice_: Slice, nonce: str, columns: Mapping[str, ColumnType], *, names_between: str = '""') -> str:
+    """The condition, without a bracket round it; empty for the whole table.
+
+    `columns`: the types that the gate gives them. `names_between`: the characters that this database has a name between.
+    """
     places = _places()
-    return " and ".join(part for predicate in slice_ for part in _parts(predicate, nonce, places, columns.get(predicate.column)))
+    return " and ".join(
+        part for predicate in slice_ for part in _parts(predicate, nonce, places, columns.get(predicate.column), names_between)
+    )
 
 
 def slice_values(slice_: Slice) -> tuple[str, ...]:
@@ -46,6 +54,14 @@ def combined(slice_condition: str, own: str | None) -> str | None:
     return f"({slice_condition}) and (\n{own}\n)" if own else slice_condition
 
 
+def check_quotable(values: Iterable[str], database: str) -> None:
+    """Raises Invalid for a value of which it is not known how this kind of database (dbt's name of it) reads it between quotes."""
+    if database not in _READS_AS_POSTGRES and any("'" in value or "\\" in value for value in values):
+        raise Invalid(
+            f"a value for {database} must hold neither quote nor backslash: databases read them in ways of their own", field="slice"
+        )
+
+
 def _places() -> Iterator[int]:
     place = 0
     while True:
@@ -53,8 +69,8 @@ def _places() -> Iterator[int]:
         place += 1
 
 
-def _parts(predicate: Predicate, nonce: str, places: Iterator[int], column_type: ColumnType | None) -> Iterator[str]:
-    column = '"' + predicate.column.replace('"', '""') + '"'
+def _parts(predicate: Predicate, nonce: str, places: Iterator[int], column_type: ColumnType | None, between: str) -> Iterator[str]:
+    column = between[0] + predicate.column.replace(between[-1], between[-1] * 2) + between[-1]
     # As the text of a column without a time zone, a point in time would lose its zone without a word. So cast, such a column is
     # told in the database's time zone.
     cast = "::timestamptz" if column_type is ColumnType.TIMESTAMP else ""

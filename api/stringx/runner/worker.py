@@ -19,13 +19,15 @@ import psycopg2
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.model import ReportStatus
-from stringx.runner import invocation, messages, samples, sessions
+from stringx.runner import duckdb_target, invocation, messages, samples, sessions
+from stringx.runner.adapter_session import AdapterSession
 from stringx.runner.environment import secrets_in
 from stringx.runner.evaluation import MAX_MESSAGE, Evaluated, Evaluator
 from stringx.runner.invocation import DbtFolders, StopSignal
 from stringx.runner.parsed import ParsedProject, own_copy
+from stringx.runner.postgres_session import PostgresSession, connection_arguments
 from stringx.runner.project_copy import copy_project, project_fingerprint
-from stringx.runner.replay_session import PostgresSession, connection_arguments
+from stringx.runner.replay_session import ReplaySession
 from stringx.runner.replay_worker import replay_all
 from stringx.runner.replayer import Replayer
 
@@ -56,6 +58,8 @@ class WarmProject:
         except (OSError, shutil.Error, invocation.ParseFailed) as error:
             raise CannotParse(self._text(str(error)), fingerprint) from error
         self.project = ParsedProject(manifest, invocation.adapter().config, fingerprint)
+        if duckdb_target.locks(invocation.adapter()):
+            duckdb_target.only_read()
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -96,8 +100,14 @@ class WarmProject:
             return  # the pool hung up: it has no more work for this worker, or is gone
 
     def _replayer(self, stop: StopSignal) -> Replayer:
-        credentials = invocation.adapter().config.credentials
-        session = PostgresSession(connection_arguments(credentials, self._sessions.application_name), credentials.role)
+        adapter = invocation.adapter()
+        credentials = adapter.config.credentials
+        session: ReplaySession
+        if sessions.opens(adapter):
+            session = PostgresSession(connection_arguments(credentials, self._sessions.application_name), credentials.role)
+        else:
+            invocation.forget_listeners()  # the last invocation's would gather what every replay sends
+            session = AdapterSession(adapter)
         return Replayer(session, stop, self._text, warnings_are_errors=invocation.warnings_are_errors())
 
     def _end_sessions(self, prefixes: tuple[str, ...]) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from stringx.model import Gate, Report, RunRequest, Slice
+from stringx.model import Engine, Gate, Report, RunRequest, Slice
 from stringx.runner.service import Runner
 
 PROJECT = Path(__file__).parent / "project"
@@ -88,6 +88,23 @@ class Bench:
         request = self.request(gate, slice_, **fields)
         self.runner.submit(INSTALLATION, [request])
         return self.report(request.run)
+
+
+def prepared(bench: Bench, gate: Gate, slice_: object = ()) -> Report:
+    """The first report that a replay gave; those before are dbt's."""
+    reports: list[Report] = []
+
+    def replayed() -> bool:
+        reports.append(bench.evaluate(gate, slice_))
+        return reports[-1].engine is Engine.PREPARED
+
+    wait_for(replayed, "a run is replayed")
+    return reports[-1]
+
+
+def said(report: Report) -> list[dict[str, Any]]:
+    """All but the times, and the names of rules' tests, which tell the gate's version."""
+    return [result.model_dump(exclude={"duration_seconds", "test"}) for result in report.results]
 
 
 def rule(name: str, check: str, **fields: Any) -> dict[str, Any]:

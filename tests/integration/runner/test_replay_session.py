@@ -11,8 +11,9 @@ import psycopg
 import pytest
 from runner_lab import Lab, wait_for
 
-from stringx.runner import replay_session, samples
-from stringx.runner.replay_session import Answer, PostgresSession, Question, SessionLost, Unanswered, connection_arguments
+from stringx.runner import postgres_session, samples
+from stringx.runner.postgres_session import PostgresSession, connection_arguments
+from stringx.runner.replay_session import Answer, NoSample, Question, SessionLost, Unanswered
 
 NAME = "stringx-replay-session-test"
 
@@ -135,16 +136,27 @@ def test_it_is_what_dbt_would_have_by_the_profile(lab: Lab) -> None:
 def test_an_error_names_its_state_and_never_the_text_that_may_quote_a_row(session: PostgresSession) -> None:
     with pytest.raises(Unanswered) as caught:
         ask(session, "select max(status)::integer from raw.orders")
-    assert (str(caught.value), caught.value.sqlstate) == ("the database answered with SQLSTATE 22P02", "22P02")
+    assert str(caught.value) == "the database answered with SQLSTATE 22P02"
     assert not isinstance(caught.value, SessionLost)
     assert ask(session, "select 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "outdated"),
+    [("select gone from raw.orders", True), ("select * from raw.gone", True), ("select 1 / (id - id) from raw.orders", False)],
+)
+def test_an_error_tells_whether_the_statement_no_longer_fits(session: PostgresSession, sql: str, outdated: bool) -> None:
+    with pytest.raises(Unanswered) as caught:
+        ask(session, sql)
+    assert (caught.value.outdated, caught.value.over_limit) == (outdated, False)
 
 
 def test_a_question_with_a_limit_is_ended_by_the_database(session: PostgresSession) -> None:
     with closing(session.ask([Question("select 1"), Question("select count(pg_sleep(600))", limit_seconds=0.05)])) as given:
         assert next(given).rows == ((1,),)
-        with pytest.raises(Unanswered, match="57014"):
+        with pytest.raises(Unanswered, match="57014") as caught:
             next(given)
+    assert caught.value.over_limit
     assert ask(session, "select 1") == 1
 
 
@@ -171,7 +183,7 @@ def test_a_statement_whose_columns_have_changed_is_prepared_anew_in_the_next_ses
 
 
 def test_it_keeps_so_many_prepared_statements(session: PostgresSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay_session, "KEPT_STATEMENTS", 3)
+    monkeypatch.setattr(postgres_session, "KEPT_STATEMENTS", 3)
     prepared = "select count(*) from pg_prepared_statements where from_sql = false"
     for number in (1, 2, 3, 4, 5, 3, 4):
         assert ask(session, f"select {number}") == number
@@ -197,9 +209,10 @@ def test_a_sample_is_taken_of_the_same_snapshot_and_masked_as_ever(session: Post
     counted = list(session.ask([Question(f"select count(*) from {table}")]))
     with psycopg.connect(lab.url, autocommit=True) as connection:
         connection.execute(f"insert into {table} values (2, 'b')")
-    with session.sample_cursor() as cursor:
-        sql = f"select n, name, name as other, upper(name) as made, '%s' as percent from {table}"
-        sample = samples.fetch(cursor, sql, limit=5, mask=["NAME"], timeout_seconds=5)
+    with pytest.raises(NoSample, match=r"InvalidTextRepresentation \(SQLSTATE 22P02\)$"):
+        session.sample(f"select name::integer from {table}", limit=5, mask=[], timeout_seconds=5)
+    sql = f"select n, name, name as other, upper(name) as made, '%s' as percent from {table}"
+    sample = session.sample(sql, limit=5, mask=["NAME"], timeout_seconds=5)
     session.end()
     assert counted[0].rows == ((1,),)
     assert sample == samples.Sample(("n", "name", "other", "made", "percent"), ((1, "•••", "•••", "•••", "•••"),))

@@ -12,26 +12,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from runner_lab import INSTALLATION, Bench, Lab, processes, rule, wait_for
+from runner_lab import INSTALLATION, Bench, Lab, prepared, processes, rule, said, wait_for
 
-from stringx.model import DbtStatus, Engine, Gate, Report, ReportStatus, RunRequest
-
-
-def prepared(bench: Bench, gate: Gate, slice_: object = ()) -> Report:
-    """The first report that a replay gave; those before are dbt's."""
-    reports: list[Report] = []
-
-    def replayed() -> bool:
-        reports.append(bench.evaluate(gate, slice_))
-        return reports[-1].engine is Engine.PREPARED
-
-    wait_for(replayed, "a run is replayed")
-    return reports[-1]
-
-
-def said(report: Report) -> list[dict[str, Any]]:
-    """All but the times, and the names of rules' tests, which tell the gate's version."""
-    return [result.model_dump(exclude={"duration_seconds", "test"}) for result in report.results]
+from stringx.model import DbtStatus, Engine, ReportStatus, RunRequest
 
 
 def test_a_gate_is_replayed_after_its_first_run_and_says_the_same(bench: Bench) -> None:

@@ -1,0 +1,242 @@
+"""A runner whose target is a DuckDB file, by dbt-duckdb: both engines, and a pipeline that loads into the file between the runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+from runner_lab import INSTALLATION, Bench, end, prepared, rule, said, wait_for
+
+from stringx.model import DbtStatus, Engine, Gate, Report, ReportStatus
+from stringx.runner.service import Runner
+from stringx.settings import PREFIX, Settings
+
+PROJECT = Path(__file__).parent / "duckdb_project"
+
+TABLES = r"""
+create schema raw;
+create table raw.customers as select range::integer as id, 'c' || range as name from range(1, 51);
+create table raw.orders as
+  select range::integer as id, date '2013-02-01' + (range % 10)::integer as day,
+         case when range % 3 = 0 then 'paid' else 'open' end as status,
+         case when range % 97 = 0 then null else range * 1.5 end as amount, 'person' || range || '@example.org' as email,
+         (range % 52)::integer as customer, timestamptz '2013-02-01 00:00:00+00' + to_hours(range) as seen
+  from range(1, 1001);
+insert into raw.orders values (1, '2013-02-01', 'it''s \odd', 1.5, 'odd@example.org', 1, '2013-02-01 00:00:00+00');
+"""
+
+
+class File:
+    """The target, as a pipeline loads into it: in another process, for as long as it takes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def change(self, *statements: str) -> None:
+        """Executes and commits them. Fails where the file is locked for longer than it takes to prove a recording."""
+
+        def changed() -> bool:
+            code = "import duckdb, sys\nwith duckdb.connect(sys.argv[1]) as connection:\n for sql in sys.argv[2:]: connection.execute(sql)"
+            done = subprocess.run([sys.executable, "-c", code, str(self.path), *statements], capture_output=True, text=True, check=False)
+            assert done.returncode == 0 or "Could not set lock" in done.stderr, done.stderr
+            return done.returncode == 0
+
+        wait_for(changed, "the file is not locked", seconds=10)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> File:
+    file = File(tmp_path_factory.mktemp("duckdb") / "lab.duckdb")
+    file.change(TABLES)
+    return file
+
+
+@contextmanager
+def running(file: File, folder: Path, check_share: float) -> Iterator[Bench]:
+    """A runner with a dbt worker and a replay worker."""
+    settings = Settings(home=folder / "home", dbt_project_dir=PROJECT, stop_grace_seconds=4, prepared_check_share=check_share)
+    runner = Runner(settings, targets=["demo"], workers=1, state_dir=folder / "state", address="here")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"{PREFIX}TARGET_DBNAME", str(file.path))
+        runner.start()
+    yield Bench(runner)
+    end(runner)
+
+
+@pytest.fixture(scope="module")
+def bench(file: File, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """It compares nothing but what it has just recorded."""
+    with running(file, tmp_path_factory.mktemp("runner"), check_share=0) as bench:
+        yield bench
+
+
+def by_dbt(bench: Bench, gate: Gate, slice_: object = ()) -> Report:
+    report = bench.evaluate(gate.model_copy(update={"engine": Engine.DBT}), slice_)
+    assert report.engine is Engine.DBT
+    return report
+
+
+def test_a_gate_is_replayed_after_its_first_run_and_says_the_same(bench: Bench, file: File) -> None:
+    gate = bench.gate(
+        rule("known", "accepted_values", column="status", arguments={"values": ["paid", "open"]}),
+        rule("filled", "not_null", column="amount", severity="warn"),
+        rule("keyed", "unique", column="id", scope="table"),
+        select=[{"select": "tag:nightly", "kind": "business"}],
+    )
+    first = {"column": "day", "from": "2013-02-01", "to": "2013-02-03"}
+    replayed = prepared(bench, gate, first)
+    assert (replayed.status, replayed.rows, replayed.message) == (ReportStatus.COMPLETED, 201, None)
+    known = replayed.results[0]
+    assert (known.status, known.failures) == (DbtStatus.FAIL, 1)
+    assert (known.columns, known.sample) == (("value_field", "n_records"), (("it's \\odd", 1),))
+    late, none = ({"column": "day", "from": start, "to": "2014-01-01"} for start in ("2013-02-09", "2013-12-31"))
+    for slice_ in (first, late, none):
+        report, reference = bench.evaluate(gate, slice_), by_dbt(bench, gate, slice_)
+        assert report.engine is Engine.PREPARED
+        assert said(report) == said(reference)
+        assert (report.status, report.rows, report.message) == (reference.status, reference.rows, reference.message)
+    file.change("update raw.orders set status = 'odd' where day = '2013-02-09' and id < 100")
+    report = bench.evaluate(gate, late)
+    assert (report.engine, report.results[0].failures) == (Engine.PREPARED, 1), "what was loaded is seen"
+    file.change("update raw.orders set status = 'open' where status = 'odd'")
+
+
+def test_whoever_is_told_of_a_report_can_write(bench: Bench, file: File) -> None:
+    gate = bench.gate(rule("any", "not_null", column="status"))
+    prepared(bench, gate)
+    for _ in range(5):
+        for engine in (Engine.PREPARED, Engine.DBT):
+            assert bench.evaluate(gate.model_copy(update={"engine": engine})).engine is engine
+            duckdb.connect(str(file.path)).close()
+
+
+@pytest.mark.parametrize("value", ["it's \\odd", "paid", "'); drop table raw.orders; --", "\\'", "$1 %s {{ 1/0 }} */"])
+def test_texts_are_data_for_both_engines(bench: Bench, file: File, value: str) -> None:
+    gate = bench.gate(rule("early", "holds", arguments={"expression": "id > 30"}))
+    slice_ = {"column": "status", "equals": value}
+    replayed, reference = prepared(bench, gate, slice_), by_dbt(bench, gate, slice_)
+    assert said(replayed) == said(reference)
+    with duckdb.connect(str(file.path), read_only=True) as connection:
+        (expected,) = connection.execute("select count(*) from raw.orders where status = ?", [value]).fetchall()
+    assert (replayed.rows, reference.rows) == (expected[0], expected[0])
+
+
+def test_moments_are_points_in_time(bench: Bench) -> None:
+    gate = bench.gate(rule("any", "not_null", column="id"), slice_columns={"seen": "timestamp"})
+    for moment, rows in (("2013-02-01T05:30:00+05:30", 0), ("2013-02-01T02:00:00Z", 2)):
+        assert prepared(bench, gate, {"column": "seen", "from": "2013-01-01T00:00:00Z", "to": moment}).rows == rows
+
+
+def test_a_test_that_asks_the_catalog_stays_with_dbt(bench: Bench) -> None:
+    gate = bench.gate(select=[{"select": "tag:looking", "kind": "engineering"}])
+    for _ in range(2):
+        ((test, _),) = bench.evaluate(gate).unprepared
+        assert test == "orders_id_looks_at_columns"
+
+
+def test_a_slice_that_does_not_fit_is_told_by_both(bench: Bench) -> None:
+    gate = bench.gate(rule("filled", "not_null", column="amount"))
+    prepared(bench, gate, {"column": "day", "equals": "2013-02-02"})
+    misfits = (({"column": "day", "equals": "yesterday"}, "invalid date"), ({"column": "gone", "equals": "1"}, '"gone" not found'))
+    for slice_, reason in misfits:
+        report = bench.evaluate(gate, slice_)
+        assert (report.engine, report.status) == (Engine.DBT, ReportStatus.ERRORED)
+        assert f"the slice does not fit raw.orders at column '{slice_['column']}'" in (report.message or "")
+        assert reason in (report.message or "")
+    assert bench.evaluate(gate, {"column": "day", "equals": "2013-02-03"}).engine is Engine.DBT, "it may not have fitted: recorded anew"
+    assert prepared(bench, gate, {"column": "day", "equals": "2013-02-03"}).rows == 100
+
+
+def test_texts_of_errors_and_samples_are_masked(bench: Bench) -> None:
+    gate = bench.gate(
+        rule("read", "holds", arguments={"expression": "cast(email as integer) > 0"}),
+        rule("all", "holds", arguments={"expression": "id < 0"}),
+        samples={"rows": 2, "mask": ["email"]},
+    )
+    for engine in (Engine.PREPARED, Engine.DBT):
+        report = bench.evaluate(gate.model_copy(update={"engine": engine}), {"column": "id", "equals": 7})
+        assert "example.org" not in report.model_dump_json()
+        assert report.results[0].status is DbtStatus.ERROR
+        assert report.results[1].sample[0][:2] == (7, "•••")
+
+
+def test_a_table_that_is_gone_is_told_by_dbt_each_time_and_replayed_once_it_is_back(bench: Bench, file: File) -> None:
+    gate = bench.gate(rule("any", "not_null", column="name"), table="raw.customers")
+    prepared(bench, gate)
+    file.change("alter table raw.customers rename to clients")
+    for _ in range(2):
+        report = bench.evaluate(gate)
+        assert report.engine is Engine.DBT
+        assert report.results[0].status is DbtStatus.ERROR
+        assert "customers does not exist" in (report.results[0].message or "")
+    file.change("alter table raw.clients rename to customers")
+    assert bench.evaluate(gate).engine is Engine.DBT, "it does not come back to the old recording"
+    assert prepared(bench, gate).rows == 50
+
+
+def test_a_gates_sql_can_change_nothing(bench: Bench, file: File) -> None:
+    # Out of dbt's brackets, and into them again.
+    writing = (
+        "id > 0)) as rows_; create table raw.written (a integer); select 0 as failures, false as should_warn, false as should_error"
+        " from (select 1 where (1 = 1"
+    )
+    gate = bench.gate(rule("writes", "holds", arguments={"expression": writing}), engine=Engine.DBT)
+    (result,) = bench.evaluate(gate).results
+    assert result.status is DbtStatus.ERROR
+    assert "read-only mode" in (result.message or "")
+    with duckdb.connect(str(file.path), read_only=True) as connection:
+        assert connection.execute("select count(*) from duckdb_tables() where table_name = 'written'").fetchall() == [(0,)]
+
+
+def test_a_file_that_is_being_loaded_is_told_as_such_and_the_recording_is_as_good_as_before(bench: Bench, file: File) -> None:
+    gate = bench.gate(rule("any", "not_null", column="status"))
+    prepared(bench, gate)
+    code = "import duckdb, sys\nwith duckdb.connect(sys.argv[1]):\n print('open', flush=True)\n sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code, str(file.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as loader:
+        assert loader.stdout is not None
+        assert loader.stdout.readline() == b"open\n"
+        report = bench.evaluate(gate)
+        assert (report.engine, report.status) == (Engine.DBT, ReportStatus.ERRORED)
+        assert "Could not set lock on file" in (report.message or "")
+        loader.communicate()
+    assert bench.evaluate(gate).engine is Engine.PREPARED
+
+
+@pytest.mark.parametrize("engine", [Engine.PREPARED, Engine.DBT])
+def test_a_run_can_be_cancelled_within_a_statement(bench: Bench, file: File, engine: Engine) -> None:
+    gate = bench.gate(rule("filled", "not_null", column="amount"), rule("slow", "slow"), engine=engine)
+    if engine is Engine.PREPARED:
+        prepared(bench, gate, {"column": "status", "equals": "paid"})
+    file.change("insert into raw.orders (id, status) values (-1, 'slow')")
+    request = bench.request(gate, {"column": "status", "equals": "slow"})
+    bench.runner.submit(INSTALLATION, [request])
+    wait_for(lambda: locked(file), "it executes")
+    assert bench.runner.cancel(INSTALLATION, request.run)
+    report = bench.report(request.run)
+    assert (report.status, report.engine, report.message) == (ReportStatus.CANCELLED, engine, "cancelled")
+    file.change("delete from raw.orders where status = 'slow'")
+    assert bench.evaluate(gate, {"column": "status", "equals": "paid"}).engine is engine
+
+
+def test_a_replay_that_differs_from_dbt_is_the_gates_last(file: File, tmp_path: Path) -> None:
+    file.change("create table raw.switched (a integer)")
+    expression = "case when (select count(*) from raw.switched) > 0 then txid_current() > 1 else true end"
+    with running(file, tmp_path, check_share=1) as bench:
+        # dbt-duckdb asks the catalog before the test, in transactions of their own; a replay's transaction is the first.
+        gate = bench.gate(rule("tells", "holds", arguments={"expression": expression}))
+        prepared(bench, gate)
+        file.change("insert into raw.switched values (1)")
+        assert bench.evaluate(gate).results[0].status is DbtStatus.FAIL, "or this test shows nothing"
+        wait_for(lambda: bench.runner.status(INSTALLATION).distrusted, "the difference is found")
+        report = bench.evaluate(gate)
+        assert (report.engine, report.results[0].status) == (Engine.DBT, DbtStatus.PASS)
+
+
+def locked(file: File) -> bool:
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1])"
+    return subprocess.run([sys.executable, "-c", code, str(file.path)], capture_output=True, check=False).returncode != 0
