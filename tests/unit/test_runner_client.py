@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -159,3 +161,25 @@ def test_what_belongs_to_a_heartbeat_waits_no_longer_than_until_the_next_one() -
         with pytest.raises(RunnerUnreachable):
             call()
     assert waits == {"/v1/status": 5.0, f"/v1/runs/{RUN}/cancel": 5.0, "/v1/runs": 15.0}
+
+
+def test_a_request_reaches_the_runner_in_one_piece() -> None:
+    """And a connection that rests is used again."""
+    pieces: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                for _ in range(2):
+                    pieces.append(connection.recv(2**20))
+                    connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        serving = threading.Thread(target=answer)
+        serving.start()
+        client = HttpRunner(f"http://127.0.0.1:{server.getsockname()[1]}", "token")
+        for _ in range(2):
+            client.acknowledge("installation", [("a" * 32, 1)])
+        serving.join(10)
+        client.close()
+    assert [(piece.startswith(b"POST /v1/reports/ack"), piece.endswith(b"]]}")) for piece in pieces] == [(True, True)] * 2

@@ -81,6 +81,8 @@ def serve(build: Callable[[], Built], *, host: str, port: int, threads: int, gra
             "workers": 1,
             "worker_class": "gthread",
             "threads": threads,
+            # Longer than our own clients keep a connection that rests; gunicorn's 2 s would have most triggers open a new one.
+            "keepalive": 75,
             "timeout": STUCK_SECONDS,
             # The master kills the worker then; `finish_service` must have had its time.
             "graceful_timeout": int(2 * grace_seconds) + 2,

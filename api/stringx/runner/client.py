@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from stringx.errors import RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
 from stringx.model import RUN_ID, Report, ReportBatch, RunnerStatus, RunRequest, Submission, UnreadableReport, Value
+from stringx.runner.one_send import OneSendTransport
 from stringx.runner.port import AckBody, CancelBody, RunsBody, faults
 
 CONNECT_SECONDS = 3.0
@@ -36,7 +37,7 @@ class HttpRunner:
             base_url=address,
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            transport=transport,
+            transport=transport or OneSendTransport(),
             trust_env=False,  # a proxy of the environment is not for the runner, nor is the token for it
         )
 

@@ -234,9 +234,10 @@ class Runner:
             log.error("report not kept", run=report.run, attempt=report.attempt, error=str(error))
             self.lost(ticket, "its report could not be kept")
             return
+        log.info("run finished", run=report.run, attempt=report.attempt, status=report.status, results=len(report.results))
+        # The last thing: who waits for the report has the interpreter for itself.
         self._let_go(ticket)
         self._syncing.more()
-        log.info("run finished", run=report.run, attempt=report.attempt, status=report.status, results=len(report.results))
 
     def lost(self, ticket: Ticket, reason: str) -> None:
         if self._let_go(ticket):

@@ -11,6 +11,9 @@ from stringx import logs
 from stringx.runner.background import Background
 from stringx.runner.reports import ReportShelf
 
+#: Reports of so long are synced together, and the disk is the verdicts' until then.
+GATHER_SECONDS = 0.1
+
 log = logs.get(__name__)
 
 
@@ -34,6 +37,7 @@ class Syncing(Background):
         last = False
         while not last:
             self._woken.wait()
+            self.closed.wait(GATHER_SECONDS)
             # Cleared before looking: what is put meanwhile sets it again.
             self._woken.clear()
             last = self.closed.is_set()
