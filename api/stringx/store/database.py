@@ -121,13 +121,18 @@ def require(settings: Settings, named_by: str) -> None:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """BEGIN … COMMIT, rolled back when the block raises; DatabaseUnavailable where trying again later is right."""
-    try:
-        with engine.begin() as connection:
-            yield connection
-    except (DBAPIError, PoolTimeoutError) as error:
-        if _is_unavailable(error):
-            raise DatabaseUnavailable(f"database: {_first_line(error)}") from error
-        raise
+    with _told_as_unavailable(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def autocommit(engine: Engine) -> Iterator[Connection]:
+    """A connection that commits each statement: without the round trips of BEGIN and COMMIT, for what is one statement.
+
+    DatabaseUnavailable where trying again later is right.
+    """
+    with _told_as_unavailable(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
 
 
 @contextmanager
@@ -136,16 +141,21 @@ def alone(engine: Engine, lock: int) -> Iterator[Connection | None]:
 
     DatabaseUnavailable where trying again later is right; the lock is gone then, as the connection is.
     """
+    with autocommit(engine) as connection:
+        if not connection.execute(func.pg_try_advisory_lock(lock, 0).select()).scalar_one():
+            yield None
+            return
+        try:
+            yield connection
+        finally:
+            # The lock is the session's: it ends with the connection, which must not go back into the pool.
+            connection.invalidate()
+
+
+@contextmanager
+def _told_as_unavailable() -> Iterator[None]:
     try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if not connection.execute(func.pg_try_advisory_lock(lock, 0).select()).scalar_one():
-                yield None
-                return
-            try:
-                yield connection
-            finally:
-                # The lock is the session's: it ends with the connection, which must not go back into the pool.
-                connection.invalidate()
+        yield
     except (DBAPIError, PoolTimeoutError) as error:
         if _is_unavailable(error):
             raise DatabaseUnavailable(f"database: {_first_line(error)}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def given_ahead(store: Store, start: Start, queued: int) -> tuple[FakeRunner, li
     start(runner, lease_seconds=9.0)
     first = store.queue(table="raw.first")
     eventually(lambda: runner.executing() == [first])
-    runs = [store.queue(day=f"2013-02-{day:02}") for day in range(1, queued + 1)]
+    runs = [store.queue(day=str(date(2013, 2, 1) + timedelta(days=number))) for number in range(queued)]
     assert runner.executing() == [first], "nothing is known of its runs yet"
     runner.finish()
     eventually(lambda: len(runner.executing()) == 1 + MOST_AHEAD)
@@ -62,8 +63,8 @@ def given_ahead(store: Store, start: Start, queued: int) -> tuple[FakeRunner, li
 
 
 def test_a_runner_whose_runs_are_short_is_given_some_ahead_and_the_more_urgent_come_next(store: Store, start: Start) -> None:
-    runner, runs = given_ahead(store, start, 20)
-    urgent = store.queue(day="2013-03-01", priority=9)
+    runner, runs = given_ahead(store, start, 2 + 2 * MOST_AHEAD)
+    urgent = store.queue(day="2014-03-01", priority=9)
     runner.finish()
     eventually(lambda: len(runner.executing()) == 1 + MOST_AHEAD)
     assert runner.executing()[:2] == [urgent, runs[1 + MOST_AHEAD]]
