@@ -10,6 +10,8 @@ import processes
 import series
 from installation import Installation, Servers, running, say
 
+from stringx.runner.messages import ROLES
+
 #: Runs after which a process has made what it keeps: growth is counted from there.
 SETTLED = 50
 
@@ -43,5 +45,8 @@ def _look(installation: Installation) -> dict[tuple[str, int], processes.Kept]:
     if generation is None:
         raise RuntimeError("the runner has no generation")
     pids.append(("generation", generation))
-    pids += [(f"worker {number}", worker) for number, worker in enumerate(processes.children(generation), start=1)]
+    workers = processes.children(generation)
+    for role in ROLES:
+        ours = [worker for worker in workers if processes.name(worker) == f"stringx {role}"]
+        pids += [(f"{role} worker {number}", worker) for number, worker in enumerate(ours, start=1)]
     return {(name, pid): processes.memory(pid) for name, pid in pids}
