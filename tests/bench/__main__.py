@@ -83,7 +83,13 @@ def latency(sizes: tuple[int, ...], breakdown: bool, engines: tuple[str, ...], n
 
 @bench.command()
 @_tables
-@click.option("--workers", type=_Numbers(1), default="1,2,3,4", show_default=True, help="Numbers of workers of the runner.")
+@click.option(
+    "--workers",
+    type=_Numbers(1),
+    default="1,2,3,4",
+    show_default=True,
+    help="Numbers of workers of the runner, of dbt and of replays alike.",
+)
 @_engines
 @_common(10_000, "Triggers of each series.")
 def throughput(tables: int, workers: tuple[int, ...], engines: tuple[str, ...], n: int, seed: int, output: str) -> None:

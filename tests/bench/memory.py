@@ -10,8 +10,11 @@ import processes
 import series
 from installation import Installation, Servers, running, say
 
-#: Runs after which a process has made what it keeps: growth is counted from there.
-SETTLED = 50
+from stringx.runner.messages import ROLES
+
+#: Runs of each table after which a process has made what it keeps: growth is counted from there. Of those of a gate with the engine
+#: `prepared`, the first is dbt's.
+SETTLED = 2
 
 
 def measure(servers: Servers, *, tables: int, engines: list[str], n: int, seed: int) -> list[figures.Memory]:
@@ -19,10 +22,10 @@ def measure(servers: Servers, *, tables: int, engines: list[str], n: int, seed: 
     chance = random.Random(seed)
     found = []
     for engine in engines:
-        with running(servers, tables=tables, engines=[engine], workers=2, WORKER_MAX_RUNS=str(10 * (n + SETTLED))) as installation:
+        with running(servers, tables=tables, engines=[engine], workers=2, WORKER_MAX_RUNS=str(10 * (n + tables))) as installation:
             names = lab.names(tables)
-            settled = max(SETTLED, len(names)) if engine == "prepared" else SETTLED
-            series.send(installation, engine, names, settled, coalescing=False, chance=chance)
+            for _ in range(SETTLED):
+                series.send(installation, engine, names, tables, coalescing=False, chance=chance)
             before = _look(installation)
             series.send(installation, engine, names, n, coalescing=False, chance=chance)
             after = _look(installation)
@@ -43,5 +46,8 @@ def _look(installation: Installation) -> dict[tuple[str, int], processes.Kept]:
     if generation is None:
         raise RuntimeError("the runner has no generation")
     pids.append(("generation", generation))
-    pids += [(f"worker {number}", worker) for number, worker in enumerate(processes.children(generation), start=1)]
+    workers = processes.children(generation)
+    for role in ROLES:
+        ours = [worker for worker in workers if processes.name(worker) == f"stringx {role}"]
+        pids += [(f"{role} worker {number}", worker) for number, worker in enumerate(ours, start=1)]
     return {(name, pid): processes.memory(pid) for name, pid in pids}

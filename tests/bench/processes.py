@@ -26,6 +26,11 @@ def command(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
 
 
+def name(pid: int) -> str:
+    """As the process calls itself."""
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
 def memory(pid: int) -> Kept:
     sizes = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:

@@ -19,7 +19,8 @@ def measure(servers: Servers, *, tables: int, engines: list[str], workers: Itera
         names = lab.names(tables)
         for count in workers:
             installation.stop_process("runner")
-            installation.start_process("runner", RUNNER_WORKERS=str(count))
+            # Of both kinds: either may be what an engine waits for.
+            installation.start_process("runner", RUNNER_WORKERS=str(count), RUNNER_REPLAY_WORKERS=str(count))
             installation.wait_until_ready()
             for engine in engines:
                 # What is prepared is kept for each gate; the workers of dbt share all that they keep.

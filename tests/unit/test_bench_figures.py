@@ -39,7 +39,7 @@ def test_the_json_has_the_names_that_machines_read() -> None:
         figures.as_json(
             latency=[figures.latency(100, "dbt", [0.25, 0.25])],
             throughput=[figures.Throughput("prepared", 2, True, 10_000, 50.0, 200.0)],
-            memory=[figures.Memory("dbt", "worker 1", 1_000, 40, 42, figures.growth(40, 42), 130)],
+            memory=[figures.Memory("dbt", "dbt worker 1", 1_000, 40, 42, figures.growth(40, 42), 130)],
             start=[figures.start(100, "runner", [5.0])],
         )
     )
@@ -59,8 +59,8 @@ def test_the_table_has_milliseconds_and_megabytes_for_people() -> None:
         ["100", "dbt", "1", "100.00", "100.00", "100.00"],
         ["1000", "subprocess", "1", "8000.00", "8000.00", "8000.00"],
     ]
-    (_, line) = figures.as_table([figures.Memory("dbt", "worker 1", 1_000, 40_000_000, 42_000_000, 0.05, 130_000_000)]).splitlines()
-    assert line.split() == ["dbt", "worker", "1", "1000", "40.0", "42.0", "+5.0%", "130.0"]
+    (_, line) = figures.as_table([figures.Memory("dbt", "dbt worker 1", 1_000, 40_000_000, 42_000_000, 0.05, 130_000_000)]).splitlines()
+    assert line.split() == ["dbt", "dbt", "worker", "1", "1000", "40.0", "42.0", "+5.0%", "130.0"]
     assert figures.as_table([]) == ""
 
 

@@ -15,6 +15,7 @@ import time
 import traceback
 from contextlib import suppress
 from multiprocessing.connection import Client, Connection, wait
+from pathlib import Path
 
 from stringx.runner import messages
 from stringx.runner.environment import without_secrets
@@ -68,6 +69,7 @@ class Generation:
         status = 1
         try:
             self._forget_the_parent()
+            _name_process(fork.role)
             self._project.work(fork)
             status = 0
         except BaseException:  # noqa: BLE001  # the parent's code must not run on in this process, whatever happened
@@ -108,6 +110,12 @@ class Generation:
             del self._workers[worker]
         if killed:
             self._project.end_own_sessions()
+
+
+def _name_process(role: messages.Role) -> None:
+    """As `ps -o comm` and `top` show it; the command line of all workers is the generation's. 15 characters, and only on Linux."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(f"stringx {role}")
 
 
 def _log_exception() -> None:

@@ -171,7 +171,7 @@ def _take(invocation: Invocation, outcome: Any) -> None:
 
 def _recorder(invocation: Invocation) -> Any:
     def record(event: Any) -> None:
-        # Called in dbt's threads. An exception here would become the error of the test that is running.
+        # Called in dbt's threads, for what is `HEARD` and for warnings. An exception would become the error of the test that is running.
         if event.info.name == "SQLQuery":
             invocation.statements[event.data.node_info.unique_id].append(event.data.sql)
         elif event.info.name == "NodeFinished":

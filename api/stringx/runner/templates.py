@@ -11,6 +11,9 @@ from stringx.runner.slice_sql import quoted
 #: Stands for a hole while a statement is looked at. Postgres takes no text that holds it.
 _HOLE = "\x00"
 
+#: Either end of a marked value, of any run: a pattern with the run's own nonce would be compiled, and kept for a while, for each run.
+_MARK = re.compile(r"/\*(?P<nonce>\w+)(?::(?P<place>\d+))?\*/")
+
 #: What is no code, by Postgres' lexical rules (`standard_conforming_strings` on, as it is by default).
 _TEXTS = re.compile(
     r"""
@@ -49,7 +52,7 @@ def template(text: str, nonce: str, values: Sequence[str]) -> Template:
 
 def unmarked(text: str, nonce: str) -> str:
     """`text` as people read it."""
-    return re.sub(rf"/\*{nonce}(?::\d+)?\*/", "", text)
+    return _MARK.sub(lambda mark: "" if mark["nonce"] == nonce else mark[0], text)
 
 
 def remarked(text: str, nonce: str, values: Sequence[str]) -> str:
@@ -60,7 +63,7 @@ def remarked(text: str, nonce: str, values: Sequence[str]) -> str:
 
 def shows_slice(statement: str, nonce: str) -> bool:
     """Whether a value of the slice stands in it; one in a comment does not."""
-    holed = re.sub(rf"/\*{nonce}:\d+\*/", _HOLE, statement)
+    holed = _MARK.sub(lambda mark: _HOLE if mark["nonce"] == nonce and mark["place"] else mark[0], statement)
     try:
         return _HOLE in _code(holed, texts=True)
     except NotRepeatable:  # by other lexical rules than those known here

@@ -142,3 +142,5 @@ def _one_run(pool: Connection, evaluator: Evaluator, shown: Callable[[str], str]
         reason = name if masked else shown(f"{name}: {error}")
         evaluated = Evaluated(ReportStatus.ERRORED, message=f"the run could not be evaluated: {reason}")
     messages.send(pool, evaluated.done(request.run, request.attempt, request.gate.fingerprint))
+    # A Jinja context and its macros hold each other: some 7,000 objects of a run, which Python would look for during the next ones.
+    gc.collect()

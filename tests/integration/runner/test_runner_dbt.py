@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 NAMES = """
 import inspect
@@ -31,13 +30,33 @@ assert {"nodes", "sources", "macros", "functions", "metadata", "flat_graph", "se
 )
 assert ParseFileType.SingularTest and FileBlock and SourceFile and FileHash.from_contents("x")
 from dbt.adapters.base.query_headers import _QueryComment
+from dbt.cli import requires
 from dbt.clients.jinja import MacroGenerator
 from dbt.compilation import Compiler
+from dbt.config.runtime import RuntimeConfig, load_profile, load_project
 from dbt.context.base import BaseContext, Var
+from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
 from dbt.context.manifest import ManifestContext
 from dbt.context.providers import ModelContext
-from dbt_common.clients import jinja
+from dbt.contracts.graph.nodes import ParsedNode
+from dbt_common.clients import agate_helper, jinja
+from dbt_common.events.base_types import BaseEvent
+from dbt_common.events.event_manager import EventManager
 
+takes(requires.load_profile, "project_root", "cli_vars", "profile_name_override", "target_override", "threads_override")
+takes(requires.load_project, "project_root", "version_check", "profile", "cli_vars", "validate", "require_vars")
+assert requires.load_profile is load_profile and requires.load_project is load_project
+takes(RuntimeConfig.new_project, "self", "project_root")
+takes(MacroNamespaceBuilder.__init__, "self", "root_package", "search_package", "thread_ctx", "internal_packages", "node")
+takes(MacroNamespaceBuilder.build_namespace, "self", "macros_by_package", "ctx")
+takes(MacroNamespace.__init__, "self", "global_namespace", "local_namespace", "global_project_namespace", "packages")
+takes(MacroGenerator.__init__, "self", "macro", "context", "node", "stack")
+takes(jinja.get_environment, "node", "capture_macros", "native")
+takes(jinja.MacroFuzzEnvironment.compile, "self", "source", "name", "filename", "raw", "defer_init")
+takes(agate_helper.build_type_tester, "text_columns", "string_null_values")
+takes(ParsedNode.write_node, "self", "project_root", "compiled_path", "compiled_code")
+takes(BaseEvent.__getattr__, "self", "key")
+takes(EventManager.fire_event, "self", "e", "level", "node", "force_warn_or_error_handling")
 takes(BaseContext.__init__, "self", "cli_vars", "require_vars")
 takes(ManifestContext.to_dict, "self")
 takes(Var.get_rendered_var, "self", "var_name")
@@ -50,40 +69,6 @@ assert "new_context" not in vars(jinja.NativeSandboxTemplate) and jinja.TEXT_FIL
 assert "_context" in inspect.getsource(Var.__init__) and "_merged" in inspect.getsource(Var.__init__)
 assert isinstance(dbt.adapters.base.impl.DEFAULT_BASE_BEHAVIOR_FLAGS, list)
 assert dbt.mp_context.get_mp_context().get_start_method() == "fork"
-"""
-
-FAULTS = """
-import inspect, pkgutil
-from dbt.plugins import set_up_plugin_manager
-from dbt.plugins.manager import PluginManager
-from dbt_common.behavior_flags import BehaviorFlagRendered
-
-asked = []
-
-def counted(of, name):
-    function = getattr(of, name)
-    setattr(of, name, lambda *given: (asked.append(name), function(*given))[1])
-
-counted(pkgutil, "iter_modules")
-counted(inspect, "stack")
-
-def use_dbt():
-    asked.clear()
-    for _ in range(3):
-        set_up_plugin_manager("lab")
-        sources.append(BehaviorFlagRendered({"name": "a", "default": True, "description": "d"}, {})._behavior_change_event.flag_source)
-        BehaviorFlagRendered({"name": "b", "default": True, "description": "d", "source": "of its own"}, {})
-    return asked.count("iter_modules"), asked.count("stack")
-
-sources = []
-found = PluginManager.get_prefixed_modules()
-assert use_dbt() == (3, 6), f"dbt has mended a fault, and a remedy of `dbt_remedies` is for nothing: {asked}"
-from stringx.runner import dbt_remedies
-dbt_remedies.apply()
-dbt_remedies.apply()
-assert PluginManager.get_prefixed_modules() == found and "dbt_common" in found
-assert use_dbt() == (0, 0), asked
-assert set(sources) == {"__main__"}, sources
 """
 
 FRONT = """
@@ -100,12 +85,6 @@ def run(code: str) -> None:
 
 def test_the_private_names_of_dbt_that_are_used_are_as_they_were() -> None:
     run(NAMES)
-
-
-def test_what_dbt_finds_out_in_each_invocation_is_found_out_once_and_is_the_same(tmp_path: Path) -> None:
-    script = tmp_path / "faults.py"  # dbt names the module that asks, which must be one of a file
-    script.write_text(FAULTS)
-    subprocess.run([sys.executable, script], check=True)
 
 
 def test_the_runners_front_loads_neither_dbt_nor_the_store() -> None:

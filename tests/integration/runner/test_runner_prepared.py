@@ -6,7 +6,6 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ def test_dbt_runs_all_where_the_gate_or_the_settings_say_so(make_runner: Any) ->
     reference: Bench = make_runner(runner_replay_workers=0)
     gate = reference.gate(rule("filled", "not_null", column="amount"))
     assert {reference.evaluate(gate).engine for _ in range(3)} == {Engine.DBT}
-    assert len(processes(reference.generation)) == 1
+    assert [name(pid) for pid in processes(reference.generation)] == ["stringx dbt"]
 
 
 def test_a_test_that_cannot_be_repeated_keeps_the_gate_with_dbt_and_is_named(bench: Bench) -> None:
@@ -164,17 +163,15 @@ def waiting(bench: Bench, lab: Lab, lock: psycopg.Connection[Any], **fields: Any
 BLOCKED = "select count(*) from pg_stat_activity where wait_event = 'advisory'"
 
 
-def replay_worker(lab: Lab, bench: Bench) -> int:
-    """The pid of the process that has the session which waits."""
-    port = lab.ask("select client_port from pg_stat_activity where wait_event = 'advisory'")
-    connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    sockets = {f"socket:[{fields[9]}]" for fields in connections if fields[1].endswith(f":{port:04X}")}
-    for pid in processes(bench.generation):
-        for fd in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(FileNotFoundError):  # closed meanwhile
-                if fd.readlink().name in sockets:
-                    return pid
-    raise AssertionError(f"no worker has the session of port {port}")
+def replay_worker(bench: Bench) -> int:
+    """The pid of the only one."""
+    (pid,) = [pid for pid in processes(bench.generation) if name(pid) == "stringx replay"]
+    return pid
+
+
+def name(pid: int) -> str:
+    """As `ps -o comm` shows it."""
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def test_a_replay_can_be_cancelled_within_a_statement(own: Bench, lab: Lab, locked: psycopg.Connection[Any]) -> None:
@@ -198,7 +195,7 @@ def test_a_replay_worker_that_does_not_stop_is_killed_and_its_session_is_ended(
     own: Bench, lab: Lab, locked: psycopg.Connection[Any]
 ) -> None:
     request = waiting(own, lab, locked)
-    os.kill(replay_worker(lab, own), signal.SIGSTOP)  # from now on it answers to SIGKILL alone
+    os.kill(replay_worker(own), signal.SIGSTOP)  # from now on it answers to SIGKILL alone
     own.runner.cancel(INSTALLATION, request.run)
     report = own.report(request.run)
     assert report.message == "cancelled; it did not end when it was asked to, and was killed"
@@ -207,7 +204,7 @@ def test_a_replay_worker_that_does_not_stop_is_killed_and_its_session_is_ended(
 
 def test_dbt_takes_over_from_a_replay_worker_that_dies(own: Bench, lab: Lab, locked: psycopg.Connection[Any]) -> None:
     request = waiting(own, lab, locked)
-    os.kill(replay_worker(lab, own), signal.SIGKILL)
+    os.kill(replay_worker(own), signal.SIGKILL)
     wait_for(lambda: own.runner.state(INSTALLATION, request.run) == (1, "executing"), "dbt executes it")
     locked.commit()
     report = own.report(request.run)
