@@ -20,12 +20,12 @@ from stringx.runner import table_names
 from stringx.runner.generations import DEAF_SECONDS, GenerationOptions, Generations
 from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
 from stringx.runner.project_watch import ProjectWatch
+from stringx.runner.report_writing import ReportWriting
 from stringx.runner.reports import ReportShelf, checked
 from stringx.runner.retention import Retention
 from stringx.runner.samples import clean
 from stringx.runner.slice_sql import check_quotable, combined, mark, new_nonce, quoted, slice_sql
 from stringx.runner.state_folder import StateFolder
-from stringx.runner.syncing import Syncing
 from stringx.runner.templates import unmarked
 
 RUN = "0" * 31
@@ -48,11 +48,16 @@ def report(run: str, attempt: int = 1, message: str | None = None) -> Report:
 # --- reports ---
 
 
+def written(shelf: ReportShelf, installation: str, finished: Report) -> None:
+    shelf.put(installation, finished)
+    shelf.write()
+
+
 def test_reports_are_found_again_in_the_order_in_which_they_came(tmp_path: Path) -> None:
     shelf = ReportShelf(tmp_path)
     for run in "cab":
-        shelf.put("one", report(RUN + run))
-    shelf.put("two", report(RUN + "d", 3))
+        written(shelf, "one", report(RUN + run))
+    written(shelf, "two", report(RUN + "d", 3))
     for found in (shelf, ReportShelf(tmp_path)):
         assert [run for run, _ in found.keys("one")] == [RUN + "c", RUN + "a", RUN + "b"]
         assert found.read("two", reports=9, characters=99) == [report(RUN + "d", 3)]
@@ -66,7 +71,7 @@ def test_reports_are_found_again_in_the_order_in_which_they_came(tmp_path: Path)
 
 def test_a_report_that_the_disk_does_not_let_go_is_kept_and_can_be_forgotten_later(tmp_path: Path) -> None:
     shelf = ReportShelf(tmp_path)
-    shelf.put("one", report(RUN + "a"))
+    written(shelf, "one", report(RUN + "a"))
     (file,) = (tmp_path / "one").iterdir()
     file.unlink()
     file.mkdir()
@@ -79,69 +84,78 @@ def test_a_report_that_the_disk_does_not_let_go_is_kept_and_can_be_forgotten_lat
 
 
 def test_a_report_that_was_not_written_whole_is_none(tmp_path: Path) -> None:
-    ReportShelf(tmp_path).put("one", report(RUN + "a"))
+    written(ReportShelf(tmp_path), "one", report(RUN + "a"))
     (tmp_path / "one" / f"{RUN}b.unfinished").write_text('{"run": "')
     (tmp_path / "one" / f"{RUN}c.1.json").touch()
     assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1)]
     assert len(list((tmp_path / "one").iterdir())) == 1
 
 
-def test_a_report_is_offered_at_once_and_the_disk_takes_it_and_its_name_at_the_next_sync(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_is_offered_at_once_and_on_disk_after_the_next_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf, path, synced = ReportShelf(tmp_path), tmp_path / "one" / f"{RUN}a.1.json", []
-    shelf.put("one", report(RUN + "b"))
-    shelf.forget("one", RUN + "b", 1)  # acknowledged before it was synced
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
     shelf.put("one", report(RUN + "a"))
     assert shelf.read("one", reports=9, characters=99_999) == [report(RUN + "a")]
-    assert synced == []
-    shelf.sync()
-    assert synced == [path, path.parent]
-    shelf.sync()
-    assert synced == [path, path.parent], "once"
+    assert not path.exists()
+    shelf.write()
+    assert Report.model_validate_json(path.read_bytes()) == report(RUN + "a")
+    assert synced == [tmp_path, path.with_suffix(".unfinished"), path.parent], "the folder, the content, and then the name"
+    assert shelf.read("one", reports=9, characters=99_999) == [report(RUN + "a")]
+    shelf.write()
+    assert len(synced) == 3, "once"
 
 
-def test_a_report_that_the_disk_does_not_take_is_told_and_offered_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_report_that_is_acknowledged_before_it_is_written_never_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = ReportShelf(tmp_path)
+    shelf.put("one", report(RUN + "a"))
+    shelf.forget("one", RUN + "a", 1)
+    shelf.write()
+    assert list(tmp_path.glob("*/*")) == []
+    shelf.put("one", report(RUN + "b"))
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: shelf.forget("one", RUN + "b", 1))  # while it is written
+    shelf.write()
+    assert list(tmp_path.glob("*/*")) == []
+    assert shelf.keys("one") == []
+
+
+def test_a_report_that_the_disk_does_not_take_is_offered_and_written_as_soon_as_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf, tried = ReportShelf(tmp_path), threading.Semaphore(0)
-    shelf.put("one", report(RUN + "a"))
 
     def fail(_descriptor: int) -> None:
         tried.release()
         raise OSError(errno.EIO, "Input/output error")
 
-    syncing = Syncing(shelf)
-    with monkeypatch.context() as patch:
+    writing = ReportWriting(shelf, again_seconds=0.01)
+    writing.start()
+    with capture_logs() as logged, monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
-        syncing.start()
-        syncing.more()
-        assert tried.acquire(timeout=10)
-        shelf.put("one", report(RUN + "b"))
-        syncing.more()
-        assert tried.acquire(timeout=10), "it goes on"
-    syncing.close()
-    assert syncing.join(10)
-    assert "Input/output error" in "".join(capsys.readouterr())
-    assert shelf.keys("one") == [(RUN + "a", 1), (RUN + "b", 1)]
+        shelf.put("one", report(RUN + "a"))
+        writing.more()
+        for _ in range(2):
+            assert tried.acquire(timeout=10), "it goes on"
+        assert shelf.read("one", reports=9, characters=99_999) == [report(RUN + "a")]
+    writing.close()
+    assert writing.join(10)
+    assert "Input/output error" in str(logged)
+    assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1)]
 
 
-def test_what_was_put_last_is_synced_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf, synced = ReportShelf(tmp_path), []
-    syncing = Syncing(shelf)
-    syncing.start()
-    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+def test_what_was_put_last_is_written_before_the_end(tmp_path: Path) -> None:
+    shelf = ReportShelf(tmp_path)
+    writing = ReportWriting(shelf)
+    writing.start()
     shelf.put("one", report(RUN + "a"))
-    syncing.close()
-    assert syncing.join(10)
-    assert tmp_path / "one" / f"{RUN}a.1.json" in synced
+    writing.close()
+    assert writing.join(10)
+    assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1)]
 
 
 def test_a_report_that_cannot_be_read_does_not_hide_its_neighbours(tmp_path: Path) -> None:
     shelf = ReportShelf(tmp_path)
     for run in "abc":
-        shelf.put("one", report(RUN + run))
+        written(shelf, "one", report(RUN + run))
     (tmp_path / "one" / f"{RUN}b.1.json").write_bytes(b'{"run": "\xff')
     found = {one.run: one for one in ReportShelf(tmp_path).read("one", reports=9, characters=99_999)}
     assert (found[RUN + "a"], found[RUN + "c"]) == (report(RUN + "a"), report(RUN + "c"))
@@ -156,7 +170,7 @@ def test_a_report_that_cannot_be_read_does_not_hide_its_neighbours(tmp_path: Pat
 def test_a_batch_ends_where_it_would_get_too_large_and_is_never_empty(tmp_path: Path) -> None:
     shelf = ReportShelf(tmp_path)
     for run in "abc":
-        shelf.put("one", report(RUN + run, message="x" * 5000))
+        written(shelf, "one", report(RUN + run, message="x" * 5000))
     assert len(shelf.read("one", reports=9, characters=100)) == 1
     assert len(shelf.read("one", reports=9, characters=12_000)) == 2
     assert len(shelf.read("one", reports=2, characters=99_999)) == 2
@@ -172,8 +186,8 @@ def test_an_installation_is_a_plain_name() -> None:
 def test_reports_that_nobody_acknowledges_are_removed_in_the_end_and_counted(tmp_path: Path) -> None:
     shelf = ReportShelf(tmp_path)
     for run in "abc":
-        shelf.put("gone", report(RUN + run))
-    shelf.put("here", report(RUN + "d"))
+        written(shelf, "gone", report(RUN + run))
+    written(shelf, "here", report(RUN + "d"))
     month_ago = time.time() - 31 * 86_400
     for run in "ab":
         os.utime(tmp_path / "gone" / f"{RUN}{run}.1.json", (month_ago, month_ago))
@@ -197,7 +211,7 @@ def test_reports_that_nobody_acknowledges_are_removed_in_the_end_and_counted(tmp
 
 def test_reports_are_kept_for_ever_where_the_limit_is_0(tmp_path: Path) -> None:
     shelf = ReportShelf(tmp_path)
-    shelf.put("gone", report(RUN + "a"))
+    written(shelf, "gone", report(RUN + "a"))
     os.utime(tmp_path / "gone" / f"{RUN}a.1.json", (0, 0))
     retention = Retention(shelf, 0)
     retention.start()
@@ -293,8 +307,8 @@ def test_what_may_hold_rows_of_the_data_is_for_this_user_alone(tmp_path: Path) -
     (tmp_path / "runner" / "1" / "reports" / "one").mkdir(parents=True)  # an earlier version's, open to all
     state = StateFolder(tmp_path / "runner", "a" * 32)
     shelf = ReportShelf(state.reports)
-    shelf.put("one", report(RUN + "a"))
-    shelf.put("two", report(RUN + "b"))
+    written(shelf, "one", report(RUN + "a"))
+    written(shelf, "two", report(RUN + "b"))
     for folder in (tmp_path / "runner", state.reports.parent, state.reports, state.reports / "two", state.work.parent, state.work):
         assert folder.stat().st_mode & 0o777 == 0o700, folder
     state.release()

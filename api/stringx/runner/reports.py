@@ -1,7 +1,7 @@
-"""Finished reports, on disk until they are acknowledged or expire: one file per installation, run and attempt.
+"""Finished reports, kept until they are acknowledged or expire: for a moment in memory, then on disk, one file each.
 
-A killed process leaves it whole or not at all. When the power fails, one that `sync` has not had the disk take may be left empty
-or in part: then its attempt is lost, as one is that was not finished.
+A process that is killed loses those that are in memory, and a power failure those that the disk has not taken: to the backend
+their attempts are lost, as one is that did not finish. What is on disk is there whole or not at all.
 """
 
 from __future__ import annotations
@@ -37,34 +37,41 @@ class ReportShelf:
         self._folder = folder
         self._lock = threading.Lock()
         self._kept: dict[str, dict[tuple[str, int], Path]] = {}
-        self._unsynced: list[Path] = []
+        self._unwritten: dict[tuple[str, tuple[str, int]], bytes] = {}
         private_folder(folder)
         for installation, key, path in _found(folder):
             self._kept.setdefault(installation, {})[key] = path
 
     def put(self, installation: str, report: Report) -> None:
-        """It is there for `read` at once; `sync` is to follow. OSError where it cannot be written."""
-        folder = self._folder / installation
-        if not folder.is_dir():
-            private_folder(folder)
-            _sync(self._folder)
-        path = folder / f"{report.run}.{report.attempt}.json"
-        unfinished = path.with_suffix(_UNFINISHED)
-        unfinished.write_bytes(report.model_dump_json().encode())
-        unfinished.replace(path)
+        """It is there for `read` at once; `write` is to follow."""
+        key = (report.run, report.attempt)
         with self._lock:
-            self._kept.setdefault(installation, {})[report.run, report.attempt] = path
-            self._unsynced.append(path)
+            self._kept.setdefault(installation, {})[key] = self._folder / installation / f"{report.run}.{report.attempt}.json"
+            self._unwritten[installation, key] = report.model_dump_json().encode()
 
-    def sync(self) -> None:
-        """Has the disk take what was put. OSError where it does not: what was put can be read all the same, until the power fails."""
+    def write(self) -> None:
+        """Returns when what was put, and not acknowledged since, is safe on disk. OSError where the disk does not take it: what it
+        did not take is still in memory."""
         with self._lock:
-            paths, self._unsynced = self._unsynced, []
-        for path in paths:
-            with suppress(FileNotFoundError):  # acknowledged meanwhile
-                _sync(path)
-        for folder in {path.parent for path in paths}:
+            unwritten = [(place, self._kept[place[0]][place[1]], raw) for place, raw in self._unwritten.items()]
+        for place, path, raw in unwritten:
+            self._write(path, raw)
+            with self._lock:
+                if self._unwritten.pop(place, None) is None:  # acknowledged meanwhile
+                    path.unlink()
+        for folder in {path.parent for _, path, _ in unwritten}:
             _sync(folder)
+
+    def _write(self, path: Path, raw: bytes) -> None:
+        if not path.parent.is_dir():
+            private_folder(path.parent)
+            _sync(self._folder)
+        unfinished = path.with_suffix(_UNFINISHED)
+        with unfinished.open("wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
 
     def keys(self, installation: str) -> list[tuple[str, int]]:
         """Run and attempt of each, the oldest first."""
@@ -74,12 +81,12 @@ class ReportShelf:
     def read(self, installation: str, *, reports: int, characters: int) -> list[Report | UnreadableReport]:
         """The oldest: at most `reports`, and not many more than `characters` of JSON; at least one where there is one."""
         with self._lock:
-            paths = list(self._kept.get(installation, {}).items())
+            kept = [(key, path, self._unwritten.get((installation, key))) for key, path in self._kept.get(installation, {}).items()]
         found: list[Report | UnreadableReport] = []
         size = 0
-        for key, path in paths[:reports]:
+        for key, path, unwritten in kept[:reports]:
             try:
-                raw = path.read_bytes()
+                raw = path.read_bytes() if unwritten is None else unwritten
             except FileNotFoundError:  # acknowledged meanwhile
                 continue
             size += len(raw)
@@ -93,7 +100,8 @@ class ReportShelf:
         with self._lock:
             kept = self._kept.get(installation, {})
             if (run, attempt) in kept:
-                kept[run, attempt].unlink(missing_ok=True)
+                if self._unwritten.pop((installation, (run, attempt)), None) is None:
+                    kept[run, attempt].unlink(missing_ok=True)
                 del kept[run, attempt]
 
     def expire(self, finished_before: float) -> Counter[str]:
@@ -145,9 +153,8 @@ def _unreadable(key: tuple[str, int], raw: bytes, message: str) -> UnreadableRep
         return UnreadableReport(run=key[0], attempt=key[1], raw=text, encoding="base64", error=message)
 
 
-def _sync(path: Path) -> None:
-    """A file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

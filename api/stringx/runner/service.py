@@ -18,10 +18,10 @@ from stringx.runner.crew import Ticket
 from stringx.runner.generations import GenerationOptions
 from stringx.runner.pool import Pool, PoolOptions
 from stringx.runner.project_watch import ProjectWatch
+from stringx.runner.report_writing import ReportWriting
 from stringx.runner.reports import ReportShelf, checked
 from stringx.runner.retention import Retention
 from stringx.runner.state_folder import StateFolder
-from stringx.runner.syncing import Syncing
 from stringx.settings import Settings
 
 log = logs.get(__name__)
@@ -61,7 +61,7 @@ class Runner:
         settings = self._settings
         self._state = StateFolder(self._state_dir, self.boot)
         self._shelf = ReportShelf(self._state.reports)
-        self._syncing = Syncing(self._shelf)
+        self._writing = ReportWriting(self._shelf)
         self._retention = Retention(self._shelf, settings.runner_keep_reports_days)
         self._watch = ProjectWatch(settings.dbt_project_dir, settings.profiles_dir, self._refresh)
         for place, target in enumerate(self._targets):
@@ -82,7 +82,7 @@ class Runner:
             self._pools[target] = Pool(PoolOptions(self.boot, settings.worker_max_runs), generations, self)
         for pool in self._pools.values():
             pool.start()
-        self._syncing.start()
+        self._writing.start()
         self._retention.start()
         self._watch.start()
 
@@ -102,14 +102,14 @@ class Runner:
         parts: list[Pool | Retention | ProjectWatch] = [*self._pools.values(), self._retention, self._watch]
         if not all(part.join(max(0.0, deadline - time.monotonic())) for part in parts):
             return False
-        self._syncing.close()  # after the pools: what they finished at last is synced, too
-        if not self._syncing.join(max(0.0, deadline - time.monotonic())):
+        self._writing.close()  # after the pools: what they finished at last is written, too
+        if not self._writing.join(max(0.0, deadline - time.monotonic())):
             return False
         self._state.release()
         return True
 
     def terminate(self) -> None:
-        """Kills all processes; what they executed is lost, what had finished is on disk."""
+        """Kills all processes; what they executed is lost, what had finished is on disk, but for the last moment's."""
         for pool in self._pools.values():
             pool.terminate()
 
@@ -225,19 +225,14 @@ class Runner:
     # --- what the pools tell ---
 
     def finished(self, ticket: Ticket, report: Report) -> None:
-        """Keeps the report in a file, and only then lets the run go."""
+        """Keeps the report, and only then lets the run go."""
         if not self._holds(ticket):
             return  # a newer attempt has taken its place
-        try:
-            self._shelf.put(ticket.installation, report)
-        except OSError as error:
-            log.error("report not kept", run=report.run, attempt=report.attempt, error=str(error))
-            self.lost(ticket, "its report could not be kept")
-            return
+        self._shelf.put(ticket.installation, report)
         log.info("run finished", run=report.run, attempt=report.attempt, status=report.status, results=len(report.results))
         # The last thing: who waits for the report has the interpreter for itself.
         self._let_go(ticket)
-        self._syncing.more()
+        self._writing.more()
 
     def lost(self, ticket: Ticket, reason: str) -> None:
         if self._let_go(ticket):

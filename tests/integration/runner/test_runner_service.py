@@ -250,6 +250,7 @@ def test_reports_outlive_a_killed_runner_and_its_dbt_processes_do_not(
     finished, killed = bench.request(quick(bench)), bench.request(bench.gate(rule("slow", "slow", arguments={"seconds": 600})))
     client.submit(INSTALLATION, [finished, killed])
     wait_for(lambda: client.reports(INSTALLATION, 1).reports, "the first has finished")
+    wait_for(lambda: list(on_disk(finished.run, tmp_path)), "it is on disk, since nobody has acknowledged it")
     queries = "select count(*) from pg_stat_activity where state = 'active' and query ~ 'pg_sleep' and pid <> pg_backend_pid()"
     wait_for(lambda: lab.ask(queries), "the second executes")
     tree = descendants(process.pid)
@@ -285,7 +286,11 @@ def descendants(pid: int) -> list[int]:
     return [each for child in processes(pid) for each in (child, *descendants(child))]
 
 
+def on_disk(run: str, folder: Path) -> Iterator[Path]:
+    return folder.glob(f"state/*/reports/*/{run}.1.json")
+
+
 def client_boot(run: str, folder: Path) -> str:
     """The boot that a report on disk names."""
-    (path,) = folder.glob(f"state/*/reports/*/{run}.1.json")
+    (path,) = on_disk(run, folder)
     return str(json.loads(path.read_text())["boot"])
