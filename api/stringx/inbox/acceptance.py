@@ -159,14 +159,16 @@ def _add(
 ) -> dict[triggers.Identity, triggers.StoredTrigger]:
     """Stores new triggers with their runs; answers those without a gate."""
     wanted = _wanted_runs(new.values())
-    runs = dict(zip(wanted, triggers.runs_for(connection, list(wanted.values())), strict=True)) if wanted else {}
+    runs = triggers.join(connection, list(wanted.values())) if wanted else {}
+    queued = {uuid.uuid4().hex: want for key, want in wanted.items() if key not in runs}
+    runs |= {want.key: run for run, want in queued.items()}
     added = {}
     for identity, plan in new.items():
         run = runs[plan.run_key] if plan.run_key is not None else None
         added[identity] = triggers.StoredTrigger(
             uuid.uuid4().hex, plan.trigger.content_fingerprint, "accepted" if run is not None else "unmatched", run
         )
-    triggers.add(connection, [(plan.trigger, added[identity]) for identity, plan in new.items()])
+    triggers.add(connection, [(plan.trigger, added[identity]) for identity, plan in new.items()], queued)
     unmatched = [(plan.trigger, added[identity]) for identity, plan in new.items() if plan.run_key is None]
     if unmatched:
         received_at = now(connection)

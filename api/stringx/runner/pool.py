@@ -1,6 +1,7 @@
 """The pool of one target: gives each worker one run at a time, and stops a run that takes too long or is no longer wanted.
 
-One thread supervises; it alone starts, forks and stops. What others call takes the lock, changes what is wanted, and wakes it.
+One thread supervises; it alone starts, forks and stops. What others call takes the lock, changes what is wanted, and wakes it;
+only a run for which there is an idle worker is given to that at once.
 """
 
 from __future__ import annotations
@@ -119,6 +120,8 @@ class Pool:
             broken = self._broken
             if not broken:
                 self._queue.append(waiting)
+                if not self._closing:
+                    self._assign(time.monotonic())  # at once where a worker is idle: the thread would have to wake first
         if broken:
             self._receiver.lost(ticket, _BROKEN)
         self._wake_up()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -102,53 +101,51 @@ def find(connection: Connection, wanted: Sequence[Trigger]) -> dict[Identity, St
     }
 
 
-def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]]) -> None:
-    """Stores triggers, in their order: `accepted` ones with their run, `unmatched` ones without."""
-    rows = [
+_ADD = """
+with queued as (
+    insert into runs (
+        id, workspace, table_name, version_id, slice, slice_key, mode, runner, target, engine, priority, correlation_id, traceparent
+    )
+    select * from json_to_recordset(:runs) as new(
+        id text, workspace text, table_name text, version_id bigint, slice jsonb, slice_key text, mode text, runner text, target text,
+        engine text, priority int, correlation_id text, traceparent text
+    )
+), added as (
+    insert into triggers (
+        id, workspace, source, event_id, content_fingerprint, door, table_name, slice, reply_to, priority, engine, metadata, position,
+        correlation_id, traceparent, tracestate, state, run_id
+    )
+    select * from json_to_recordset(:triggers) as new(
+        id text, workspace text, source text, event_id text, content_fingerprint text, door text, table_name text, slice jsonb,
+        reply_to text, priority int, engine text, metadata jsonb, position jsonb, correlation_id text, traceparent text,
+        tracestate text, state text, run_id text
+    )
+)
+select pg_notify(:channel, '') where :wake
+"""
+
+
+def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]], queued: Mapping[str, WantedRun]) -> None:
+    """Stores triggers, in their order: `accepted` ones with their run, `unmatched` ones without. `queued` are those of the runs that
+    are new, by their ids; dispatchers are woken for them."""
+    if not new and not queued:
+        return
+    connection.execute(
+        sql(_ADD),
         {
-            "id": stored.id,
-            "workspace": trigger.workspace,
-            "source": trigger.source,
-            "event_id": trigger.id,
-            "content_fingerprint": stored.content_fingerprint,
-            "door": trigger.door,
-            "table_name": trigger.table,
-            "slice": trigger.slice.as_json(),
-            "reply_to": trigger.reply_to,
-            "priority": trigger.priority,
-            "engine": trigger.engine,
-            "metadata": trigger.metadata,
-            "position": trigger.position.as_json() if trigger.position is not None else None,
-            "correlation_id": trigger.correlation_id,
-            "traceparent": trigger.traceparent,
-            "tracestate": trigger.tracestate,
-            "state": stored.state,
-            "run_id": stored.run,
-        }
-        for trigger, stored in new
-    ]
-    if rows:
-        connection.execute(
-            sql("""
-                insert into triggers (
-                    id, workspace, source, event_id, content_fingerprint, door, table_name, slice, reply_to, priority, engine, metadata,
-                    position, correlation_id, traceparent, tracestate, state, run_id
-                )
-                select * from json_to_recordset(:rows) as new(
-                    id text, workspace text, source text, event_id text, content_fingerprint text, door text, table_name text,
-                    slice jsonb, reply_to text, priority int, engine text, metadata jsonb, position jsonb, correlation_id text,
-                    traceparent text, tracestate text, state text, run_id text
-                )
-            """),
-            {"rows": json.dumps(rows)},
-        )
+            "runs": json.dumps([_run(run, want) for run, want in queued.items()]),
+            "triggers": json.dumps([_trigger(trigger, stored) for trigger, stored in new]),
+            "channel": RUNS_CHANNEL,
+            "wake": bool(queued),
+        },
+    )
 
 
-def runs_for(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]:
-    """A queued run for each: one that is there, raised to the priority, or a new one; dispatchers are woken for those.
+def join(connection: Connection, wanted: Sequence[WantedRun]) -> dict[RunKey, str]:
+    """The queued runs that are there for some of them, raised to the priority.
 
-    A run that was joined stays queued until the transaction ends. One that a dispatcher is just taking is not joined: what it
-    evaluates may be older than the trigger.
+    They stay queued until the transaction ends. One that a dispatcher is just taking is not joined: what it evaluates may be older
+    than the trigger.
     """
     there = _joinable(connection, wanted)
     raised = [(found[0], want.priority) for want in wanted if (found := there.get(want.key)) is not None and found[1] < want.priority]
@@ -161,32 +158,7 @@ def runs_for(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]:
             """),
             {"runs": [run for run, _ in raised], "priorities": [priority for _, priority in raised]},
         )
-    missing = [want for want in wanted if want.key not in there]
-    queued = {want.key: run for want, run in zip(missing, queue_runs(connection, missing), strict=True)}
-    return [there[want.key][0] if want.key in there else queued[want.key] for want in wanted]
-
-
-def queue_runs(connection: Connection, wanted: Sequence[WantedRun]) -> list[str]:
-    """A new run for each, in this order, and the dispatchers woken."""
-    rows = [_row(want) for want in wanted]
-    if rows:
-        connection.execute(
-            sql("""
-                with queued as (
-                    insert into runs (
-                        id, workspace, table_name, version_id, slice, slice_key, mode, runner, target, engine, priority,
-                        correlation_id, traceparent
-                    )
-                    select * from json_to_recordset(:rows) as new(
-                        id text, workspace text, table_name text, version_id bigint, slice jsonb, slice_key text, mode text,
-                        runner text, target text, engine text, priority int, correlation_id text, traceparent text
-                    )
-                )
-                select pg_notify(:channel, '')
-            """),
-            {"rows": json.dumps(rows), "channel": RUNS_CHANNEL},
-        )
-    return [str(row["id"]) for row in rows]
+    return {key: run for key, (run, _) in there.items()}
 
 
 def _joinable(connection: Connection, wanted: Sequence[WantedRun]) -> dict[RunKey, tuple[str, int]]:
@@ -214,10 +186,33 @@ def _joinable(connection: Connection, wanted: Sequence[WantedRun]) -> dict[RunKe
     return found
 
 
-def _row(want: WantedRun) -> dict[str, object]:
+def _trigger(trigger: Trigger, stored: StoredTrigger) -> dict[str, object]:
+    return {
+        "id": stored.id,
+        "workspace": trigger.workspace,
+        "source": trigger.source,
+        "event_id": trigger.id,
+        "content_fingerprint": stored.content_fingerprint,
+        "door": trigger.door,
+        "table_name": trigger.table,
+        "slice": trigger.slice.as_json(),
+        "reply_to": trigger.reply_to,
+        "priority": trigger.priority,
+        "engine": trigger.engine,
+        "metadata": trigger.metadata,
+        "position": trigger.position.as_json() if trigger.position is not None else None,
+        "correlation_id": trigger.correlation_id,
+        "traceparent": trigger.traceparent,
+        "tracestate": trigger.tracestate,
+        "state": stored.state,
+        "run_id": stored.run,
+    }
+
+
+def _run(run: str, want: WantedRun) -> dict[str, object]:
     gate = want.version.gate
     return {
-        "id": uuid.uuid4().hex,
+        "id": run,
         "workspace": gate.workspace,
         "table_name": gate.table,
         "version_id": want.version.id,

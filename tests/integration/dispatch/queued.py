@@ -94,7 +94,8 @@ class Store:
         part = Slice.model_validate([] if day is None else [{"column": "day", "equals": day}])
         with transaction(self.engine) as connection:
             want = triggers.WantedRun(version, part, priority, engine or version.gate.engine, "c-1", None)
-            [run] = triggers.queue_runs(connection, [want])
+            run = uuid.uuid4().hex
+            new = []
             for _ in range(triggered):
                 trigger = Trigger(
                     workspace="default",
@@ -109,7 +110,8 @@ class Store:
                     correlation_id="c-1",
                 )
                 stored = triggers.StoredTrigger(uuid.uuid4().hex, trigger.content_fingerprint, "accepted", run)
-                triggers.add(connection, [(trigger, stored)])
+                new.append((trigger, stored))
+            triggers.add(connection, new, {run: want})
         return run
 
     def rows(self, sql: str, **values: Any) -> list[RowMapping]:
