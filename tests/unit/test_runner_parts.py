@@ -142,6 +142,19 @@ def test_a_report_that_the_disk_does_not_take_is_offered_and_written_as_soon_as_
     assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1)]
 
 
+def test_an_installation_whose_folder_cannot_be_written_keeps_no_others_report_from_the_disk(tmp_path: Path) -> None:
+    shelf, in_the_way = ReportShelf(tmp_path), tmp_path / "one"
+    shelf.put("one", report(RUN + "a"))
+    shelf.put("two", report(RUN + "b"))
+    in_the_way.touch()
+    with pytest.raises(FileExistsError):
+        shelf.write()
+    assert ReportShelf(tmp_path).keys("two") == [(RUN + "b", 1)]
+    in_the_way.unlink()
+    shelf.write()
+    assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1)]
+
+
 def test_what_was_put_last_is_written_before_the_end(tmp_path: Path) -> None:
     shelf = ReportShelf(tmp_path)
     writing = ReportWriting(shelf)

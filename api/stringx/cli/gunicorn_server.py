@@ -58,8 +58,11 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
         return self.built.wsgi
 
 
-def serve(build: Callable[[], Built], *, host: str, port: int, threads: int, grace_seconds: float) -> None:
-    """Serves until a signal; `build` is called in each worker, before its first thread. Raises SystemExit when it ends."""
+def serve(build: Callable[[], Built], *, host: str, port: int, threads: int, grace_seconds: float, keep_alive_seconds: int = 2) -> None:
+    """Serves until a signal; `build` is called in each worker, before its first thread. Raises SystemExit when it ends.
+
+    `keep_alive_seconds`: how long a connection that rests is kept; each counts among those that can be there at a time.
+    """
 
     def close_service_first(worker: ThreadWorker) -> None:
         def ended(number: int, frame: FrameType | None) -> None:
@@ -81,8 +84,7 @@ def serve(build: Callable[[], Built], *, host: str, port: int, threads: int, gra
             "workers": 1,
             "worker_class": "gthread",
             "threads": threads,
-            # Longer than our own clients keep a connection that rests; gunicorn's 2 s would have most triggers open a new one.
-            "keepalive": 75,
+            "keepalive": keep_alive_seconds,
             "timeout": STUCK_SECONDS,
             # The master kills the worker then; `finish_service` must have had its time.
             "graceful_timeout": int(2 * grace_seconds) + 2,

@@ -18,6 +18,8 @@ from stringx.settings import Settings
 CLOSING_SECONDS = 5.0
 #: Threads of the runner's API: each dispatcher holds one or two for its long poll.
 RUNNER_THREADS = 16
+#: Longer than dispatchers keep a connection that rests: with gunicorn's 2 s most triggers would open a new one.
+RUNNER_KEEP_ALIVE_SECONDS = 75
 DOCS_THREADS = 4
 #: A trigger goes from thread to thread: the next one need not wait for Python's 5 ms until the one before lets it run.
 SWITCH_SECONDS = 0.0005
@@ -97,6 +99,7 @@ def runner() -> None:
         port=settings.runner_port,
         threads=RUNNER_THREADS,
         grace_seconds=settings.stop_grace_seconds,
+        keep_alive_seconds=RUNNER_KEEP_ALIVE_SECONDS,
     )
 
 
@@ -135,9 +138,10 @@ def migrate() -> None:
 
 
 def _settings(process: str) -> Settings:
-    sys.setswitchinterval(SWITCH_SECONDS)
+    """The settings of this process, which is set up by them."""
     settings = settings_module.load()
     logs.configure(settings, process)
+    sys.setswitchinterval(SWITCH_SECONDS)
     return settings
 
 

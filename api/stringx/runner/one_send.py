@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import httpcore2
@@ -21,11 +22,12 @@ class OneSendTransport(httpx2.HTTPTransport):
     """For a client of one server, HTTP/1.1, with no proxy. Safe for threads."""
 
     def __init__(self) -> None:
-        super().__init__(trust_env=False)
+        context = httpx2.create_ssl_context(trust_env=False)
+        super().__init__(verify=context)
         self._pool.close()
-        # httpx2 has no argument for it.
+        # httpx2 has no argument for a backend.
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpx2.create_ssl_context(trust_env=False), keepalive_expiry=KEEP_ALIVE_SECONDS, network_backend=_Backend()
+            ssl_context=context, max_connections=100, keepalive_expiry=KEEP_ALIVE_SECONDS, network_backend=_Backend()
         )
 
 
@@ -54,7 +56,9 @@ class _Stream(httpcore2.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._unsent:
             request, self._unsent = b"".join(self._unsent), []
-            self._stream.write(request, timeout)
+            # As httpcore does: who is answered before all is sent (413, 401) reads the answer.
+            with suppress(httpcore2.WriteError):
+                self._stream.write(request, timeout)
         return self._stream.read(max_bytes, timeout)
 
     def close(self) -> None:

@@ -116,15 +116,17 @@ class Pool:
 
     def submit(self, ticket: Ticket) -> None:
         waiting = Waiting(ticket, key_of(ticket.request) if self._replays else None)
-        with self._lock:
-            broken = self._broken
-            if not broken:
-                self._queue.append(waiting)
-                if not self._closing:
-                    self._assign(time.monotonic())  # at once where a worker is idle: the thread would have to wake first
+        try:
+            with self._lock:
+                broken = self._broken
+                if not broken:
+                    self._queue.append(waiting)
+                    if not self._closing:
+                        self._assign(time.monotonic())  # at once where a worker is idle: the thread would have to wake first
+        finally:
+            self._wake_up()
         if broken:
             self._receiver.lost(ticket, _BROKEN)
-        self._wake_up()
 
     def stop(self, ticket: Ticket) -> None:
         """Stops a run, wherever it is; its report says `cancelled`. Nothing where it has ended."""

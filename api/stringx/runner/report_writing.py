@@ -1,4 +1,4 @@
-"""Writes reports that nobody has fetched yet to the disk, in a thread of its own: whoever waits for a verdict does not wait for it."""
+"""Writes reports that are not acknowledged yet to the disk, in a thread of its own: whoever waits for a verdict does not wait for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from stringx import logs
 from stringx.runner.background import Background
 from stringx.runner.reports import ReportShelf
 
-#: For so long a report may be in memory alone. Most are acknowledged before, and never written.
+#: About so long a report is in memory alone, where the disk keeps up. Most are acknowledged before, and never written.
 MEMORY_SECONDS = 0.1
 #: Pause before another try to write what the disk did not take.
 AGAIN_SECONDS = 5.0
@@ -44,6 +44,6 @@ class ReportWriting(Background):
             try:
                 self._shelf.write()
             except OSError as error:
-                log.error("reports not written: they are lost if this process ends before they are fetched", error=str(error))
+                log.error("reports not written: they are lost if this process ends before they are acknowledged", error=str(error))
                 self.closed.wait(self._again_seconds)
                 self._woken.set()

@@ -11,7 +11,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,9 @@ INSTALLATION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME = re.compile(r"([0-9a-f]{32})\.([0-9]{1,9})\.json")
 _UNFINISHED = ".unfinished"
 
+#: Installation, and run and attempt.
+_Place = tuple[str, tuple[str, int]]
+
 
 class ReportShelf:
     """Reports by installation. Safe for threads; one process per folder."""
@@ -37,7 +40,7 @@ class ReportShelf:
         self._folder = folder
         self._lock = threading.Lock()
         self._kept: dict[str, dict[tuple[str, int], Path]] = {}
-        self._unwritten: dict[tuple[str, tuple[str, int]], bytes] = {}
+        self._unwritten: dict[_Place, bytes] = {}
         private_folder(folder)
         for installation, key, path in _found(folder):
             self._kept.setdefault(installation, {})[key] = path
@@ -46,21 +49,42 @@ class ReportShelf:
         """It is there for `read` at once; `write` is to follow."""
         key = (report.run, report.attempt)
         with self._lock:
-            self._kept.setdefault(installation, {})[key] = self._folder / installation / f"{report.run}.{report.attempt}.json"
+            self._kept.setdefault(installation, {})[key] = self._path(installation, *key)
             self._unwritten[installation, key] = report.model_dump_json().encode()
 
     def write(self) -> None:
         """Returns when what was put, and not acknowledged since, is safe on disk. OSError where the disk does not take it: what it
         did not take is still in memory."""
         with self._lock:
-            unwritten = [(place, self._kept[place[0]][place[1]], raw) for place, raw in self._unwritten.items()]
-        for place, path, raw in unwritten:
-            self._write(path, raw)
+            places = list(self._unwritten)
+        failure = None
+        written: dict[Path, list[_Place]] = {}
+        for place in places:
             with self._lock:
-                if self._unwritten.pop(place, None) is None:  # acknowledged meanwhile
-                    path.unlink()
-        for folder in {path.parent for _, path, _ in unwritten}:
+                raw, path = self._unwritten.get(place), self._kept.get(place[0], {}).get(place[1])
+            if raw is None or path is None:  # acknowledged meanwhile
+                continue
+            try:
+                self._write(path, raw)
+            except OSError as error:  # another installation's folder may do
+                failure = failure or error
+            else:
+                written.setdefault(path.parent, []).append(place)
+        for folder, its in written.items():
             _sync(folder)
+            self._safe(its)
+        if failure is not None:
+            raise failure
+
+    def _safe(self, places: Sequence[_Place]) -> None:
+        """These are on disk, and need no place in memory."""
+        with self._lock:
+            for installation, (run, attempt) in places:
+                if self._unwritten.pop((installation, (run, attempt)), None) is None:  # acknowledged while it was written
+                    self._path(installation, run, attempt).unlink(missing_ok=True)
+
+    def _path(self, installation: str, run: str, attempt: int) -> Path:
+        return self._folder / installation / f"{run}.{attempt}.json"
 
     def _write(self, path: Path, raw: bytes) -> None:
         if not path.parent.is_dir():

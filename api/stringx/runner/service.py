@@ -30,6 +30,8 @@ log = logs.get(__name__)
 BATCH_REPORTS = 50
 BATCH_CHARACTERS = 8_000_000
 BUSY_RETRY_SECONDS = 1.0
+#: Finished reports are written even where the workers have taken all the time that there was to end.
+LAST_WRITE_SECONDS = 1.0
 
 
 class Runner:
@@ -100,10 +102,9 @@ class Runner:
         """Waits for the end of all processes; False where some still run after that time."""
         deadline = time.monotonic() + timeout_seconds
         parts: list[Pool | Retention | ProjectWatch] = [*self._pools.values(), self._retention, self._watch]
-        if not all(part.join(max(0.0, deadline - time.monotonic())) for part in parts):
-            return False
+        ended = all(part.join(max(0.0, deadline - time.monotonic())) for part in parts)
         self._writing.close()  # after the pools: what they finished at last is written, too
-        if not self._writing.join(max(0.0, deadline - time.monotonic())):
+        if not (self._writing.join(max(LAST_WRITE_SECONDS, deadline - time.monotonic())) and ended):
             return False
         self._state.release()
         return True
@@ -230,9 +231,9 @@ class Runner:
             return  # a newer attempt has taken its place
         self._shelf.put(ticket.installation, report)
         log.info("run finished", run=report.run, attempt=report.attempt, status=report.status, results=len(report.results))
+        self._writing.more()
         # The last thing: who waits for the report has the interpreter for itself.
         self._let_go(ticket)
-        self._writing.more()
 
     def lost(self, ticket: Ticket, reason: str) -> None:
         if self._let_go(ticket):

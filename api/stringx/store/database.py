@@ -1,6 +1,7 @@
 """The internal database: the engine, transactions, migrations, who this installation is, and waiting for a NOTIFY.
 
-Functions of `store` take a `Connection` and never commit; `transaction` does, once, for its whole block.
+Functions of `store` take a `Connection` and never commit; `transaction` does, once, for its whole block, and `autocommit` after each
+statement.
 """
 
 from __future__ import annotations
@@ -90,7 +91,12 @@ def _try_talking_connections(engine: Engine) -> None:
     that stops, or ends a session, closes it, and a closed socket is seen without asking.
     """
 
-    def attempt(connection: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+    def note(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info["used"] = True
+
+    def attempt(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        if "used" not in record.info:  # it has just been made
+            return
         try:
             if _has_something_to_read(connection):
                 engine.dialect.do_ping(connection)
@@ -98,6 +104,7 @@ def _try_talking_connections(engine: Engine) -> None:
             # All that are as old go with it; the pool then tries a new one.
             raise InvalidatePoolError from error
 
+    event.listen(engine, "checkin", note)
     event.listen(engine, "checkout", attempt)
 
 
@@ -121,7 +128,7 @@ def require(settings: Settings, named_by: str) -> None:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """BEGIN … COMMIT, rolled back when the block raises; DatabaseUnavailable where trying again later is right."""
-    with _told_as_unavailable(), engine.begin() as connection:
+    with _told_as_unavailable(engine), engine.begin() as connection:
         yield connection
 
 
@@ -131,7 +138,7 @@ def autocommit(engine: Engine) -> Iterator[Connection]:
 
     DatabaseUnavailable where trying again later is right.
     """
-    with _told_as_unavailable(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with _told_as_unavailable(engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
 
 
@@ -153,10 +160,12 @@ def alone(engine: Engine, lock: int) -> Iterator[Connection | None]:
 
 
 @contextmanager
-def _told_as_unavailable() -> Iterator[None]:
+def _told_as_unavailable(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeoutError) as error:
+        if isinstance(error, DBAPIError) and _sqlstate(error) == _STANDBY:
+            engine.dispose()  # the others lead there, too, and stay open
         if _is_unavailable(error):
             raise DatabaseUnavailable(f"database: {_first_line(error)}") from error
         raise

@@ -105,7 +105,7 @@ def claim(
     """Leases up to `limit` queued runs to the runner at `address`, the most urgent first, one per gate and slice.
 
     Raises IntegrityError on `uq_runs_one_leased` where another dispatcher has just leased the same gate and slice: claim
-    again in a new transaction.
+    again.
     """
     rows = connection.execute(
         sql(CLAIM),

@@ -262,7 +262,7 @@ class TopicIds:
         #: None: not known yet
         self._available: bool | None = None
         self._last: str | None = None
-        #: the last answer of `current` was the broker's own: the topic has that id now
+        #: the last answer was the broker's own: the topic has that id now
         self.certain = False
 
     def ask(self) -> Asked:
@@ -295,10 +295,6 @@ class TopicIds:
         self._last = None if found == _NO_TOPIC_ID else found
         self.certain = True
         return self._last
-
-    def current(self) -> str | None:
-        """Asks, and waits for the answer."""
-        return self.answer(self.ask())
 
     def _without_answer(self, error: KafkaException) -> str | None:
         if self._last is not None:
