@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
+from dbt.adapters.base.connections import BaseConnectionManager
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.adapters.postgres.connections import PostgresCredentials
@@ -186,6 +187,46 @@ def test_what_does_not_end_when_it_is_cancelled_is_left_to_itself(
     wait_for(answered, "it has ended, and a new session is made")
 
 
+def test_what_still_connects_is_not_connected_again_to_be_cancelled(
+    session: AdapterSession, duck: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening: list[str] = []
+    reachable = threading.Event()
+    kind = type(duck.connections)
+    opened = kind.open
+
+    def open_slowly(connection: Any) -> Any:
+        opening.append(threading.current_thread().name)
+        reachable.wait(5)
+        return opened(connection)
+
+    monkeypatch.setattr(kind, "open", staticmethod(open_slowly))
+    monkeypatch.setattr(adapter_session, "_CANCEL_SECONDS", 0.2)
+    with pytest.raises(NoSample, match="it took too long"):
+        session.sample("select 1", limit=1, mask=[], timeout_seconds=0.05)
+    assert len(opening) == 1
+    reachable.set()
+
+    def given_back() -> bool:
+        return not duck.connections.thread_connections
+
+    wait_for(given_back, "it is closed once it stands")
+    assert ask(session, "select 1") == 1
+
+
+def test_an_adapter_that_is_none_of_dbts_sql_adapters_is_told_as_such() -> None:
+    class Manager(BaseConnectionManager):  # type: ignore[misc]  # dbt's are untyped; as dbt-bigquery's is
+        TYPE = "other"
+
+    adapter = SimpleNamespace(type=lambda: "other", connections=Manager)
+    with closing(AdapterSession(adapter)) as session:
+        with pytest.raises(Unanswered, match="not derived from dbt's SQLAdapter") as caught:
+            answers(session, Question("select 1"))
+        assert not caught.value.outdated
+        with pytest.raises(NoSample, match="not derived from dbt's SQLAdapter"):
+            session.sample("select 1", limit=1, mask=[], timeout_seconds=5)
+
+
 def test_a_sample_shows_values_as_postgres_would(session: AdapterSession) -> None:
     sql = (
         "select 1 as whole, 0.25 as exact, 12345678901234567890123::hugeint as long, 0.1234567890123456789 as fine, true as flag,"
@@ -221,6 +262,13 @@ def test_what_may_come_from_a_masked_column_is_not_shown(session: AdapterSession
     assert sampled("select id, length(NAME) from orders", "name") == ("•••", "•••")
     assert sampled("select id, day from orders", "ID") == ("•••", "•••")
     assert sampled("select * from orders", "email") == (0, "•••", "•••")
+    hidden, shown = ("•••", "•••", "•••"), (0, "•••", "•••")
+    assert sampled("select a.*, b.* from orders a join orders b on a.day = b.day", "ID") == hidden * 2, "DuckDB says id_1"
+    assert sampled("select a.*, b.* from (select a.*, b.* from orders a, orders b) a, (select a.*, b.* from orders a, orders b) b", "id") == (
+        hidden * 4
+    ), "and id_1_1"
+    assert sampled("select a.*, b.* from orders a join orders b on a.day = b.day", "i") == shown * 2
+    assert sampled("select 0 as id_number, 1 as id_1x", "id") == (0, 1), "these are others"
 
 
 # --- the same on Postgres, by dbt-postgres ---
