@@ -49,7 +49,7 @@ def node(name: str) -> Any:
     )
 
 
-def request(*, gate: dict[str, str] | None = None, **samples: Any) -> RunRequest:
+def request(*, gate: dict[str, Any] | None = None, **samples: Any) -> RunRequest:
     asked = Gate.model_validate(
         {
             "workspace": "default",
@@ -101,6 +101,7 @@ def test_a_test_without_a_result_is_an_error_beside_one_that_failed(evaluator: E
     assert [sql for sql, _ in sampled] == ["select 1"]
 
 
+@pytest.mark.usefixtures("sampled")
 def test_a_rules_column_is_quoted_as_the_database_has_it(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
 
@@ -108,12 +109,10 @@ def test_a_rules_column_is_quoted_as_the_database_has_it(evaluator: Evaluator, m
         written.append(sql)
         return node(name)
 
-    known = SimpleNamespace(type=lambda: "spark", quote="`{}`".format)
-    monkeypatch.setattr(evaluation, "adapter", lambda: known)
+    monkeypatch.setattr(evaluation, "adapter", lambda: SimpleNamespace(type=lambda: "postgres", quote="`{}`".format))
     monkeypatch.setattr(Project, "rule_test", rule_test, raising=False)
     filled = {"name": "filled", "check": "not_null", "column": "Amount", "kind": "engineering", "dimension": "completeness"}
-    asked = request(gate={"rules": [{**filled, "level": "column", "severity": "error"}]})  # type: ignore[dict-item]
-    evaluator._plan(asked, "")
+    evaluator.evaluate(request(gate={"rules": [{**filled, "level": "column", "severity": "error"}]}))
     assert [literal("`Amount`", "column") in sql for sql in written] == [True], "a text is never null"
 
 

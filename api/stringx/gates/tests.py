@@ -40,7 +40,13 @@ def test_name(gate_fingerprint: str, rule: Rule) -> str:
     return f"stringx_{gate_fingerprint[:12]}_{rule.name}"
 
 
-def test_sql(rule: Rule, relation: str, resolve: Callable[[str], str], *, names_between: str = '""') -> str:
+def test_sql(
+    rule: Rule,
+    relation: str,
+    resolve: Callable[[str], str],
+    *,
+    names_between: str = '""',  # noqa: PT028  # it is no test of pytest's
+) -> str:
     """The text of the singular test. `relation` is the gate's table; `resolve("raw.airports")` gives "source('raw', 'airports')".
     `names_between`: the characters that this database has a name between.
 
