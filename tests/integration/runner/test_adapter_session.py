@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -187,33 +188,6 @@ def test_what_does_not_end_when_it_is_cancelled_is_left_to_itself(
     wait_for(answered, "it has ended, and a new session is made")
 
 
-def test_what_still_connects_is_not_connected_again_to_be_cancelled(
-    session: AdapterSession, duck: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opening: list[str] = []
-    reachable = threading.Event()
-    kind = type(duck.connections)
-    opened = kind.open
-
-    def open_slowly(connection: Any) -> Any:
-        opening.append(threading.current_thread().name)
-        reachable.wait(5)
-        return opened(connection)
-
-    monkeypatch.setattr(kind, "open", staticmethod(open_slowly))
-    monkeypatch.setattr(adapter_session, "_CANCEL_SECONDS", 0.2)
-    with pytest.raises(NoSample, match="it took too long"):
-        session.sample("select 1", limit=1, mask=[], timeout_seconds=0.05)
-    assert len(opening) == 1
-    reachable.set()
-
-    def given_back() -> bool:
-        return not duck.connections.thread_connections
-
-    wait_for(given_back, "it is closed once it stands")
-    assert ask(session, "select 1") == 1
-
-
 def test_an_adapter_that_is_none_of_dbts_sql_adapters_is_told_as_such() -> None:
     class Manager(BaseConnectionManager):  # type: ignore[misc]  # dbt's are untyped; as dbt-bigquery's is
         TYPE = "other"
@@ -305,3 +279,18 @@ def test_an_iterator_that_is_left_has_its_query_cancelled(postgres_adapter: Any,
         assert time.monotonic() - begun < 30
         wait_for(lambda: lab.ask(running) == 0, "nothing is left in the database")
         assert ask(session, "select 2") == 2
+
+
+def test_what_still_connects_is_not_connected_again_to_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter_session, "_CANCEL_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0.5)
+        port = silent.getsockname()[1]
+        lab = PostgresCredentials(host="127.0.0.1", port=port, user="x", password="x", database="x", schema="x", connect_timeout=3)
+        adapter = adapter_of(PostgresAdapter, lab)
+        with closing(AdapterSession(adapter)) as session, pytest.raises(NoSample, match="it took too long"):
+            session.sample("select 1", limit=1, mask=[], timeout_seconds=0.1)
+        first, _ = silent.accept()
+        with first, pytest.raises(TimeoutError):
+            silent.accept()
+    wait_for(lambda: not adapter.connections.thread_connections, "it is given back once there is an answer")
