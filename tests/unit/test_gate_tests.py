@@ -130,3 +130,10 @@ def test_every_literal_is_read_by_jinja_as_the_very_value(value: object) -> None
 )
 def test_a_columns_name_is_quoted_where_postgres_wants_it(column: str, sql: str) -> None:
     assert column_sql(column) == sql
+
+
+@pytest.mark.parametrize(("between", "sql"), [("``", '`a`` ]"b`'), ("[]", '[a` ]]"b]')])
+def test_it_is_quoted_as_the_database_has_it(between: str, sql: str) -> None:
+    column = 'a` ]"b'
+    assert column_sql(column, between) == sql
+    assert literal(sql, "column") in sql_of(rule(column=column, arguments={}), "raw.flights", lambda name: name, names_between=between)

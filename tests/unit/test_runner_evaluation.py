@@ -13,6 +13,7 @@ from typing import Any
 import psycopg2.errors
 import pytest
 
+from stringx.gates.tests import literal
 from stringx.model import DbtStatus, Gate, ReportStatus, RunRequest, Slice
 from stringx.runner import evaluation, messages, samples, sessions, worker
 from stringx.runner.evaluation import SAMPLES_SECONDS, Evaluator
@@ -48,7 +49,7 @@ def node(name: str) -> Any:
     )
 
 
-def request(*, gate: dict[str, str] | None = None, **samples: Any) -> RunRequest:
+def request(*, gate: dict[str, Any] | None = None, **samples: Any) -> RunRequest:
     asked = Gate.model_validate(
         {
             "workspace": "default",
@@ -98,6 +99,21 @@ def test_a_test_without_a_result_is_an_error_beside_one_that_failed(evaluator: E
     assert (results["answered"].status, results["answered"].sample) == (DbtStatus.FAIL, ((1,),))
     assert (results["unanswered"].status, results["unanswered"].message) == (DbtStatus.ERROR, "dbt gave no result for this test")
     assert [sql for sql, _ in sampled] == ["select 1"]
+
+
+@pytest.mark.usefixtures("sampled")
+def test_a_rules_column_is_quoted_as_the_database_has_it(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def rule_test(_self: Project, name: str, sql: str) -> Any:
+        written.append(sql)
+        return node(name)
+
+    monkeypatch.setattr(evaluation, "adapter", lambda: SimpleNamespace(type=lambda: "postgres", quote="`{}`".format))
+    monkeypatch.setattr(Project, "rule_test", rule_test, raising=False)
+    filled = {"name": "filled", "check": "not_null", "column": "Amount", "kind": "engineering", "dimension": "completeness"}
+    evaluator.evaluate(request(gate={"rules": [{**filled, "level": "column", "severity": "error"}]}))
+    assert [literal("`Amount`", "column") in sql for sql in written] == [True], "a text is never null"
 
 
 def test_samples_do_not_hold_up_a_verdict_for_the_rest_of_its_time(evaluator: Evaluator, sampled: list[tuple[str, float]]) -> None:

@@ -40,8 +40,15 @@ def test_name(gate_fingerprint: str, rule: Rule) -> str:
     return f"stringx_{gate_fingerprint[:12]}_{rule.name}"
 
 
-def test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
+def test_sql(
+    rule: Rule,
+    relation: str,
+    resolve: Callable[[str], str],
+    *,
+    names_between: str = '""',  # noqa: PT028  # it is no test of pytest's
+) -> str:
     """The text of the singular test. `relation` is the gate's table; `resolve("raw.airports")` gives "source('raw', 'airports')".
+    `names_between`: the characters that this database has a name between.
 
     dbt is told to count: `!= 0` whatever the gate's threshold, for dbt says 0 failures of a test that it lets pass, and the
     gate judges the raw count. All that a project's `data_tests:` block could set for every test is set here. Raises Invalid,
@@ -60,7 +67,7 @@ def test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
     }
     arguments = [f"model=get_where_subquery({resolve(relation)})"]
     if rule.column is not None:
-        arguments.append(f"column_name={literal(column_sql(rule.column), 'column')}")
+        arguments.append(f"column_name={literal(column_sql(rule.column, names_between), 'column')}")
     for name, value in _for_dbt(rule).items():
         field = f"arguments.{name}"
         if not _ARGUMENT.fullmatch(name):
@@ -83,11 +90,16 @@ def _for_dbt(rule: Rule) -> dict[str, object]:
     return arguments
 
 
-def column_sql(column: str) -> str:
+def column_sql(column: str, names_between: str = '""') -> str:
     """A column's name as SQL: plain lower-case names as they are, as dbt's own tests have them, all others quoted."""
     if _PLAIN_COLUMN.fullmatch(column) and column not in _RESERVED:
         return column
-    return '"' + column.replace('"', '""') + '"'
+    return quoted_name(column, names_between)
+
+
+def quoted_name(name: str, between: str) -> str:
+    """A name between these characters: where it is between others, a database may read it as a text, of which no row is null."""
+    return between[0] + name.replace(between[-1], between[-1] * 2) + between[-1]
 
 
 def literal(value: object, field: str, *, depth: int = 0) -> str:

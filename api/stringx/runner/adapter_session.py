@@ -27,6 +27,7 @@ from stringx.runner.samples import Sample
 from stringx.runner.slice_sql import check_quotable
 
 _NAME = "stringx_session"
+_NO_SQL = "the adapter is not derived from dbt's SQLAdapter"
 #: What has not ended so long after it was cancelled is left to itself.
 _CANCEL_SECONDS = 2.0
 _CANCEL_AGAIN_SECONDS = 0.05
@@ -47,6 +48,8 @@ class AdapterSession:
         """`adapter`: of dbt's last invocation in this process. It connects when it is first asked."""
         self._adapter = adapter
         self._thread: ThreadPoolExecutor | None = None
+        #: the thread's, connected or not
+        self._connection: Any = None
         #: what the thread does, or did last
         self._doing: Future[Any] | None = None
         #: the connection has been used before, and may have been lost since
@@ -67,6 +70,8 @@ class AdapterSession:
 
     def ask(self, questions: Sequence[Question]) -> Generator[Answer]:
         complete = False
+        if not self._sends_sql():
+            raise Unanswered(_NO_SQL)
         try:
             used, self._used = self._used, True
             try:
@@ -100,6 +105,8 @@ class AdapterSession:
             columns, rows = self._executed(first)
             return samples.shown(columns, rows, sql, mask)
 
+        if not self._sends_sql():
+            raise NoSample(_NO_SQL)
         self._used = True
         try:
             return self._do(fetched, timeout_seconds)
@@ -151,18 +158,29 @@ class AdapterSession:
                 raise
             raise _OverLimit from error
 
+    def _sends_sql(self) -> bool:
+        """Whether it is one of dbt's SQL adapters. Others (BigQuery's) have ways of their own to execute a statement."""
+        return hasattr(self._adapter.connections, "add_query")
+
     def _cancel(self) -> None:
-        """Asks the database to end what it executes, as dbt does."""
+        """Asks the database to end what it executes, as dbt does.
+
+        Not by dbt's `cancel_open`: that would look at the handle of whatever connection there is, which connects one that does not
+        stand yet, here and now, and nobody could connect or cancel until it does.
+        """
+        connection = self._connection
+        if connection is None or connection.state != "open":
+            return
         with suppress(Exception):  # a driver may raise anything, of a connection that has just been closed for one
             if self._adapter.is_cancelable():
                 with self._adapter.connection_named(f"{_NAME}_cancel"):
-                    self._adapter.cancel_open_connections()
+                    self._adapter.connections.cancel(connection)
 
     # --- by the thread ---
 
     def _begin(self) -> None:
         connections = self._adapter.connections
-        connection = self._adapter.acquire_connection(_NAME)
+        connection = self._connection = self._adapter.acquire_connection(_NAME)
         if not connection.transaction_open and not getattr(connections, "disable_transactions", False):  # dbt-duckdb's setting
             connections.begin()
 

@@ -175,7 +175,8 @@ class Evaluator:
             name = test_name(request.gate_fingerprint, rule)
             sliced = rule.scope is Scope.SLICE
             try:
-                node = own_copy(self._project.rule_test(name, test_sql(rule, gate.table, self._resolve)))
+                sql = test_sql(rule, gate.table, self._resolve, names_between=adapter().quote(""))
+                node = own_copy(self._project.rule_test(name, sql))
             except (NotFound, Refusal, DbtBaseException) as error:
                 message = self._text(str(error))
                 refused.append(DbtResult(rule=rule.name, test=name, status=DbtStatus.ERROR, message=message, sliced=sliced))

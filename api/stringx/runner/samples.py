@@ -65,8 +65,8 @@ def fetch(cursor: Any, sql: str, *, limit: int, mask: Collection[str], timeout_s
 def shown(columns: Sequence[str], rows: Sequence[Sequence[Any]], sql: str, mask: Collection[str]) -> Sample:
     """The rows of a test's SQL, from a database of which nothing is known, as far as they may be shown.
 
-    Where columns are masked, one is shown only if it is another by its name, holds nothing but numbers and booleans, and the SQL
-    mentions no masked name: nothing tells where it comes from.
+    Where columns are masked, one is shown only if it is another by its name (a database may have numbered that, as one of several),
+    holds nothing but numbers and booleans, and the SQL mentions no masked name: nothing tells where it comes from.
     """
     if not rows:
         return Sample()
@@ -75,7 +75,7 @@ def shown(columns: Sequence[str], rows: Sequence[Sequence[Any]], sql: str, mask:
     hidden = {
         place
         for place, name in enumerate(columns)
-        if masked and (mentioned or name.lower() in masked or not all(isinstance(row[place], _PLAIN) for row in rows))
+        if masked and (mentioned or _named(name, masked) or not all(isinstance(row[place], _PLAIN) for row in rows))
     }
     return Sample(
         tuple(clean(name, MAX_TEXT) for name in columns[:MAX_COLUMNS]),
@@ -152,6 +152,11 @@ def _hidden(cursor: Any, sql: str, mask: Collection[str]) -> frozenset[int]:
         if not shown or column.name.lower() in masked:
             hidden.add(place)
     return frozenset(hidden)
+
+
+def _named(column: str, masked: Collection[str]) -> bool:
+    """Whether it has one of the names, or one that DuckDB made of it for a second column: `salary_1`, `salary_1_1`, once `salary:1`."""
+    return any(re.fullmatch(rf"{re.escape(name)}([_:]\d+)*", column.lower()) for name in masked)
 
 
 def _mentioned(sql: str, masked: Collection[str]) -> bool:

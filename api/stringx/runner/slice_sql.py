@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 
 from stringx.errors import Invalid
+from stringx.gates.tests import quoted_name
 from stringx.model import ColumnType, Predicate, Scalar, Slice
 from stringx.model.values import canonical_json
 
@@ -70,7 +71,7 @@ def _places() -> Iterator[int]:
 
 
 def _parts(predicate: Predicate, nonce: str, places: Iterator[int], column_type: ColumnType | None, between: str) -> Iterator[str]:
-    column = between[0] + predicate.column.replace(between[-1], between[-1] * 2) + between[-1]
+    column = quoted_name(predicate.column, between)
     # As the text of a column without a time zone, a point in time would lose its zone without a word. So cast, such a column is
     # told in the database's time zone.
     cast = "::timestamptz" if column_type is ColumnType.TIMESTAMP else ""

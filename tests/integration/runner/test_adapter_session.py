@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
+from dbt.adapters.base.connections import BaseConnectionManager
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.adapters.postgres.connections import PostgresCredentials
@@ -186,6 +188,19 @@ def test_what_does_not_end_when_it_is_cancelled_is_left_to_itself(
     wait_for(answered, "it has ended, and a new session is made")
 
 
+def test_an_adapter_that_is_none_of_dbts_sql_adapters_is_told_as_such() -> None:
+    class Manager(BaseConnectionManager):  # type: ignore[misc]  # dbt's are untyped; as dbt-bigquery's is
+        TYPE = "other"
+
+    adapter = SimpleNamespace(type=lambda: "other", connections=Manager)
+    with closing(AdapterSession(adapter)) as session:
+        with pytest.raises(Unanswered, match="not derived from dbt's SQLAdapter") as caught:
+            answers(session, Question("select 1"))
+        assert not caught.value.outdated
+        with pytest.raises(NoSample, match="not derived from dbt's SQLAdapter"):
+            session.sample("select 1", limit=1, mask=[], timeout_seconds=5)
+
+
 def test_a_sample_shows_values_as_postgres_would(session: AdapterSession) -> None:
     sql = (
         "select 1 as whole, 0.25 as exact, 12345678901234567890123::hugeint as long, 0.1234567890123456789 as fine, true as flag,"
@@ -221,6 +236,12 @@ def test_what_may_come_from_a_masked_column_is_not_shown(session: AdapterSession
     assert sampled("select id, length(NAME) from orders", "name") == ("•••", "•••")
     assert sampled("select id, day from orders", "ID") == ("•••", "•••")
     assert sampled("select * from orders", "email") == (0, "•••", "•••")
+    hidden, shown = ("•••", "•••", "•••"), (0, "•••", "•••")
+    assert sampled("select a.*, b.* from orders a join orders b on a.day = b.day", "ID") == hidden * 2, "DuckDB says id_1"
+    pairs = "(select a.*, b.* from orders a, orders b)"
+    assert sampled(f"select a.*, b.* from {pairs} a, {pairs} b", "id") == hidden * 4, "and id_1_1"
+    assert sampled("select a.*, b.* from orders a join orders b on a.day = b.day", "i") == shown * 2
+    assert sampled("select 0 as id_number, 1 as id_1x", "id") == (0, 1), "these are others"
 
 
 # --- the same on Postgres, by dbt-postgres ---
@@ -258,3 +279,18 @@ def test_an_iterator_that_is_left_has_its_query_cancelled(postgres_adapter: Any,
         assert time.monotonic() - begun < 30
         wait_for(lambda: lab.ask(running) == 0, "nothing is left in the database")
         assert ask(session, "select 2") == 2
+
+
+def test_what_still_connects_is_not_connected_again_to_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter_session, "_CANCEL_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0.5)
+        port = silent.getsockname()[1]
+        lab = PostgresCredentials(host="127.0.0.1", port=port, user="x", password="x", database="x", schema="x", connect_timeout=3)
+        adapter = adapter_of(PostgresAdapter, lab)
+        with closing(AdapterSession(adapter)) as session, pytest.raises(NoSample, match="it took too long"):
+            session.sample("select 1", limit=1, mask=[], timeout_seconds=0.1)
+        first, _ = silent.accept()
+        with first, pytest.raises(TimeoutError):
+            silent.accept()
+    wait_for(lambda: not adapter.connections.thread_connections, "it is given back once there is an answer")
