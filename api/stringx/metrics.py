@@ -83,7 +83,13 @@ METRICS = (
         (),
         _one(lambda status: status.outbox.oldest_unpublished_seconds),
     ),
-    Metric("stringx_dead_letters_total", "counter", "Kafka records that were refused.", (), _one(lambda status: status.dead_letters)),
+    Metric(
+        "stringx_dead_letters_last_5_minutes",
+        "gauge",
+        "Kafka records that were refused within the last 5 minutes.",
+        (),
+        _one(lambda status: status.dead_letters_last_5_minutes),
+    ),
     Metric(
         "stringx_dispatchers",
         "gauge",
@@ -129,7 +135,7 @@ METRICS = (
     Metric(
         "stringx_prepared_distrusted_gates",
         "gauge",
-        "Gates that dbt runs because replays of them differed from it.",
+        "Gates in force that dbt runs because replays of them differed from it.",
         _TARGET,
         _each_target(lambda replica, target: len(replica.distrusted.get(target, ()))),
     ),

@@ -86,6 +86,22 @@ class TestMigrations:
             assert gates.withdraw(connection, "w", "s.t").action == "withdrawn"
             assert connection.execute(text("select event_id, run_id, tracestate from triggers")).one() == ("e", "r", None)
 
+    @pytest.mark.parametrize("order", [("triggers", "verdicts"), ("verdicts", "triggers")])
+    def test_wait_for_what_is_at_work_in_whatever_order_it_locks(self, empty_engine: Engine, order: tuple[str, str]) -> None:
+        _migrate_to("0003", empty_engine, DATA_OF_0001)
+        waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        with ThreadPoolExecutor(1) as pool, empty_engine.connect() as watching:
+            watching.execution_options(isolation_level="AUTOCOMMIT")
+            with transaction(empty_engine) as connection:
+                connection.execute(text(f"select * from {order[0]}"))
+                migrated = pool.submit(migrate, empty_engine)
+                while not watching.execute(text(waiting)).scalar_one():
+                    assert not migrated.done()
+                connection.execute(text(f"select * from {order[1]}"))
+            migrated.result(60)
+        with empty_engine.connect() as connection:
+            assert connection.execute(text("select current_setting('lock_timeout')")).scalar_one() == "0"
+
     def test_of_a_newer_program_are_told_and_not_touched(self, engine: Engine) -> None:
         with transaction(engine) as connection:
             connection.execute(text("update alembic_version set version_num = '9999'"))

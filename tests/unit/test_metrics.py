@@ -45,7 +45,7 @@ def status(*runners: RunnerReplicaStatus) -> BackendStatus:
             "runs": {"queued": 12_345_678, "leased": 2, "oldest_queued_seconds": None},
             "verdicts_last_5_minutes": dict.fromkeys(VerdictName, 0) | {VerdictName.FAILED: 3},
             "outbox": {"unpublished": 1, "oldest_unpublished_seconds": 0.5},
-            "dead_letters": 7,
+            "dead_letters_last_5_minutes": 7,
             "dispatchers": (),
             "runners": runners,
         }
@@ -79,7 +79,7 @@ def test_the_numbers_are_the_statuses_and_none_is_rounded() -> None:
     samples = read(exposition(status()))
     assert samples["stringx_runs_queued"] == 12_345_678
     assert (samples["stringx_runs_oldest_queued_seconds"], samples["stringx_outbox_oldest_unpublished_seconds"]) == (0, 0.5)
-    assert samples["stringx_dead_letters_total"] == 7
+    assert samples["stringx_dead_letters_last_5_minutes"] == 7
     assert {name: samples[f'stringx_verdicts_last_5_minutes{{verdict="{name}"}}'] for name in VerdictName} == dict.fromkeys(
         VerdictName, 0
     ) | {"failed": 3}

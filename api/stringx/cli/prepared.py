@@ -32,9 +32,13 @@ def engine_rows(prepared: PreparedUse | None) -> Iterator[tuple[str, object]]:
     if prepared.unprepared:
         yield "kept with dbt", f"by {number(len(prepared.unprepared), 'test')}, see below"
     elif prepared.engine is Engine.DBT and not prepared.distrusted:
-        yield "", "no test keeps it with dbt: the first run of a shape of slice is dbt's, and one that a replay gives back"
+        dbts = "the first run of a shape of slice is dbt's, one that a replay gives back, and each where the runner replays none"
+        yield "", f"no test keeps it with dbt: {dbts}"
     for one in prepared.distrusted:
-        yield "replays differed", f"{one.reason} (runner {one.address}, target {one.target}): dbt runs it until the dbt project changes"
+        yield (
+            "replays differed",
+            f"{one.reason} (runner {one.address}, target {one.target}): dbt runs it until the project changes or the runner starts anew",
+        )
 
 
 def print_unprepared(tests: Sequence[UnpreparedTest]) -> None:

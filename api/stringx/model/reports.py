@@ -160,7 +160,7 @@ class ReportBatch(RunnerWord):
 
 
 class DistrustedGate(RunnerWord):
-    """A version of a gate whose replays differed from dbt: dbt runs it from then on, as long as the dbt project stays as it is."""
+    """A version of a gate whose replays differed from dbt: dbt runs it until the dbt project changes or the runner is started anew."""
 
     workspace: str
     table: str

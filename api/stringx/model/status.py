@@ -61,7 +61,7 @@ class RunnerReplicaStatus(Answer):
     fingerprints: dict[str, str | None]
     #: per target, why the newest dbt project is not in charge
     errors: dict[str, str]
-    #: per target, the gates whose replays differed from dbt, which runs them from then on
+    #: per target, the gates in force with the engine `prepared` whose replays differed from dbt, which runs them
     distrusted: dict[str, tuple[DistrustedGate, ...]]
 
 
@@ -71,7 +71,7 @@ class BackendStatus(Answer):
     #: that were stored within the last 5 minutes; every verdict is there, zeros too
     verdicts_last_5_minutes: dict[VerdictName, int]
     outbox: OutboxStatus
-    #: Kafka records that were refused, ever
-    dead_letters: int
+    #: Kafka records that were refused within the last 5 minutes
+    dead_letters_last_5_minutes: int
     dispatchers: tuple[DispatcherStatus, ...]
     runners: tuple[RunnerReplicaStatus, ...]

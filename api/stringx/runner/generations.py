@@ -15,9 +15,11 @@ from multiprocessing.connection import Connection, answer_challenge, deliver_cha
 from pathlib import Path
 
 from stringx import logs
+from stringx.model import DistrustedGate
 from stringx.runner import messages
 from stringx.runner.crew import Crew, Worker
 from stringx.runner.prepared import Prepared
+from stringx.runner.recordings import Kept
 
 log = logs.get(__name__)
 
@@ -65,6 +67,8 @@ class Generations:
         self._next: Crew | None = None
         self._retiring: list[Crew] = []
         self._ending: list[Crew] = []
+        #: by the project's fingerprint, what `Recordings.distrusted` is of each generation that has this project
+        self._distrusted: Kept[str, dict[str, DistrustedGate]] = Kept()
         #: why the newest project is not in charge, and that project's fingerprint where it could be read
         self.error: str | None = None
         self.failed_fingerprint: str | None = None
@@ -264,6 +268,9 @@ class Generations:
 
     def _take_over(self, crew: Crew, fingerprint: str) -> None:
         crew.fingerprint = fingerprint
+        distrusted = self._distrusted.use(fingerprint)
+        self._distrusted.keep(fingerprint, {} if distrusted is None else distrusted)
+        crew.prepared.recordings.distrusted = self._distrusted[fingerprint]
         if self.in_charge is not None:
             self._retiring.append(self.in_charge)
         self.in_charge, self._next = crew, None

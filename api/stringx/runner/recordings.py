@@ -82,7 +82,7 @@ class Recordings:
     def __init__(self) -> None:
         self._entries: Kept[Key, _Entry] = Kept()
         self._numbers = itertools.count(1)
-        #: gate version → why it is not replayed any more
+        #: gate version → why it is not replayed any more; all generations of one project have the same
         self.distrusted: dict[str, DistrustedGate] = {}
 
     def proven(self, key: Key) -> Recorded | None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from stringx.model import RunnerStatus, made_storable
+from stringx.settings import INLINE_RUNNER
 from stringx.store.tables import runner_replicas
 
 #: A replica that nobody has asked for so many leases is none that a dispatcher knows.
@@ -57,10 +58,16 @@ def forget(connection: Connection, runner: str, address: str) -> None:
 
 
 def forget_unasked(connection: Connection, lease_seconds: float) -> None:
-    """Forgets those that no dispatcher knows any more."""
+    """Forgets those that no dispatcher knows any more: an inline one is known by its own dispatcher alone, by whose name it goes."""
     connection.execute(
-        text("delete from runner_replicas where asked_at < now() - make_interval(secs => :seconds)"),
-        {"seconds": FORGOTTEN_AFTER_LEASES * lease_seconds},
+        text("""
+            delete from runner_replicas
+            where asked_at < now() - make_interval(secs => :leases * :lease)
+               or runner = :inline and asked_at < now() - make_interval(secs => :lease) and not exists (
+                    select from dispatchers where id = address and seen_at > now() - make_interval(secs => :lease)
+                  )
+        """),
+        {"leases": FORGOTTEN_AFTER_LEASES, "lease": lease_seconds, "inline": INLINE_RUNNER},
     )
 
 

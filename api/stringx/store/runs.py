@@ -54,9 +54,8 @@ _COLUMNS = """
     run.correlation_id, run.traceparent
 """
 
-# `next` walks ix_runs_queue in its order. Two queued runs may be of one gate and slice (of different versions of the gate, or for
-# different engines):
-# `first` takes one of them; what another dispatcher leases meanwhile is kept out by uq_runs_one_leased.
+# `next` walks ix_runs_queue in its order. Two queued runs may be of one gate and slice: of different versions of the gate, or for
+# different engines. `first` takes one of them; what another dispatcher leases meanwhile is kept out by uq_runs_one_leased.
 CLAIM = f"""
 with next as (
     select id, workspace, table_name, slice_key, priority, seq

@@ -7,12 +7,21 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from stringx.model import BackendStatus, DispatcherStatus, OutboxStatus, RunnerReplicaStatus, RunsStatus, VerdictName
-from stringx.store import runner_replicas
+from stringx.model import (
+    BackendStatus,
+    DispatcherStatus,
+    DistrustedGate,
+    Engine,
+    OutboxStatus,
+    RunnerReplicaStatus,
+    RunsStatus,
+    VerdictName,
+)
+from stringx.store import gates, runner_replicas
 from stringx.store.database import now
 from stringx.store.runner_replicas import RunnerReplica
 
-# Each part by an index of its own: none of it may cost more as the history grows. But the dead letters are counted, which are few.
+# Each part by an index of its own: none of it may cost more as the history grows.
 _COUNTS = """
 select
     (select count(*) from runs where state = 'queued') as queued,
@@ -20,7 +29,7 @@ select
     (select extract(epoch from now() - min(queued_at)) from runs where state = 'queued') as oldest_queued_seconds,
     (select count(*) from outbox where published_at is null) as unpublished,
     (select extract(epoch from now() - min(created_at)) from outbox where published_at is null) as oldest_unpublished_seconds,
-    (select count(*) from dead_letters) as dead_letters
+    (select count(*) from dead_letters where received_at > now() - interval '5 minutes') as recent_dead_letters
 """
 
 
@@ -34,15 +43,14 @@ def status(connection: Connection, lease_seconds: float) -> BackendStatus:
         """),
         {"seconds": lease_seconds},
     ).mappings()
-    at = now(connection)
     return BackendStatus(
         version=importlib.metadata.version("stringx"),
         runs=RunsStatus(queued=counts.queued, leased=counts.leased, oldest_queued_seconds=counts.oldest_queued_seconds),
         verdicts_last_5_minutes=_recent_verdicts(connection),
         outbox=OutboxStatus(unpublished=counts.unpublished, oldest_unpublished_seconds=counts.oldest_unpublished_seconds),
-        dead_letters=counts.dead_letters,
+        dead_letters_last_5_minutes=counts.recent_dead_letters,
         dispatchers=tuple(DispatcherStatus.model_validate(dict(row)) for row in dispatchers),
-        runners=tuple(_replica(replica, at, lease_seconds) for replica in runner_replicas.known(connection)),
+        runners=_replicas(connection, lease_seconds),
     )
 
 
@@ -53,7 +61,26 @@ def _recent_verdicts(connection: Connection) -> dict[VerdictName, int]:
     return dict.fromkeys(VerdictName, 0) | {VerdictName(row.verdict): row.stored for row in rows}
 
 
-def _replica(replica: RunnerReplica, at: datetime, lease_seconds: float) -> RunnerReplicaStatus:
+def _replicas(connection: Connection, lease_seconds: float) -> tuple[RunnerReplicaStatus, ...]:
+    replicas, at = runner_replicas.known(connection), now(connection)
+    distrusted = [one for replica in replicas if replica.status for ones in replica.status.distrusted.values() for one in ones]
+    # A runner also tells of earlier versions of gates, and of other backends' gates.
+    versions = gates.current_of(connection, {(one.workspace, one.table.lower()) for one in distrusted})
+    replayed = {key: version.fingerprint for key, version in versions.items() if version.gate.engine is Engine.PREPARED}
+
+    def told_of(targets: dict[str, tuple[DistrustedGate, ...]]) -> dict[str, tuple[DistrustedGate, ...]]:
+        kept = {
+            target: tuple(one for one in ones if replayed.get((one.workspace, one.table.lower())) == one.gate_fingerprint)
+            for target, ones in targets.items()
+        }
+        return {target: ones for target, ones in kept.items() if ones}
+
+    return tuple(_replica(replica, at, lease_seconds, told_of(replica.status.distrusted) if replica.status else {}) for replica in replicas)
+
+
+def _replica(
+    replica: RunnerReplica, at: datetime, lease_seconds: float, distrusted: dict[str, tuple[DistrustedGate, ...]]
+) -> RunnerReplicaStatus:
     told, answered_at = replica.status, replica.answered_at
     return RunnerReplicaStatus(
         runner=replica.runner,
@@ -72,5 +99,5 @@ def _replica(replica: RunnerReplica, at: datetime, lease_seconds: float) -> Runn
         targets=told.targets if told else (),
         fingerprints=told.fingerprints if told else {},
         errors=told.errors if told else {},
-        distrusted=told.distrusted if told else {},
+        distrusted=distrusted,
     )

@@ -211,8 +211,9 @@ verdicts = Table(
     Column("rows", BigInteger),
     #: list of {test, reason}: what kept a run that was to be prepared with dbt; None where nothing was told
     Column("unprepared", JSONB),
-    # Rows stand in the order of their times: this is some pages for all of them, and costs nothing while they are written.
-    Index("ix_verdicts_judged_at", "judged_at", postgresql_using="brin"),
+    # Rows stand in the order of their times: this is some pages for all of them, and costs nothing while they are written. Pages that
+    # are not summarized are read at each search: without `autosummarize`, all since the last vacuum.
+    Index("ix_verdicts_judged_at", "judged_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
 )
 
 check_results = Table(
@@ -295,6 +296,7 @@ dead_letters = Table(
     #: of the whole value, in bytes; `value` may be cut
     Column("value_bytes", Integer),
     _now("received_at"),
+    Index("ix_dead_letters_received_at", "received_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
 )
 
 #: The next offset that the Kafka door expects of each partition: a gap is reported, never passed over in silence.

@@ -6,7 +6,7 @@ from fake_runner import FakeRunner
 from queued import Start, Store, eventually, stop
 
 from stringx.model import DistrustedGate
-from stringx.store import runner_replicas
+from stringx.store import dispatchers, runner_replicas
 from stringx.store.database import transaction
 from stringx.store.runner_replicas import RunnerReplica
 
@@ -78,3 +78,16 @@ def test_an_inline_runner_is_forgotten_with_its_process_and_one_that_nobody_asks
     assert known(store)["dispatcher:here"].runner == "inline"
     stop(dispatcher)
     assert known(store).keys() == {"just-gone:1", "fake:1"}
+
+
+def test_the_inline_runner_of_a_dispatcher_that_was_killed_is_forgotten_after_a_lease(store: Store) -> None:
+    with transaction(store.engine) as connection:
+        dispatchers.register(connection, "dispatcher:killed", runners=[], inline_targets=["demo"])
+        dispatchers.register(connection, "dispatcher:slow", runners=[], inline_targets=["demo"])
+        for address in ("dispatcher:killed", "dispatcher:slow", "dispatcher:starting"):
+            runner_replicas.missed(connection, "inline", address, "away")
+    assert store.rows("update runner_replicas set asked_at = now() - interval '61 s' where address <> 'dispatcher:starting' returning 1")
+    assert store.rows("update dispatchers set seen_at = now() - interval '61 s' where id = 'dispatcher:killed' returning 1")
+    with transaction(store.engine) as connection:
+        runner_replicas.forget_unasked(connection, 60)
+    assert known(store).keys() == {"dispatcher:slow", "dispatcher:starting"}

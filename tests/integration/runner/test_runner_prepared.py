@@ -264,6 +264,14 @@ def test_a_replay_that_a_sample_shows_to_differ_is_the_gates_last(make_runner: A
     report = bench.evaluate(gate)
     assert (report.engine, report.results[0].status) == (Engine.DBT, DbtStatus.PASS)
     assert bench.evaluate(other).engine is Engine.PREPARED
+    killed = bench.generation
+    os.kill(killed, signal.SIGKILL)
+    wait_for(lambda: not bench.runner.ready, "dbt's process has ended")
+    wait_for(lambda: bench.runner.ready, "its successor is in charge")
+    assert bench.generation != killed
+    assert bench.runner.status(INSTALLATION).distrusted == {target: (told,)}, "it is the same project"
+    prepared(bench, other)
+    assert [bench.evaluate(gate).engine for _ in range(5)] == [Engine.DBT] * 5
     lab.change("drop table raw.switched")
 
 

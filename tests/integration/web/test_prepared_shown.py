@@ -134,7 +134,9 @@ def test_people_are_shown_the_first_tests_and_machines_all_of_them(served: Serve
 def test_the_first_run_of_a_shape_is_told_as_such_and_a_replay_needs_no_words(served: Served) -> None:
     first = trigger(served)
     served.judge(first)
-    assert "no test keeps it with dbt" in run(served, "gates", "status", "raw.flights")[1]
+    out = run(served, "gates", "status", "raw.flights")[1]
+    assert "no test keeps it with dbt" in out
+    assert "where the runner replays none" in out
     second = trigger(served, 9)
     served.judge(second, engine=Engine.PREPARED)
     out = run(served, "gates", "status", "raw.flights")[1]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import httpx2
-from served import RULES, Served
+from served import RULES, Served, flights_gate
 from sqlalchemy import text
 
+from stringx.gates.files import GateFile
 from stringx.metrics import CONTENT_TYPE, METRICS
-from stringx.model import DistrustedGate, RunnerStatus
-from stringx.store import dispatchers, runner_replicas
+from stringx.model import DistrustedGate, Engine, RunnerStatus
+from stringx.store import dispatchers, gates, runner_replicas
 from stringx.store.database import transaction
 
-DISTRUSTED = DistrustedGate(workspace="default", table="raw.flights", gate_fingerprint="f", reason="a replay gave fail")
+DISTRUSTED = DistrustedGate(
+    workspace="default", table="raw.flights", gate_fingerprint=flights_gate().fingerprint, reason="a replay gave fail"
+)
 
 
 def metrics(served: Served) -> dict[str, float]:
@@ -51,7 +54,7 @@ def told(served: Served, address: str, runner: str = "default", **changes: objec
 def test_a_backend_where_nothing_happened_says_so(served: Served) -> None:
     status = served.client.status()
     assert (status.runs.queued, status.runs.leased, status.runs.oldest_queued_seconds) == (0, 0, None)
-    assert (status.outbox.unpublished, status.outbox.oldest_unpublished_seconds, status.dead_letters) == (0, None, 0)
+    assert (status.outbox.unpublished, status.outbox.oldest_unpublished_seconds, status.dead_letters_last_5_minutes) == (0, None, 0)
     assert (set(status.verdicts_last_5_minutes.values()), status.dispatchers, status.runners) == ({0}, (), ())
     found = metrics(served)
     assert found["stringx_runs_oldest_queued_seconds"] == found["stringx_dispatchers"] == 0
@@ -70,17 +73,18 @@ def test_queue_verdicts_outbox_and_dead_letters_are_counted(served: Served) -> N
         "insert into dead_letters (id, door, position_key, code, reason, headers) values (1, 'kafka', 'a', 'c', 'r', '[]')",
     )
     status, found = served.client.status(), metrics(served)
-    assert (status.runs.queued, status.runs.leased, status.outbox.unpublished, status.dead_letters) == (2, 1, 1, 1)
+    assert (status.runs.queued, status.runs.leased, status.outbox.unpublished, status.dead_letters_last_5_minutes) == (2, 1, 1, 1)
     assert 3600 <= (status.runs.oldest_queued_seconds or 0) < 3700
     assert 7200 <= (status.outbox.oldest_unpublished_seconds or 0) < 7300
     assert {name: count for name, count in status.verdicts_last_5_minutes.items() if count} == {"failed": 1}
-    assert (found["stringx_runs_queued"], found["stringx_runs_leased"], found["stringx_dead_letters_total"]) == (2, 1, 1)
+    assert (found["stringx_runs_queued"], found["stringx_runs_leased"], found["stringx_dead_letters_last_5_minutes"]) == (2, 1, 1)
     assert 3600 <= found["stringx_runs_oldest_queued_seconds"] < 3700
     assert (found["stringx_outbox_unpublished"], found['stringx_verdicts_last_5_minutes{verdict="failed"}']) == (1, 1)
     served.publish()
     change(served, "update verdicts set judged_at = now() - interval '6 minutes'")
+    change(served, "update dead_letters set received_at = now() - interval '6 minutes'")
     later = served.client.status()
-    assert (later.outbox.unpublished, set(later.verdicts_last_5_minutes.values())) == (0, {0})
+    assert (later.outbox.unpublished, set(later.verdicts_last_5_minutes.values()), later.dead_letters_last_5_minutes) == (0, {0}, 0)
 
 
 def test_the_dispatchers_that_are_there_are_named(served: Served) -> None:
@@ -118,3 +122,22 @@ def test_each_replica_is_told_with_its_age_its_projects_errors_and_the_gates_tha
         series = [f'stringx_{name}{{runner="default",address="http://{host}:5002"{target}}}' for host in "ab"]
         assert [found[one] for one in series] == numbers
     assert 'stringx_runner_project_error{runner="default",address="http://c:5002",target="demo"}' not in found
+
+
+def test_only_gates_in_force_that_are_to_be_prepared_are_told_as_not_replayed(served: Served) -> None:
+    earlier = DISTRUSTED.model_copy(update={"gate_fingerprint": "an earlier version's"})
+    elsewhere = DISTRUSTED.model_copy(update={"workspace": "another backend's"})
+    told(served, "http://a:5002", distrusted={"demo": (earlier, DISTRUSTED, elsewhere), "other": (earlier,)})
+
+    def shown() -> tuple[object, float]:
+        (replica,) = served.client.status().runners
+        return replica.distrusted, metrics(served)[
+            'stringx_prepared_distrusted_gates{runner="default",address="http://a:5002",target="demo"}'
+        ]
+
+    assert shown() == ({"demo": (DISTRUSTED,)}, 1)
+    of_dbt = flights_gate(engine=Engine.DBT)
+    told(served, "http://a:5002", distrusted={"demo": (DISTRUSTED.model_copy(update={"gate_fingerprint": of_dbt.fingerprint}),)})
+    with transaction(served.engine) as connection:
+        gates.apply(connection, [GateFile(of_dbt, "default/raw.flights.yaml")])
+    assert shown() == ({}, 0)

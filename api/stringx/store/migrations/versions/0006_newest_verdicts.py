@@ -1,4 +1,4 @@
-"""The newest verdicts are found by their time.
+"""The newest verdicts and dead letters are found by their time.
 
 Revision ID: 0006
 Revises: 0005
@@ -13,4 +13,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    op.create_index("ix_verdicts_judged_at", "verdicts", ["judged_at"], postgresql_using="brin")
+    op.create_index("ix_verdicts_judged_at", "verdicts", ["judged_at"], postgresql_using="brin", postgresql_with={"autosummarize": "on"})
+    op.create_index(
+        "ix_dead_letters_received_at", "dead_letters", ["received_at"], postgresql_using="brin", postgresql_with={"autosummarize": "on"}
+    )
