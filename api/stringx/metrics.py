@@ -114,7 +114,7 @@ METRICS = (
     Metric(
         "stringx_runner_free_workers",
         "gauge",
-        "Runs that would begin at once.",
+        "Workers that are idle, those of dbt and those that replay.",
         _TARGET,
         _each_target(lambda replica, target: replica.free_by_target.get(target, 0)),
     ),

@@ -219,7 +219,7 @@ def status(table: str, workspace: str | None, output: str) -> None:
 def _rule_row(rule: Rule) -> tuple[object, ...]:
     arguments = ", ".join(f"{name}: {canonical_json(value)}" for name, value in rule.arguments.items())
     condition = f"where {rule.row_condition}" if rule.row_condition else ""
-    detail = "; ".join(part for part in (arguments, condition) if part)
+    detail = "; ".join(part for part in (arguments, condition, _limits(rule)) if part)
     return (
         Short(rule.name, shortened(rule.name, SHORT_NAME)),
         Short(rule.check, shortened(rule.check, SHORT_CHECK)),
@@ -231,6 +231,14 @@ def _rule_row(rule: Rule) -> tuple[object, ...]:
         rule.scope.value,
         detail,
     )
+
+
+def _limits(rule: Rule) -> str:
+    """The threshold in words; empty where the rule has none."""
+    if rule.threshold is None:
+        return ""
+    limits = (("warned", rule.threshold.warn), ("failed", rule.threshold.error))
+    return ", ".join(f"{outcome} above {limit}" for outcome, limit in limits if limit is not None) + " failures"
 
 
 def _selection_row(one: Selection) -> tuple[object, ...]:
