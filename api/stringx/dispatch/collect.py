@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
 
 from stringx import logs
-from stringx.dispatch.context import Context, Pause
+from stringx.dispatch.context import Context, Pause, logs_of
 from stringx.dispatch.replica import Replica
-from stringx.dispatch.settlement import Settled, Settlement, settle, settle_unreadable, settle_unstorable, storable_message
+from stringx.dispatch.settlement import Settled, Settlement, lose, settle, settle_unreadable, settle_unstorable, storable_message
 from stringx.errors import DatabaseUnavailable, RunnerUnavailable, Unstorable
-from stringx.model import RUN_ID, Report, UnreadableReport
+from stringx.model import RUN_ID, LostAttempt, Report, ReportBatch, UnreadableReport
+from stringx.store import runs
 from stringx.store.database import savepoint, storing
 from stringx.store.runs import Held
 
@@ -46,7 +48,7 @@ class Collector:
                     # A poll may come back after everything stopped; what it brings is not acknowledged, and so comes again.
                     if self._ended():
                         return
-                    acknowledged = self._take(batch.reports)
+                    acknowledged = self._take(batch)
             except DatabaseUnavailable as error:
                 log.warning("settle failed", address=self._replica.address, error=str(error))
                 self._pause.wait()
@@ -62,15 +64,17 @@ class Collector:
     def _ended(self) -> bool:
         return self._context.stopped.is_set() or self._replica.gone.is_set()
 
-    def _take(self, reports: tuple[Report | UnreadableReport, ...]) -> int:
-        """How many reports the replica may forget."""
+    def _take(self, batch: ReportBatch) -> int:
+        """How many reports, and attempts without one, the replica may forget."""
+        reports = batch.reports
+        self._lose(batch.lost)
         # What has a report has left its worker: the next run need not wait until this one is settled.
         unknown = self._replica.reported(reports)
         settled = self._settle(reports)
         # A run waits in the queue while another of its gate and slice is leased.
         self._replica.fed.set()
         # What does not say of which run it is cannot be named to the replica: it is kept, and comes again.
-        finished: list[Held] = [(report.run, report.attempt) for report in reports if RUN_ID.fullmatch(report.run)]
+        finished: list[Held] = [(one.run, one.attempt) for one in (*reports, *batch.lost) if RUN_ID.fullmatch(one.run)]
         if finished:
             # After the commits: a report that is never acknowledged comes again, one acknowledged too early is lost.
             self._replica.port.acknowledge(self._context.installation, finished)
@@ -78,6 +82,20 @@ class Collector:
                 self._replica.freed(run.gate.target for run in others)
         self.settled.set()
         return len(finished)
+
+    def _lose(self, lost: Sequence[LostAttempt]) -> None:
+        """Queues runs again whose attempts will have no report."""
+        if not lost:
+            return
+        reasons = {(one.run, one.attempt): storable_message(one.reason) for one in lost}
+        with self._context.transaction() as connection:
+            found = runs.locked_attempts(connection, list(reasons))
+            for run in found:
+                lose(connection, self._context.settings, run, reasons[run.id, run.attempt])
+        for run in found:
+            with logs_of(run):
+                log.warning("run lost", address=self._replica.address, reason=reasons[run.id, run.attempt])
+        self._replica.freed([run.gate.target for run in found])
 
     def _settle(self, reports: tuple[Report | UnreadableReport, ...]) -> list[Settled]:
         """All in one transaction, or where one of them is at fault each in its own."""

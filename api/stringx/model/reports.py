@@ -151,12 +151,21 @@ class UnreadableReport(RunnerWord):
         return b64decode(self.raw, validate=True) if self.encoding == "base64" else self.raw.encode(errors="surrogatepass")
 
 
+class LostAttempt(RunnerWord):
+    """An attempt of which there will be no report: its worker died, say."""
+
+    run: RunId
+    attempt: Attempt
+    reason: str
+
+
 class ReportBatch(RunnerWord):
-    """The answer to `GET /v1/reports`: what finished and is kept until it is acknowledged, and what is still held."""
+    """The answer to `GET /v1/reports`: what finished, or was lost, and is kept until it is acknowledged, and what is still held."""
 
     boot: str
     held: tuple[tuple[RunId, Attempt], ...] = ()
     reports: tuple[Report | UnreadableReport, ...] = ()
+    lost: tuple[LostAttempt, ...] = ()
 
 
 class DistrustedGate(RunnerWord):

@@ -13,7 +13,7 @@ from typing import Literal
 
 from stringx import logs
 from stringx.errors import ConfigurationError, RunnerBusy, RunnerUnreachable
-from stringx.model import RefusedRun, Report, ReportBatch, RunnerStatus, RunRequest, Submission, fingerprint
+from stringx.model import LostAttempt, RefusedRun, Report, ReportBatch, RunnerStatus, RunRequest, Submission, fingerprint
 from stringx.runner.crew import Ticket
 from stringx.runner.generations import GenerationOptions
 from stringx.runner.pool import Pool, PoolOptions
@@ -30,6 +30,8 @@ log = logs.get(__name__)
 BATCH_REPORTS = 50
 BATCH_CHARACTERS = 8_000_000
 BUSY_RETRY_SECONDS = 1.0
+#: Lost attempts that are kept for one backend.
+MOST_LOST = 1_000
 #: Finished reports are written even where the workers have taken all the time that there was to end.
 LAST_WRITE_SECONDS = 1.0
 
@@ -53,6 +55,8 @@ class Runner:
         self._changed = threading.Condition()
         #: what is queued or executed, by installation and run: one attempt, the newest
         self._tickets: dict[tuple[str, str], Ticket] = {}
+        #: attempts without a report, and why, by installation: until they are acknowledged
+        self._lost: dict[str, dict[tuple[str, int], str]] = {}
         self._closing = False
         self._when_broken: Callable[[], None] | None = None
 
@@ -153,15 +157,23 @@ class Runner:
         """What finished and is not acknowledged; blocks up to `wait_seconds` where there is nothing."""
         checked(installation)
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._shelf.keys(installation), max(0.0, wait_seconds))
+            self._changed.wait_for(
+                lambda: self._closing or self._shelf.keys(installation) or self._lost.get(installation), max(0.0, wait_seconds)
+            )
+            lost = tuple(
+                LostAttempt(run=run, attempt=attempt, reason=reason) for (run, attempt), reason in self._lost.get(installation, {}).items()
+            )
         # Read before `held` is made: what finishes in between is held, and comes with the next batch.
         reports = self._shelf.read(installation, reports=BATCH_REPORTS, characters=BATCH_CHARACTERS)
-        return ReportBatch(boot=self.boot, held=self._held(installation), reports=tuple(reports))
+        return ReportBatch(boot=self.boot, held=self._held(installation), reports=tuple(reports), lost=lost)
 
     def acknowledge(self, installation: str, finished: Sequence[tuple[str, int]]) -> None:
         checked(installation)
         for run, attempt in finished:
             self._shelf.forget(installation, run, attempt)
+        with self._changed:
+            for held in finished:
+                self._lost.get(installation, {}).pop(held, None)
 
     def cancel(self, installation: str, run: str) -> bool:
         """Has a run stopped; its report tells how it ended. False where the runner does not have it."""
@@ -236,8 +248,15 @@ class Runner:
         self._let_go(ticket)
 
     def lost(self, ticket: Ticket, reason: str) -> None:
-        if self._let_go(ticket):
-            log.warning("attempt lost", run=ticket.request.run, attempt=ticket.request.attempt, reason=reason)
+        """Tells the backend, with the reports, so that it need not wait until the lease runs out."""
+        with self._changed:
+            if not self._let_go(ticket):
+                return
+            lost = self._lost.setdefault(ticket.installation, {})
+            lost[ticket.request.run, ticket.request.attempt] = reason
+            if len(lost) > MOST_LOST:  # its backend is gone: another one learns it by the lease
+                del lost[next(iter(lost))]
+        log.warning("attempt lost", run=ticket.request.run, attempt=ticket.request.attempt, reason=reason)
 
     def broke(self) -> None:
         with self._changed:

@@ -12,6 +12,7 @@ from stringx.model import (
     DbtResult,
     DbtStatus,
     DistrustedGate,
+    LostAttempt,
     RefusedRun,
     Report,
     ReportBatch,
@@ -82,6 +83,7 @@ class FakeRunner:
         self._changed = threading.Condition()
         self._running: dict[tuple[str, int], RunRequest] = {}
         self._reports: dict[tuple[str, int], Report | UnreadableReport] = {}
+        self._lost: dict[tuple[str, int], LostAttempt] = {}
 
     # --- the port ---
 
@@ -119,9 +121,9 @@ class FakeRunner:
         del installation
         with self._changed:
             self._must_answer()
-            self._changed.wait_for(lambda: self._reports or self.down, min(wait_seconds, 0.2))
+            self._changed.wait_for(lambda: self._reports or self._lost or self.down, min(wait_seconds, 0.2))
             self._must_answer()
-            return ReportBatch(boot=self.boot, held=self._held(), reports=tuple(self._reports.values()))
+            return ReportBatch(boot=self.boot, held=self._held(), reports=tuple(self._reports.values()), lost=tuple(self._lost.values()))
 
     def acknowledge(self, installation: str, finished: Sequence[tuple[str, int]]) -> None:
         del installation
@@ -129,6 +131,7 @@ class FakeRunner:
             self._must_answer()
             for run in finished:
                 self._reports.pop(run, None)
+                self._lost.pop(run, None)
                 self.acknowledged.append(run)
 
     def cancel(self, installation: str, run: str) -> bool:
@@ -175,6 +178,14 @@ class FakeRunner:
         """Everything that it executes is done."""
         with self._changed:
             self._finish_all()
+            self._changed.notify_all()
+
+    def lose(self, reason: str) -> None:
+        """The workers of all that it executes die."""
+        with self._changed:
+            for run, attempt in self._running:
+                self._lost[run, attempt] = LostAttempt(run=run, attempt=attempt, reason=reason)
+            self._running.clear()
             self._changed.notify_all()
 
     def restart(self, *, keeps_reports: bool = True) -> None:

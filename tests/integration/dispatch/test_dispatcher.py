@@ -89,6 +89,22 @@ def test_a_run_that_was_given_ahead_is_cancelled_where_it_waits_and_queued_again
     assert store.attempts(runs[0]) == [(1, "lost"), (2, "settled")]
 
 
+def test_a_run_whose_worker_dies_is_queued_again_at_once_and_tells_why(store: Store, start: Start) -> None:
+    runner = FakeRunner(workers=1, finishes=False)
+    start(runner, lease_seconds=600.0)
+    run = store.queue()
+    eventually(lambda: runner.executing() == [run])
+    runner.lose("its worker died")
+    eventually(lambda: runner.executing() == [run])
+    assert [request.attempt for request in runner.submitted] == [1, 2]
+    assert (run, 1) in runner.acknowledged
+    assert store.attempts(run)[0] == (1, "lost")
+    runner.finish()
+    eventually(lambda: store.judged(run))
+    (told,) = store.rows("select message from attempts where run_id = :run and number = 1", run=run)
+    assert told["message"] == "its worker died"
+
+
 def test_what_was_queued_with_the_run_travels_to_the_runner(store: Store, start: Start) -> None:
     runner = FakeRunner()
     start(runner)

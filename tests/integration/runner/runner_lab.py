@@ -80,6 +80,7 @@ class Bench:
                     self.runner.acknowledge(installation, [(report.run, report.attempt)])
                     assert isinstance(report, Report)
                     return report
+            self.runner.acknowledge(installation, [(one.run, one.attempt) for one in batch.lost])
             held = {held for held, _ in self.runner.status(installation).held}
             assert run in held, "the runner no longer holds the run"
         raise AssertionError("no report came")
