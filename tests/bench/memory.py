@@ -11,6 +11,7 @@ import series
 from installation import Installation, Servers, running, say
 
 from stringx.runner.messages import ROLES
+from stringx.triggers.reading import BATCH_RECORDS
 
 #: Runs of each table after which a process has made what it keeps: growth is counted from there. Of those of a gate with the engine
 #: `prepared`, the first is dbt's.
@@ -26,6 +27,8 @@ def measure(servers: Servers, *, tables: int, engines: list[str], n: int, seed: 
             names = lab.names(tables)
             for _ in range(SETTLED):
                 series.send(installation, engine, names, tables, coalescing=False, chance=chance)
+            # As many at once as the door ever has in memory.
+            series.send(installation, engine, names, BATCH_RECORDS, coalescing=False, chance=chance)
             before = _look(installation)
             series.send(installation, engine, names, n, coalescing=False, chance=chance)
             after = _look(installation)
@@ -46,8 +49,6 @@ def _look(installation: Installation) -> dict[tuple[str, int], processes.Kept]:
     if generation is None:
         raise RuntimeError("the runner has no generation")
     pids.append(("generation", generation))
-    workers = processes.children(generation)
     for role in ROLES:
-        ours = [worker for worker in workers if processes.name(worker) == f"stringx {role}"]
-        pids += [(f"{role} worker {number}", worker) for number, worker in enumerate(ours, start=1)]
+        pids += [(f"{role} worker {number}", worker) for number, worker in enumerate(processes.workers(generation, role), start=1)]
     return {(name, pid): processes.memory(pid) for name, pid in pids}

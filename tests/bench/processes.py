@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from stringx.runner.messages import Role
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,16 @@ def children(pid: int) -> list[int]:
 
 def command(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+
+
+def workers(generation: int, role: Role) -> list[int]:
+    """Of a generation, the oldest first; they say themselves what they are."""
+    found = []
+    for child in children(generation):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            if name(child) == f"stringx {role}":
+                found.append(child)
+    return found
 
 
 def name(pid: int) -> str:

@@ -62,15 +62,15 @@ class _Lone:
         return time.perf_counter() - self._began
 
     def after_a_death(self) -> float:
-        """From kill -9 of the only worker to the next report."""
+        """From kill -9 of the only dbt worker to the next report."""
         generation = processes.generation(self._installation.pid("runner"))
         if generation is None:
             raise RuntimeError("the runner has no generation")
-        (worker,) = processes.children(generation)
+        (worker,) = processes.workers(generation, "dbt")
         began = time.perf_counter()
         os.kill(worker, signal.SIGKILL)
         # What is submitted before the runner has heard of the death may go to the dead.
-        eventually(lambda: processes.children(generation) not in ([], [worker]), "a new worker", look_seconds=LOOK_SECONDS)
+        eventually(lambda: processes.workers(generation, "dbt") not in ([], [worker]), "a new worker", look_seconds=LOOK_SECONDS)
         self._report()
         return time.perf_counter() - began
 
