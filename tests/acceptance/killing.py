@@ -150,6 +150,8 @@ class Installation:
     runner: Process
     #: a dispatcher with dbt workers of its own, for the test that needs them
     inline: Process
+    #: where the runner writes what it keeps
+    runner_state: Path
     events: list[Event] = field(default_factory=list)
 
     # --- looking ---
@@ -185,6 +187,10 @@ class Installation:
             if response.status_code == httpx2.codes.OK:
                 return str(response.json()["state"])
         return None
+
+    def on_disk(self, trigger: str) -> bool:
+        """Whether the runner has written a report of the trigger's run."""
+        return any(self.runner_state.glob(f"*/reports/*/{self.run_of(trigger)}.*.json"))
 
     def executing(self) -> bool:
         """dbt's statement waits for the lock on the checked table."""

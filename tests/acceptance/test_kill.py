@@ -81,6 +81,7 @@ def installation(
         dispatch=Process("dispatch", "dispatch", folder, environment | {"STRINGX_INLINE_TARGETS": "[]"}),
         runner=Process("runner", "runner", folder, environment),
         inline=Process("inline", "dispatch", folder, environment),
+        runner_state=folder / "home" / "runner",
     )
     read, stop = threading.Thread(target=lambda: made.read_events(stop)), threading.Event()
     read.start()
@@ -225,12 +226,26 @@ def test_the_runner_is_killed_with_the_report_on_its_disk(way: Installation) -> 
         eventually(way.executing, "dbt executes the run")
         with way.dispatch.stopped():
             release()
-            eventually(lambda: way.runner_says(trigger) == "finished", "the report is on the runner's disk")
+            eventually(lambda: way.on_disk(trigger), "the report is on the runner's disk")
             way.runner.kill()
             way.start()
             eventually(lambda: way.runner_says(trigger) == "finished", "the report is still there")
     way.assert_judged_once(trigger)
     assert way.attempts(trigger) == ["settled"]
+
+
+def test_the_runner_is_killed_when_it_has_just_finished(way: Installation) -> None:
+    """The report may have been in memory alone: then there is another attempt."""
+    with way.runs_held() as release:
+        trigger = way.publish()
+        eventually(way.executing, "dbt executes the run")
+        with way.dispatch.stopped():
+            release()
+            eventually(lambda: way.runner_says(trigger) == "finished", "the report is there")
+            way.runner.kill()
+            way.start()
+    way.assert_judged_once(trigger)
+    assert way.attempts(trigger)[-1] == "settled"
 
 
 def test_the_dispatcher_is_killed_within_the_settling_transaction(way: Installation) -> None:

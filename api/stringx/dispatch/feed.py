@@ -14,7 +14,6 @@ from stringx.dispatch.settlement import hand_back, refuse, storable_message
 from stringx.errors import DatabaseUnavailable, RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
 from stringx.model import RunRequest, Submission
 from stringx.store import runs
-from stringx.store.database import autocommit, transaction
 from stringx.store.runs import Held, Run
 
 #: A run that a replica had no worker for is not claimed again before; longest, in seconds.
@@ -60,8 +59,9 @@ class Feeder:
     def _claim(self, room: Room) -> list[Run]:
         while True:
             try:
-                # All or none: what is leased and then not submitted would stand still until its lease runs out.
-                with (autocommit if len(room.shares) == 1 else transaction)(self._context.engine) as connection:
+                with self._context.transaction() as connection:
+                    # All or none: what is leased and then not submitted would stand still until its lease runs out. And never by a
+                    # statement that commits itself: the server may still do that when this process has been killed.
                     return [run for share in room.shares for run in self._claim_share(connection, room.boot, share)]
             except IntegrityError as error:
                 # Another dispatcher leased the same gate and slice between our look and our update: what it took is no

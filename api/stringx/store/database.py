@@ -1,7 +1,6 @@
 """The internal database: the engine, transactions, migrations, who this installation is, and waiting for a NOTIFY.
 
-Functions of `store` take a `Connection` and never commit; `transaction` does, once, for its whole block, and `autocommit` after each
-statement.
+Functions of `store` take a `Connection` and never commit; `transaction` does, once, for its whole block.
 """
 
 from __future__ import annotations
@@ -133,22 +132,12 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def autocommit(engine: Engine) -> Iterator[Connection]:
-    """A connection that commits each statement: without the round trips of BEGIN and COMMIT, for what is one statement.
-
-    DatabaseUnavailable where trying again later is right.
-    """
-    with _told_as_unavailable(engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        yield connection
-
-
-@contextmanager
 def alone(engine: Engine, lock: int) -> Iterator[Connection | None]:
     """A connection that commits each statement, and holds an advisory lock for the whole block; None where another has it.
 
     DatabaseUnavailable where trying again later is right; the lock is gone then, as the connection is.
     """
-    with autocommit(engine) as connection:
+    with _told_as_unavailable(engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if not connection.execute(func.pg_try_advisory_lock(lock, 0).select()).scalar_one():
             yield None
             return
