@@ -20,7 +20,7 @@ from stringx.runner.recording import Recording
 EXAMPLES = os.environ.get("DIFFERENTIAL_EXAMPLES")
 
 tried = settings(
-    max_examples=int(EXAMPLES or 8),
+    max_examples=int(EXAMPLES or 5),
     derandomize=EXAMPLES is None,
     deadline=None,
     database=None,
