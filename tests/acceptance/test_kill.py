@@ -11,7 +11,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -207,43 +207,42 @@ def test_the_runner_is_killed_while_dbt_executes(way: Installation) -> None:
     way.assert_judged_once(trigger)
 
 
-def test_the_dispatcher_is_killed_before_it_has_fetched_the_report(way: Installation) -> None:
+@contextmanager
+def finished_and_not_fetched(way: Installation) -> Iterator[str]:
+    """A trigger whose run the runner ends within the block, while the dispatcher stands still."""
     with way.runs_held() as release:
         trigger = way.publish()
         eventually(way.executing, "dbt executes the run")
         with way.dispatch.stopped():
             release()
-            eventually(lambda: way.runner_says(trigger) == "finished", "the report is on the runner's disk")
-            way.dispatch.kill()
+            yield trigger
+
+
+def test_the_dispatcher_is_killed_before_it_has_fetched_the_report(way: Installation) -> None:
+    with finished_and_not_fetched(way) as trigger:
+        eventually(lambda: way.runner_says(trigger) == "finished", "the report is there")
+        way.dispatch.kill()
     way.start()
     way.assert_judged_once(trigger)
     assert way.attempts(trigger) == ["settled"]
 
 
 def test_the_runner_is_killed_with_the_report_on_its_disk(way: Installation) -> None:
-    with way.runs_held() as release:
-        trigger = way.publish()
-        eventually(way.executing, "dbt executes the run")
-        with way.dispatch.stopped():
-            release()
-            eventually(lambda: way.on_disk(trigger), "the report is on the runner's disk")
-            way.runner.kill()
-            way.start()
-            eventually(lambda: way.runner_says(trigger) == "finished", "the report is still there")
+    with finished_and_not_fetched(way) as trigger:
+        eventually(lambda: way.on_disk(trigger), "the report is on the runner's disk")
+        way.runner.kill()
+        way.start()
+        eventually(lambda: way.runner_says(trigger) == "finished", "the report is still there")
     way.assert_judged_once(trigger)
     assert way.attempts(trigger) == ["settled"]
 
 
 def test_the_runner_is_killed_when_it_has_just_finished(way: Installation) -> None:
     """The report may have been in memory alone: then there is another attempt."""
-    with way.runs_held() as release:
-        trigger = way.publish()
-        eventually(way.executing, "dbt executes the run")
-        with way.dispatch.stopped():
-            release()
-            eventually(lambda: way.runner_says(trigger) == "finished", "the report is there")
-            way.runner.kill()
-            way.start()
+    with finished_and_not_fetched(way) as trigger:
+        eventually(lambda: way.runner_says(trigger) == "finished", "the report is there")
+        way.runner.kill()
+        way.start()
     way.assert_judged_once(trigger)
     assert way.attempts(trigger)[-1] == "settled"
 

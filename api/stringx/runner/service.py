@@ -47,6 +47,7 @@ class Runner:
             raise ConfigurationError(f"STRINGX_DBT_PROFILES_DIR: {settings.profiles_dir} holds no profiles.yml")
         self.address = address
         self.boot = uuid.uuid4().hex
+        self._version = version("stringx")
         self._settings = settings
         self._targets = tuple(targets)
         self._workers = workers
@@ -192,7 +193,7 @@ class Runner:
         waiting = Counter(target for one in tickets if not self._pools[target := one.request.gate.target].executing(one))
         return RunnerStatus(
             boot=self.boot,
-            version=version("stringx"),
+            version=self._version,
             workers=sum(pool.workers for pool in self._pools.values()),
             free=sum(free.values()),
             free_by_target=free,

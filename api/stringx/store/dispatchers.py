@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, bindparam
 from sqlalchemy.dialects.postgresql import JSONB
 
 from stringx.settings import INLINE_RUNNER
+from stringx.store.database import sql
 from stringx.store.runs import Run, locked_queued
 
 #: A dispatcher that has not been seen for so long is forgotten.
@@ -27,21 +28,21 @@ class Wanted:
 def register(connection: Connection, dispatcher: str, *, runners: Sequence[str], inline_targets: Sequence[str]) -> None:
     """Says that a dispatcher is there, and what it serves."""
     connection.execute(
-        text("""
+        sql("""
             insert into dispatchers (id, runners, inline_targets) values (:id, :runners, :inline_targets)
             on conflict (id) do update set seen_at = now()
         """).bindparams(bindparam("runners", type_=JSONB), bindparam("inline_targets", type_=JSONB)),
         {"id": dispatcher, "runners": list(runners), "inline_targets": list(inline_targets)},
     )
     connection.execute(
-        text("delete from dispatchers where seen_at < now() - make_interval(secs => :seconds)"), {"seconds": FORGOTTEN_AFTER_SECONDS}
+        sql("delete from dispatchers where seen_at < now() - make_interval(secs => :seconds)"), {"seconds": FORGOTTEN_AFTER_SECONDS}
     )
 
 
 def wanted(connection: Connection, *, seen_within_seconds: float) -> dict[Wanted, bool]:
     """What queued runs ask for, and whether a dispatcher seen in that time knows the runner, or serves the inline target itself."""
     rows = connection.execute(
-        text("""
+        sql("""
             with wanted as materialized (select distinct runner, target from runs where state = 'queued')
             select runner, target, exists (
                 select from dispatchers

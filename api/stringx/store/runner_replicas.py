@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, select, text
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from stringx.model import RunnerStatus, made_storable
 from stringx.settings import INLINE_RUNNER
+from stringx.store.database import sql
 from stringx.store.tables import runner_replicas
 
 #: A replica that nobody has asked for so many leases is none that a dispatcher knows.
@@ -33,7 +34,7 @@ class RunnerReplica:
 def answered(connection: Connection, runner: str, address: str, status: RunnerStatus) -> None:
     """Notes what a replica has just answered. Unstorable, within `storing`, where the database cannot hold it."""
     connection.execute(
-        text("""
+        sql("""
             insert into runner_replicas (runner, address, status, answered_at) values (:runner, :address, :status, now())
             on conflict (runner, address) do update set status = excluded.status, answered_at = now(), asked_at = now(), error = null
         """).bindparams(bindparam("status", type_=JSONB)),
@@ -44,7 +45,7 @@ def answered(connection: Connection, runner: str, address: str, status: RunnerSt
 def missed(connection: Connection, runner: str, address: str, error: str) -> None:
     """Notes that a replica was asked and did not answer; what it had said before stays."""
     connection.execute(
-        text("""
+        sql("""
             insert into runner_replicas (runner, address, error) values (:runner, :address, :error)
             on conflict (runner, address) do update set asked_at = now(), error = excluded.error
         """),
@@ -60,7 +61,7 @@ def forget(connection: Connection, runner: str, address: str) -> None:
 def forget_unasked(connection: Connection, lease_seconds: float) -> None:
     """Forgets those that no dispatcher knows any more: an inline one is known by its own dispatcher alone, by whose name it goes."""
     connection.execute(
-        text("""
+        sql("""
             delete from runner_replicas
             where asked_at < now() - make_interval(secs => :leases * :lease)
                or runner = :inline and asked_at < now() - make_interval(secs => :lease) and not exists (

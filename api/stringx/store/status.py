@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from stringx.model import (
     BackendStatus,
@@ -18,7 +18,7 @@ from stringx.model import (
     VerdictName,
 )
 from stringx.store import gates, runner_replicas
-from stringx.store.database import now
+from stringx.store.database import now, sql
 from stringx.store.runner_replicas import RunnerReplica
 
 # Each part by an index of its own: none of it may cost more as the history grows.
@@ -35,9 +35,9 @@ select
 
 def status(connection: Connection, lease_seconds: float) -> BackendStatus:
     """`lease_seconds`: what was not heard of for so long is not there."""
-    counts = connection.execute(text(_COUNTS)).one()
+    counts = connection.execute(sql(_COUNTS)).one()
     dispatchers = connection.execute(
-        text("""
+        sql("""
             select id as dispatcher, runners, inline_targets, started_at, seen_at
             from dispatchers where seen_at > now() - make_interval(secs => :seconds) order by id
         """),
@@ -56,7 +56,7 @@ def status(connection: Connection, lease_seconds: float) -> BackendStatus:
 
 def _recent_verdicts(connection: Connection) -> dict[VerdictName, int]:
     rows = connection.execute(
-        text("select verdict, count(*) as stored from verdicts where judged_at > now() - interval '5 minutes' group by verdict")
+        sql("select verdict, count(*) as stored from verdicts where judged_at > now() - interval '5 minutes' group by verdict")
     )
     return dict.fromkeys(VerdictName, 0) | {VerdictName(row.verdict): row.stored for row in rows}
 
