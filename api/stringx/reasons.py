@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from stringx.model import CheckResult, FailingRule, Outcome, Rule, VerdictName, worst_first
+from stringx.model import CheckResult, FailingRule, Outcome, Rule, Threshold, VerdictName, worst_first
 
 #: dbt's message of a test that found something: it says the count again, and a limit that is not the gate's.
 _DBT_COUNTED = re.compile(r"Got \d+ results?\b")
@@ -29,7 +29,7 @@ def of_count(failures: int, outcome: Outcome, rule: Rule | None, rows: int | Non
     words = words or number(failures, "failure")
     if threshold is None:
         return words
-    if threshold.error is not None and failures > threshold.error:
+    if threshold.error is not None and Threshold.exceeded(threshold.error, failures, rows):
         limits = f"more than {threshold.error}"
     elif outcome is Outcome.WARNED and threshold.error is not None:
         limits = f"more than {threshold.warn}, at most {threshold.error}"

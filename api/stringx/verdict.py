@@ -253,17 +253,19 @@ def _outcome(result: DbtResult, severity: Severity, rule: Rule | None = None, ro
         return Outcome.ERRORED, "dbt counted no failures to hold against the threshold"
     if failures < 0:
         return Outcome.ERRORED, f"dbt counted {failures} failures"
-    outcome = _outcome_by_count(failures, severity, threshold)
+    if threshold is not None and threshold.has_share and rows is None:
+        return Outcome.ERRORED, "the rows were not counted, of which the threshold is a share"
+    outcome = _outcome_by_count(failures, severity, threshold, rows)
     return outcome, reasons.of_count(failures, outcome, rule, rows)
 
 
-def _outcome_by_count(failures: int, severity: Severity, threshold: Threshold | None) -> Outcome:
+def _outcome_by_count(failures: int, severity: Severity, threshold: Threshold | None, rows: int | None) -> Outcome:
     """More than `error` fails, more than `warn` warns; without a threshold any failure counts. `warn` rules never fail."""
     if threshold is None:
         return _outcome_of_severity(severity) if failures > 0 else Outcome.PASSED
-    if threshold.error is not None and failures > threshold.error:
+    if threshold.error is not None and Threshold.exceeded(threshold.error, failures, rows):
         return _outcome_of_severity(severity)
-    if threshold.warn is not None and failures > threshold.warn:
+    if threshold.warn is not None and Threshold.exceeded(threshold.warn, failures, rows):
         return Outcome.WARNED
     return Outcome.PASSED
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from stringx.cli import EXIT_CLOSED, EXIT_NOT_JUDGED, EXIT_USAGE, EXIT_WAITED_TOO_LONG, stringx
-from stringx.gates.checks import LIBRARY
+from stringx.gates.library import LIBRARY
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape
 from stringx.metrics import METRICS
 from stringx.model import Acknowledgement, TriggerBody

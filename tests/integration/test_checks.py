@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from stringx.embedded.postgres import EmbeddedPostgres
-from stringx.gates.checks import LIBRARY
+from stringx.gates.library import LIBRARY
 from stringx.gates.tests import test_name as name_of
 from stringx.gates.tests import test_sql as sql_of
 from stringx.model import Rule

@@ -121,7 +121,10 @@ def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
             "check: unique\ncolumn: a\nthreshold: {}",
             "7:16: must have 'warn', 'error' or both: the largest count of failures that is still accepted",
         ),
-        ("check: unique\ncolumn: a\nthreshold: {warn: -1}", "7:23: must be at least 0"),
+        (
+            "check: unique\ncolumn: a\nthreshold: {warn: -1}",
+            "7:23: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
+        ),
         (
             "check: unique\ncolumns: [a]\ncolumn: a",
             "6:5: unknown field `columns`: a column stands in `column`, several in the check's `arguments`",

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stringx.errors import Problem
-from stringx.gates import checks, located
+from stringx.gates import library, located
 from stringx.gates.located import Located
 from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape, SliceShape
@@ -126,7 +126,7 @@ def _located(fault: ErrorDetails, document: Located) -> tuple[located.Path, loca
             name = str(loc[-1])
             fields = _FIELDS[tuple(part for part in loc[:-1] if isinstance(part, str))].model_fields
             hint = _ELSEWHERE.get(name)
-            message = f"unknown field `{name}`: {hint}" if hint else checks.unknown("field", name, fields, "there are")
+            message = f"unknown field `{name}`: {hint}" if hint else library.unknown("field", name, fields, "there are")
             return loc, document.place_of_name(loc), message
         case "missing":
             return loc, document.place(loc), f"`{loc[-1]}` is missing: add it"
@@ -168,8 +168,8 @@ def _check_rules(document: Located, found: _Found) -> None:
         check, arguments = rule.get("check"), rule.get("arguments", {})
         if not isinstance(check, str) or not isinstance(arguments, dict):
             continue  # said already
-        if check in checks.LIBRARY:
-            for inner, message in checks.faults(check, column="column" in rule, arguments=arguments):
+        if check in library.LIBRARY:
+            for inner, message in library.faults(check, column="column" in rule, arguments=arguments):
                 found.append(((*path, *inner), _place_of_fault(document, (*path, *inner), rule), message))
         else:
             _check_own(document, path, rule, check, arguments, found)
@@ -179,7 +179,7 @@ def _place_of_fault(document: Located, path: located.Path, rule: dict[str, Any])
     """An argument that there is not is pointed at by its name; one that is wrong, by its value."""
     if path[-1] == "arguments" and "arguments" not in rule:
         return document.place((*path[:-1], "check"))
-    known = checks.LIBRARY[rule["check"]].arguments
+    known = library.LIBRARY[rule["check"]].arguments
     return document.place_of_name(path) if len(path) == 4 and path[-1] not in known else document.place(path)
 
 
@@ -188,8 +188,8 @@ def _check_own(document: Located, path: located.Path, rule: dict[str, Any], chec
     place = document.place((*path, "check"))
     missing = [name for name in ("dimension", "level") if name not in rule]
     if missing:
-        meant = did_you_mean(nearest(check, checks.LIBRARY))
-        meant = f"{meant} If it" if meant else f"the library has {', '.join(sorted(checks.LIBRARY))}; if it"
+        meant = did_you_mean(nearest(check, library.LIBRARY))
+        meant = f"{meant} If it" if meant else f"the library has {', '.join(sorted(library.LIBRARY))}; if it"
         fix = f"{meant} is a test of your dbt project, add {' and '.join(f'`{name}`' for name in missing)}"
         found.append(((*path, "check"), place, f"unknown check `{check}`: {fix}"))
     for name in ("model", "column_name"):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
 
-from stringx.gates.checks import LIBRARY
+from stringx.gates.library import LIBRARY
 from stringx.model import (
     DEFAULT_WORKSPACE,
     Decision,
@@ -191,7 +191,7 @@ def _without_nulls(schema: Any) -> Any:
     fields = {name: _without_nulls(item) for name, item in schema.items() if not (name == "default" and item is None)}
     choices = fields.get("anyOf")
     if isinstance(choices, list) and {"type": "null"} in choices:
-        (only,) = [choice for choice in choices if choice != {"type": "null"}]
+        others = [choice for choice in choices if choice != {"type": "null"}]
         del fields["anyOf"]
-        return {**only, **fields}
+        return {**(others[0] if len(others) == 1 else {"anyOf": others}), **fields}
     return fields

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, Field, StrictInt, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt, WithJsonSchema, model_validator
 
 from stringx.model.slices import ColumnType
 from stringx.model.values import (
+    SHARE,
     ColumnName,
     RuleName,
     ShortText,
@@ -71,11 +73,49 @@ class Decision(StrEnum):
     CLOSED = "closed"
 
 
-class Threshold(Value):
-    """How many failures are too many: more than `warn` warns, more than `error` fails. Both counts, not shares."""
+class Relation(StrEnum):
+    """What a gate's table is to the dbt project."""
 
-    warn: Annotated[StrictInt, Field(ge=0)] | None = None
-    error: Annotated[StrictInt, Field(ge=0)] | None = None
+    SOURCE = "source"
+    MODEL = "model"
+    #: nothing yet: it is only in the database
+    PLAIN = "plain"
+
+
+def _limit(value: object) -> object:
+    count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not count and not (isinstance(value, str) and SHARE.fullmatch(value)):
+        raise ValueError("must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%")
+    return value
+
+
+#: A count of failures, or a share of the rows that a rule looked at, with at most four digits behind the point: `0.5%`.
+Limit = Annotated[
+    int | str,
+    BeforeValidator(_limit),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^(?:{SHARE.pattern})$"}]}),
+]
+
+
+class Threshold(Value):
+    """How many failures are too many: more than `warn` warns, more than `error` fails. Each a count, or a share of the rows."""
+
+    warn: Limit | None = None
+    error: Limit | None = None
+
+    @property
+    def has_share(self) -> bool:
+        """Whether the rows have to be counted to judge by it."""
+        return isinstance(self.warn, str) or isinstance(self.error, str)
+
+    @staticmethod
+    def exceeded(limit: Limit, failures: int, rows: int | None) -> bool:
+        """Whether these are more than the limit allows; ValueError for a share of rows that were not counted."""
+        if isinstance(limit, int):
+            return failures > limit
+        if rows is None:
+            raise ValueError("a share of rows that were not counted")
+        return failures * 100 > Decimal(limit.removesuffix("%")) * rows
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -102,6 +142,13 @@ class Rule(Value):
     scope: Scope = Scope.SLICE
     description: Text = ""
     owner: Text = ""
+    # What follows is not written where it says nothing: a gate from before there were these fields keeps its fingerprint.
+    #: its part of its dimension's score, beside the other rules'
+    weight: Annotated[StrictInt, Field(ge=0, le=1000), Field(exclude_if=lambda weight: weight == 1)] = 1
+    #: a gate is never open without its outcome, whatever `on_error` says
+    required: Annotated[bool, Field(strict=True, exclude_if=lambda required: not required)] = False
+    #: shown beside the failing rows
+    context_columns: Annotated[tuple[ColumnName, ...], Field(exclude_if=lambda columns: not columns)] = ()
 
     @property
     def demands(self) -> str:
@@ -128,6 +175,8 @@ class Selection(Value):
     #: None: the test's own severity and thresholds, as dbt judges them
     severity: Severity | None = None
     scope: Scope = Scope.SLICE
+    weight: Annotated[StrictInt, Field(ge=0, le=1000), Field(exclude_if=lambda weight: weight == 1)] = 1
+    required: Annotated[bool, Field(strict=True, exclude_if=lambda required: not required)] = False
 
 
 class Samples(Value):
@@ -158,6 +207,12 @@ class Gate(Value):
     #: the decision when there were no rows to check. Not written where it is `open`: a gate from before there was this field keeps
     #: its fingerprint, and a runner from then reads it.
     on_no_rows: Annotated[Decision, Field(exclude_if=lambda decision: decision is Decision.OPEN)] = Decision.OPEN
+    #: None: as the dbt project has it
+    relation: Relation | None = None
+    #: `warn`: what would close the gate is told, and leaves it open
+    severity: Annotated[Severity, Field(exclude_if=lambda severity: severity is Severity.ERROR)] = Severity.ERROR
+    #: of rules that have none
+    threshold: Threshold | None = None
     samples: Samples = Samples()
     #: topics that a trigger's `reply_to` may name
     reply_to: tuple[TopicName, ...] = ()

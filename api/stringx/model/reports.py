@@ -72,6 +72,8 @@ class DbtResult(RunnerWord):
     #: dbt's count; None where it could not count
     failures: int | None = None
     message: str | None = None
+    #: that the test looked at, where its rule's threshold is a share of them; None where they were not counted
+    rows: Annotated[StrictInt | None, Field(ge=0, exclude_if=lambda rows: rows is None)] = None
     #: False: the slice was not laid on (scope `table`)
     sliced: bool
     #: the SQL that dbt compiled

@@ -20,6 +20,8 @@ WORKSPACE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 RULE_NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 RUN_ID = re.compile(r"[0-9a-f]{32}")
+#: Of rows, as people write it.
+SHARE = re.compile(r"(100(\.0{1,4})?|[0-9]{1,2}(\.[0-9]{1,4})?)%")
 
 
 def storable(text: str) -> str:
@@ -73,7 +75,9 @@ TableName = Annotated[
     StrictStr, _matching(TABLE_NAME, "must be schema.table or database.schema.table, made of plain identifiers"), _pattern(TABLE_NAME)
 ]
 WorkspaceName = Annotated[
-    StrictStr, _matching(WORKSPACE_NAME, "must be lower-case letters, digits, '-' and '_', at most 63 of them"), _pattern(WORKSPACE_NAME)
+    StrictStr,
+    _matching(WORKSPACE_NAME, "must be lower-case letters, digits, '-' and '_', at most 63 of them"),
+    _pattern(WORKSPACE_NAME),
 ]
 RuleName = Annotated[
     StrictStr, _matching(RULE_NAME, "must be lower-case letters, digits and '_', starting with a letter"), _pattern(RULE_NAME)

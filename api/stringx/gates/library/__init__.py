@@ -1,0 +1,57 @@
+"""The rule library as a gate file sees it: which checks there are, under which names, and what is wrong with the use of one.
+
+Each check is a dbt generic test: one of dbt's four, or a macro of the dbt project. A gate may also name a test of the user's own
+project; nothing is known of its arguments then, and the rule has to say what it measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from stringx.gates.library.check import Argument, Check, Column, Origin
+from stringx.gates.library.expectations import EXPECTATIONS
+from stringx.gates.library.of_dbt import OF_DBT
+from stringx.gates.library.of_dbt_utils import OF_DBT_UTILS
+from stringx.gates.library.own import OWN
+from stringx.nearest import did_you_mean, nearest
+
+__all__ = ["LIBRARY", "SHORT_NAMES", "Argument", "Check", "Column", "Origin", "faults", "public_name", "unknown"]
+
+#: By the public name.
+LIBRARY: Mapping[str, Check] = {**OF_DBT, **OF_DBT_UTILS, **EXPECTATIONS, **OWN}
+
+#: Short name → public name.
+SHORT_NAMES: Mapping[str, str] = {check.short: name for name, check in LIBRARY.items() if check.short is not None}
+
+
+def public_name(name: str) -> str:
+    """The public name of a check that was called by its short one; any other name as it is."""
+    return SHORT_NAMES.get(name, name)
+
+
+def faults(name: str, *, column: bool, arguments: Mapping[str, object]) -> list[tuple[tuple[str, ...], str]]:
+    """What is wrong with a rule's use of a check of the library: where within the rule, and what, with the fix."""
+    check = LIBRARY[name]
+    found: list[tuple[tuple[str, ...], str]] = []
+    if check.column is Column.REQUIRED and not column:
+        found.append((("check",), f"{name} is about one column: say which with `column`"))
+    if check.column is Column.NONE and column:
+        found.append((("column",), f"{name} is not about one column: leave `column` out"))
+    for argument, value in arguments.items():
+        if argument not in check.arguments:
+            found.append((("arguments", argument), unknown("argument", argument, check.arguments, f"{name} takes")))
+        elif fault := check.arguments[argument].sort.fault(value):
+            found.append((("arguments", argument), fault))
+    missing = [argument for argument, known in check.arguments.items() if known.required and argument not in arguments]
+    if missing:
+        found.append(
+            (("arguments",), f"{name} needs the argument{'s' if len(missing) > 1 else ''} {', '.join(f'`{one}`' for one in missing)}")
+        )
+    return found
+
+
+def unknown(what: str, name: str, known: Iterable[str], there_are: str) -> str:
+    """The sentence about a name that there is not."""
+    known = sorted(known)
+    hint = did_you_mean(nearest(name, known)) or f"{there_are} {', '.join(f'`{one}`' for one in known) or 'none'}"
+    return f"unknown {what} `{name}`: {hint}"

@@ -1,0 +1,61 @@
+"""One check of the rule library as a gate file sees it: what it takes, and what a rule says that says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from stringx.gates.library.arguments import Sort
+from stringx.model import Dimension, Kind, Level
+
+
+class Column(Enum):
+    """Whether a check is about one column."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    NONE = "none"
+
+
+class Origin(Enum):
+    """Whose name, arguments and meaning a check has."""
+
+    DBT = "dbt"
+    DBT_UTILS = "dbt_utils"
+    DBT_EXPECTATIONS = "dbt_expectations"
+    STRINGX = "stringx"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a check."""
+
+    sort: Sort
+    required: bool = True
+    #: what it has where a rule leaves it out; None is dbt's `none`
+    default: object = None
+    #: a sentence for the reference; nothing where the name says it
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is known of one check; `dimension`, `level` and `kind` are a rule's defaults."""
+
+    column: Column
+    arguments: Mapping[str, Argument]
+    dimension: Dimension
+    level: Level
+    kind: Kind = Kind.ENGINEERING
+    origin: Origin = Origin.STRINGX
+    #: a shorter name that a gate file may use; a gate is stored with the public one
+    short: str | None = None
+    #: what it finds wrong, in a sentence
+    fails_with: str = ""
+    #: a rule of a gate without its name, for the reference; parsed and run by the tests
+    example: Mapping[str, object] = field(default_factory=dict)
+    #: where it answers otherwise than its public namesake, each with the reason
+    differences: tuple[str, ...] = ()
+    #: that its failures are rows of the table: `context_columns` can stand beside them
+    context_columns: bool = False

@@ -1,0 +1,51 @@
+"""dbt's own four tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stringx.gates.library import arguments
+from stringx.gates.library.check import Argument, Check, Column, Origin
+from stringx.model import Dimension, Level
+
+OF_DBT: Mapping[str, Check] = {
+    "not_null": Check(
+        Column.REQUIRED,
+        {},
+        Dimension.COMPLETENESS,
+        Level.COLUMN,
+        origin=Origin.DBT,
+        fails_with="rows without a value",
+        example={"check": "not_null", "column": "dest"},
+    ),
+    "unique": Check(
+        Column.REQUIRED,
+        {},
+        Dimension.UNIQUENESS,
+        Level.COLUMN,
+        origin=Origin.DBT,
+        fails_with="values that occur more than once",
+        example={"check": "unique", "column": "tailnum"},
+    ),
+    "accepted_values": Check(
+        Column.REQUIRED,
+        {
+            "values": Argument(arguments.VALUES),
+            "quote": Argument(arguments.YES_OR_NO, required=False, default=True, about="Whether the values are put between quotes."),
+        },
+        Dimension.VALIDITY,
+        Level.COLUMN,
+        origin=Origin.DBT,
+        fails_with="values that are not among these",
+        example={"check": "accepted_values", "column": "origin", "arguments": {"values": ["EWR", "JFK", "LGA"]}},
+    ),
+    "relationships": Check(
+        Column.REQUIRED,
+        {"to": Argument(arguments.TABLE), "field": Argument(arguments.COLUMN)},
+        Dimension.CONSISTENCY,
+        Level.DATASET,
+        origin=Origin.DBT,
+        fails_with="rows whose value is not in that table's column",
+        example={"check": "relationships", "column": "tailnum", "arguments": {"to": "raw.planes", "field": "tailnum"}},
+    ),
+}
