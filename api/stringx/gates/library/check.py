@@ -59,3 +59,5 @@ class Check:
     differences: tuple[str, ...] = ()
     #: that its failures are rows of the table: `context_columns` can stand beside them
     context_columns: bool = False
+    #: that it also looks beyond the slice: its macro takes `whole`, which is `model` without the slice, and none where there is no slice
+    whole: bool = False

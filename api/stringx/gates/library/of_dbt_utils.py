@@ -18,8 +18,9 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Dimension.UNIQUENESS,
         Level.TABLE,
         origin=Origin.DBT_UTILS,
-        fails_with="combinations that occur more than once",
+        fails_with="combinations that occur more than once; of a slice, also those that occur once more outside it",
         example={"check": "unique_combination_of_columns", "arguments": {"combination_of_columns": ["carrier", "flight"]}},
+        whole=True,
     ),
     "expression_is_true": Check(
         Column.OPTIONAL,
