@@ -26,9 +26,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         {
             "expression": Argument(arguments.SQL),
             "test_condition": Argument(arguments.SQL, required=False, default="= true", about="What the expression is compared by."),
-            "group_by_columns": Argument(
-                arguments.SQL_LIST, required=False, about="The expression is an aggregate, judged for each group."
-            ),
+            "group_by_columns": Argument(arguments.SQL_LIST, required=False, about="Judged for each group, as an aggregate."),
             "row_condition": ROW_CONDITION,
         },
         Dimension.VALIDITY,
