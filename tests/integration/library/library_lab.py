@@ -73,9 +73,8 @@ def outcomes(folder: Path, profile: Mapping[str, object], names_between: str = '
     assert done.returncode in (0, 1), done.stdout + done.stderr
     results = json.loads((project / "target" / "run_results.json").read_text())["results"]
     assert len(results) == len(names)
-    print(
-        *(f"{names[short(one)]}: {one['message']}" for one in results if one["status"] == "error"), sep="\n"
-    )  # pytest shows it where one fails
+    errors = (f"{names[short(one)]}: {one['message']}\n" for one in results if one["status"] == "error")
+    sys.stdout.writelines(errors)  # pytest shows it where a case fails
     return {names[short(one)]: "error" if one["status"] == "error" else one["failures"] for one in results}
 
 
