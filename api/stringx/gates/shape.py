@@ -26,9 +26,10 @@ from stringx.model import (
     Selection,
     Severity,
     Threshold,
+    values,
 )
 from stringx.model.slices import ColumnType
-from stringx.model.values import RULE_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
+from stringx.model.values import CHECK_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
 from stringx.settings import INLINE_RUNNER
 
 #: What a JSON Schema is told from others by; it is no address.
@@ -69,7 +70,7 @@ Timeout = Annotated[
 ]
 #: The library's names are listed, so that an editor offers them; any other is a test of the user's own dbt project.
 CheckName = Annotated[
-    RuleName, WithJsonSchema({"anyOf": [{"enum": sorted(LIBRARY)}, {"type": "string", "pattern": f"^{RULE_NAME.pattern}$"}]})
+    values.CheckName, WithJsonSchema({"anyOf": [{"enum": sorted(LIBRARY)}, {"type": "string", "pattern": f"^{CHECK_NAME.pattern}$"}]})
 ]
 RunnerName = Annotated[ShortText, AfterValidator(_runner)]
 Selector = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(_selector)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from stringx.gates.library import arguments as sorts
 from stringx.gates.library.arguments import Sort
 from stringx.model import Dimension, Kind, Level
 
@@ -37,6 +38,9 @@ class Argument:
     default: object = None
     #: a sentence for the reference; nothing where the name says it
     about: str = ""
+
+
+ROW_CONDITION = Argument(sorts.SQL, required=False, about="Only rows for which it is true are looked at.")
 
 
 @dataclass(frozen=True)
