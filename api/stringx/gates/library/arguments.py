@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 from stringx.model import TABLE_NAME
+
+WEEKDAYS_IN_ORDER = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+DATEPARTS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+#: What becomes part of SQL as it stands.
+_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_ .,()\[\]]*")
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,59 @@ def _share(value: object) -> str | None:
     return None if fitting else "must be a share: more than 0 and at most 1, as 0.25 for a quarter"
 
 
+def _number(value: object) -> str | None:
+    return None if isinstance(value, (int, float)) and not isinstance(value, bool) else "must be a number"
+
+
+def _integer(value: object) -> str | None:
+    return None if isinstance(value, int) and not isinstance(value, bool) else "must be a whole number"
+
+
+def _bound(value: object) -> str | None:
+    return "must be a number, or SQL as text" if _number(value) and _sql(value) else None
+
+
+def _not_negative(value: object) -> str | None:
+    return "must be a number, 0 or more" if _number(value) or (isinstance(value, (int, float)) and value < 0) else None
+
+
+def _count(value: object) -> str | None:
+    return "must be a whole number, 1 or more" if _integer(value) or (isinstance(value, int) and value < 1) else None
+
+
+def _proportion(value: object) -> str | None:
+    fitting = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+    return None if fitting else "must be a share of the rows: from 0 to 1, as 0.05 for 5 %"
+
+
+def _time_of_day(value: object) -> str | None:
+    return None if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value) else 'must be a time of day between quotes, as "08:00"'
+
+
+def _time_zone(value: object) -> str | None:
+    return None if isinstance(value, str) and value in available_timezones() else "must be the name of a time zone, as Europe/Berlin or UTC"
+
+
+def _weekdays(value: object) -> str | None:
+    fitting = isinstance(value, list) and value and all(day in WEEKDAYS_IN_ORDER for day in value) and len(set(value)) == len(value)
+    return None if fitting else f"must be a list of weekdays, each of them once: {', '.join(WEEKDAYS_IN_ORDER)}"
+
+
+def _column_types(value: object) -> str | None:
+    fitting = isinstance(value, dict) and value and all(isinstance(one, str) and _TYPE.fullmatch(one) for one in value.values())
+    return None if fitting else "must give each column its type, as {flight_date: date, distance: numeric(10,2)}"
+
+
+def _datepart(value: object) -> str | None:
+    return None if value in DATEPARTS else f"must be one of {', '.join(DATEPARTS)}"
+
+
+def one_of(*values: str) -> Sort:
+    """One of these texts."""
+    listed = ", ".join(values)
+    return Sort(f"one of {listed}", lambda value: None if value in values else f"must be one of {listed}")
+
+
 def _yes_or_no(value: object) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
@@ -64,3 +127,14 @@ VALUES = Sort("values", _values)
 TABLE = Sort("table", _table)
 SHARE = Sort("share", _share)
 YES_OR_NO = Sort("true or false", _yes_or_no)
+NUMBER = Sort("number", _number)
+INTEGER = Sort("whole number", _integer)
+BOUND = Sort("number or SQL", _bound)
+NOT_NEGATIVE = Sort("number from 0", _not_negative)
+COUNT = Sort("whole number from 1", _count)
+PROPORTION = Sort("share from 0 to 1", _proportion)
+DATEPART = Sort("part of a date", _datepart)
+TIME_OF_DAY = Sort("time of day", _time_of_day)
+TIME_ZONE = Sort("time zone", _time_zone)
+WEEKDAYS = Sort("weekdays", _weekdays)
+COLUMN_TYPES = Sort("columns with types", _column_types)
