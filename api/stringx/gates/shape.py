@@ -124,7 +124,7 @@ class RuleShape(Value):
             severity=self.severity,
             threshold=self.threshold,
             row_condition=self.row_condition,
-            scope=self.scope,
+            scope=Scope.TABLE if check and check.of_columns else self.scope,
             description=self.description,
             owner=self.owner,
         )

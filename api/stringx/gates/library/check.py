@@ -63,3 +63,5 @@ class Check:
     differences: tuple[str, ...] = ()
     #: that its failures are rows of the table: `context_columns` can stand beside them
     context_columns: bool = False
+    #: that it is about the table's columns and not its rows: no slice changes it, and its scope is always the table
+    of_columns: bool = False
