@@ -106,7 +106,7 @@ class RuleShape(Value):
     severity: Severity = Field(Severity.ERROR, description="`error` closes the gate, `warn` says so and leaves it open.")
     threshold: Threshold | None = Field(None, description="How many failures are accepted.")
     row_condition: Text | None = Field(None, description="SQL; only rows for which it is true are checked.", min_length=1)
-    scope: Scope | None = Field(None, description="The slice of the trigger, or always the whole table; default: by the check.")
+    scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
     description: Text = ""
     owner: Text = ""
 
@@ -124,7 +124,7 @@ class RuleShape(Value):
             severity=self.severity,
             threshold=self.threshold,
             row_condition=self.row_condition,
-            scope=self.scope or (check.scope if check else Scope.SLICE),
+            scope=Scope.TABLE if check and check.of_columns else self.scope,
             description=self.description,
             owner=self.owner,
         )

@@ -8,7 +8,7 @@ from enum import Enum
 
 from stringx.gates.library import arguments as sorts
 from stringx.gates.library.arguments import Sort
-from stringx.model import Dimension, Kind, Level, Scope
+from stringx.model import Dimension, Kind, Level
 
 
 class Column(Enum):
@@ -45,7 +45,7 @@ ROW_CONDITION = Argument(sorts.SQL, required=False, about="Only rows for which i
 
 @dataclass(frozen=True)
 class Check:
-    """What is known of one check; `dimension`, `level`, `kind` and `scope` are a rule's defaults."""
+    """What is known of one check; `dimension`, `level` and `kind` are a rule's defaults."""
 
     column: Column
     arguments: Mapping[str, Argument]
@@ -65,5 +65,5 @@ class Check:
     context_columns: bool = False
     #: that it also looks beyond the slice: its macro takes `whole`, which is `model` without the slice, and none where there is no slice
     whole: bool = False
-    #: what a rule is about that does not say
-    scope: Scope = Scope.SLICE
+    #: that it is about the table's columns and not its rows: no slice changes it, and its scope is always the table
+    of_columns: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from stringx.gates.library import arguments
 from stringx.gates.library.check import Argument, Check, Column
-from stringx.model import Dimension, Kind, Level, Scope
+from stringx.model import Dimension, Kind, Level
 
 _GROUPS = Argument(arguments.SQL_LIST, required=False, default=(), about="Judged for each group of equal values in these.")
 _COMPARED = Argument(arguments.TABLE, about="The other table; no slice is laid on it.")
@@ -177,7 +177,7 @@ OWN: Mapping[str, Check] = {
             "check": "no_schema_drift",
             "arguments": {"columns": {"carrier": "text"}, "allow_new_columns": True},
         },
-        scope=Scope.TABLE,
+        of_columns=True,
     ),
     "reconciles_by_keys": Check(
         Column.NONE,
