@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from stringx.errors import Invalid
-from stringx.model import Acknowledgement, Decision, Kind, Mode, Outcome, Scope, Severity, Slice, Timings, VerdictName
+from stringx.model import Acknowledgement, Decision, Dimension, Kind, Mode, Outcome, Scope, Scores, Severity, Slice, Timings, VerdictName
 from stringx.model.verdicts import FailingRule
 from stringx.schemas import MODELS, generate, path
 from stringx.settings import Settings
@@ -96,6 +96,7 @@ ACKNOWLEDGEMENTS = [
         decision=Decision.CLOSED,
         counts=dict.fromkeys(Outcome, 1),
         rows=928,
+        scores=Scores(overall=50, dimensions={Dimension.VALIDITY: 99.9}),
         failing=(
             FailingRule(
                 name="a", kind=Kind.BUSINESS, severity=Severity.ERROR, scope=Scope.SLICE, outcome=Outcome.FAILED, failures=5, message="m"
