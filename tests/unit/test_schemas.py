@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from stringx.errors import Invalid
 from stringx.model import Acknowledgement, Decision, Dimension, Kind, Mode, Outcome, Scope, Scores, Severity, Slice, Timings, VerdictName
 from stringx.model.verdicts import FailingRule
-from stringx.schemas import MODELS, generate, path
+from stringx.schemas import NAMES, generate, path
 from stringx.settings import Settings
 from stringx.triggers.parse import parse_body
 
@@ -61,8 +61,8 @@ def validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(schema)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_the_file_is_what_the_model_says_now(name: str) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_the_file_is_what_the_code_says_now(name: str) -> None:
     assert path(name).read_text() == generate(name), "write them anew: python -m stringx.schemas"
 
 

@@ -37,6 +37,10 @@ class Place:
     column: int
 
 
+#: What is wrong: with which value, where, and what would mend it.
+Found = list[tuple[Path, Place, str]]
+
+
 @dataclass
 class Located:
     """One document."""
@@ -46,8 +50,8 @@ class Located:
     values: dict[Path, Place] = field(default_factory=dict)
     #: where the name of each field stands
     names: dict[Path, Place] = field(default_factory=dict)
-    #: what is wrong with the text: of which value, where, and what would mend it; `data` then holds a stand-in there
-    faults: list[tuple[Path, Place, str]] = field(default_factory=list)
+    #: what is wrong with the text; `data` then holds a stand-in there
+    faults: Found = field(default_factory=list)
 
     def place(self, path: Path) -> Place:
         """Where a value stands; of one that is missing, where what should hold it stands."""
@@ -78,9 +82,9 @@ def read(text: str) -> Located:
     return located
 
 
-def _unwanted(text: str) -> list[tuple[Path, Place, str]]:
+def _unwanted(text: str) -> Found:
     """Aliases, and nesting that composing the document could not bear."""
-    faults: list[tuple[Path, Place, str]] = []
+    faults: Found = []
     depth = 0
     for event in yaml.parse(text, _LOADER):
         if isinstance(event, yaml.AliasEvent):

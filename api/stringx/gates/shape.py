@@ -92,7 +92,9 @@ class SelectionShape(Value):
     severity: Severity | None = Field(None, description="What a failure means; left out, the test's own severity and thresholds hold.")
     scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
     weight: Weight = Field(1, description="The part of each of its tests in the scores.")
-    required: Required = Field(False, description="The gate is closed where one of its tests could not be judged, whatever `on_error` says.")
+    required: Required = Field(
+        False, description="The gate is closed where one of its tests could not be judged, whatever `on_error` says."
+    )
 
 
 #: As if there were no threshold.
@@ -125,14 +127,16 @@ class RuleShape(Value):
     threshold: Threshold | None = Field(None, description="How many failures are accepted.")
     row_condition: Text | None = Field(None, description="SQL; only rows for which it is true are checked.", min_length=1)
     scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
-    context_columns: tuple[ColumnName, ...] = Field((), description="Columns that are shown beside those of the failing rows.", min_length=1)
+    context_columns: tuple[ColumnName, ...] = Field(
+        (), description="Columns that are shown beside those of the failing rows.", min_length=1
+    )
     weight: Weight = Field(1, description="Its part in the scores, beside the other rules'.")
     required: Required = Field(False, description="The gate is closed where it could not be judged, whatever `on_error` says.")
     description: Text = ""
     owner: Text = ""
 
     def rule(self, of_gate: Threshold | None = None) -> Rule:
-        """The rule with what its check says where it is silent; KeyError for a check that says nothing. `of_gate` is its gate's threshold."""
+        """The rule, with what its check says where it is silent; KeyError where that says nothing. `of_gate` is its gate's threshold."""
         name = public_name(self.check)
         check = LIBRARY.get(name)
         several = list_argument(check) if check and self.columns else None
@@ -163,7 +167,8 @@ class GateShape(Value):
     description: Text = ""
     owners: tuple[Text, ...] = Field((), description="Who answers for the table.")
     relation: Relation | None = Field(
-        None, description="What the table is to the dbt project: `source`, `model`, or `plain`: only in the database. Left out, dbt is asked."
+        None,
+        description="What the table is to the dbt project: `source`, `model`, or `plain`: only in the database. Left out, dbt is asked.",
     )
     target: ShortText = Field(description="The output of the dbt profile that the table is reached by.")
     runner: RunnerName = Field("default", description="The runner that does it, for `mode: async`.")

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 
+#: Of one expression, in characters. A longer one would not be read by anybody, and takes long to be looked through here.
+LONGEST = 10_000
+
 #: Text in quotes, and comments: what stands in them is no SQL. Single quotes are doubled within, as standard SQL has it; only a
 #: string that begins with `E` has backslashes before them.
 _OPAQUE = re.compile(
@@ -31,6 +34,8 @@ def bare(sql: str) -> str:
 
 def fault(sql: str) -> str | None:
     """What is wrong with the text of one expression, in words with the fix; None where nothing is."""
+    if len(sql) > LONGEST:
+        return f"is longer than {LONGEST} characters: make it a test of the dbt project"
     left = bare(sql)
     if not left.strip():
         return "must be SQL, as text"
@@ -49,7 +54,6 @@ def _unpaired(left: str) -> str | None:
     for mark in left:
         if mark in _PAIRS.values():
             opened.append(mark)
-        elif mark in _PAIRS:
-            if not opened or opened.pop() != _PAIRS[mark]:
-                return f"closes `{mark}`, which it did not open: a rule's SQL is one expression"
+        elif mark in _PAIRS and (not opened or opened.pop() != _PAIRS[mark]):
+            return f"closes `{mark}`, which it did not open: a rule's SQL is one expression"
     return f"opens `{opened[-1]}`, and does not close it" if opened else None
