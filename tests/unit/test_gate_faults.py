@@ -154,6 +154,28 @@ def test_a_rules_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
     assert problems_of(rule(lines)) == [problem]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "owners: &o [a, *o]\ntagret: x",
+        "owners: &o [*o]\nrules: [*o, *o]\ntagret: x",
+        "owners: [*nobody]\ntagret: x",
+        "&o owners: [a]\n*o : b\ntagret: x",
+        "slice: &s\n  <<: *s\ntagret: x",
+    ],
+)
+def test_aliases_are_told_and_a_cycle_of_them_ends(lines: str) -> None:
+    found = problems_of(orders(lines + "\n"))
+    assert sum("is an alias" in problem for problem in found) == lines.count("*")
+    if "nobody" not in lines:  # which is no YAML
+        assert any("unknown field `tagret`" in problem for problem in found), "and what else is wrong"
+
+
+def test_a_document_that_would_unfold_without_end_is_read_in_no_time() -> None:
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40))]
+    assert len([problem for problem in problems_of(orders("\n".join(lines) + "\n")) if "is an alias" in problem]) == 9 * 39
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "a\n", "null\n"])
 def test_a_file_without_fields_is_no_gate(text: str) -> None:
     (problem,) = problems_of(text)

@@ -71,33 +71,41 @@ def read(text: str) -> Located:
         place = Place(before.count("\n") + 1, odd.start() - (before.rfind("\n") + 1) + 1)
         located.faults.append(((), place, f"holds the character U+{ord(odd[0]):04X}, which YAML does not allow: take it out"))
         return located
+    aliases: list[_Alias] = []
     try:
-        located.faults += _unwanted(text)
-        node = None if located.faults else yaml.compose(text, _LOADER)
+        too_deep = _look_through(text, aliases)
+        node = None if too_deep else yaml.compose(text, _LOADER)
     except yaml.MarkedYAMLError as error:
-        located.faults.append(((), _place(error.problem_mark or error.context_mark), _told(error, text)))
+        # An alias of what there is not is no YAML either: then what is said of the alias is enough.
+        faults = [(place, told) for place, told in aliases] or [(_place(error.problem_mark or error.context_mark), _told(error, text))]
+        located.faults += [((), *fault) for fault in faults]
         return located
     if node is not None:
-        located.data = _Reader(located).value(node, ())
+        reader = _Reader(located, aliases)
+        located.data = reader.value(node, ())
+        aliases = reader.unread_aliases
+    located.faults += [((), *fault) for fault in (*aliases, *too_deep)]
     return located
 
 
-def _unwanted(text: str) -> Found:
-    """Aliases, and nesting that composing the document could not bear."""
-    faults: Found = []
+#: Where an alias stands, and what is said of it.
+_Alias = tuple[Place, str]
+
+
+def _look_through(text: str, aliases: list[_Alias]) -> list[_Alias]:
+    """Notes all aliases, and tells nesting that composing the document could not bear."""
     depth = 0
     for event in yaml.parse(text, _LOADER):
         if isinstance(event, yaml.AliasEvent):
-            faults.append(
-                ((), _place(event.start_mark), f"`*{event.anchor}` is an alias, which is not taken here: write out what it stands for")
-            )
+            message = f"`*{event.anchor}` is an alias, which is not taken here: write out what it stands for"
+            aliases.append((_place(event.start_mark), message))
         elif isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
-                return [*faults, ((), _place(event.start_mark), f"is nested more than {DEEPEST} deep")]
+                return [(_place(event.start_mark), f"is nested more than {DEEPEST} deep")]
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-    return faults
+    return []
 
 
 def _place(mark: Any) -> Place:
@@ -115,12 +123,21 @@ def _told(error: yaml.MarkedYAMLError, text: str) -> str:
 
 
 class _Reader:
-    """Turns nodes into data, and notes where everything stands."""
+    """Turns nodes into data, and notes where everything stands. An alias is a node that was read before: it may stand within itself."""
 
-    def __init__(self, located: Located) -> None:
+    def __init__(self, located: Located, aliases: list[_Alias]) -> None:
         self._located = located
+        #: in the order in which they stand
+        self.unread_aliases = aliases
+        self._read: set[int] = set()
 
     def value(self, node: yaml.Node, path: Path) -> Any:
+        if id(node) in self._read and self.unread_aliases:
+            place, message = self.unread_aliases.pop(0)
+            self._located.values[path] = place
+            self._located.faults.append((path, place, message))
+            return None
+        self._read.add(id(node))
         self._located.values[path] = _place(node.start_mark)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)

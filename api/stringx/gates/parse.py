@@ -63,7 +63,9 @@ def parse(text: str, *, workspace: str, name: str, file: str, served: Served | N
     # A text that was not even YAML has one fault, and nothing more can be said of it.
     shape: GateShape | None = None
     if document.data is not None or not found:
-        found += rule_faults(document)
+        # Of what could not even be read, nothing more is said.
+        unread = {path for path, _, _ in found}
+        found += [fault for fault in rule_faults(document) if fault[0] not in unread]
         shape = _shape(document, found)
         _check_selections(document, found)
         _check_name(document, name, found)
@@ -83,7 +85,7 @@ def _shape(document: Located, found: Found) -> GateShape | None:
         found.append(((), document.place(()), "is not a gate: it must have fields, of them at least `table`, `target` and some `rules`"))
         return None
     faulty = {path for path, _, _ in found}
-    for path in _empty(document.data, ()):
+    for path in set(_empty(document.data, ())) - faulty:
         faulty.add(path)
         found.append((path, document.place_of_name(path), f"`{path[-1]}` is empty: give it a value, or leave it out"))
     try:

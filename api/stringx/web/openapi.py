@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from stringx import http_problems
 from stringx.model import TriggerBody
 from stringx.triggers.http import CLOUDEVENT, IDEMPOTENCY_HEADER, JSON
-from stringx.web import health
+from stringx.web import health, schemas
 
 CONFIG = {
     # Client generators do not read 3.2 yet.
@@ -20,6 +20,9 @@ CONFIG = {
     "AUTO_VALIDATION_ERROR_RESPONSE": False,
     "AUTO_AUTH_ERROR_RESPONSE": False,
 }
+
+#: Endpoints that are answered without a token.
+WITHOUT_TOKEN = (*health.ENDPOINTS, *schemas.ENDPOINTS)
 
 DESCRIPTION = "An event-driven data-quality gate on dbt: say that a table was loaded, and learn whether its data may be used."
 
@@ -107,7 +110,7 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
             if name in WAITING:
                 settled = {**operation["responses"]["202"], "description": "Its verdict, waited for; or a duplicate that has one already."}
                 operation["responses"]["200"] = settled
-            if f"health.{name}" in health.ENDPOINTS:
+            if name in {endpoint.partition(".")[2] for endpoint in WITHOUT_TOKEN}:
                 operation["security"] = []
     spec["paths"]["/v1/triggers"]["post"]["requestBody"] = {
         "required": True,
