@@ -24,8 +24,8 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _JINJA = ("{{", "{%", "{#")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
-_LARGEST_INTEGER = 2**63 - 1
+FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+LARGEST_INTEGER = 2**63 - 1
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -175,7 +175,7 @@ class _Reader:
                 return text.lower() == "true"
             case "int" if _INTEGER.fullmatch(text):
                 return self._integer(node, path)
-            case "float" if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
+            case "float" if FLOAT.fullmatch(text) and math.isfinite(float(text)):
                 return _float(text)
             case "bool":
                 self._fault(
@@ -185,7 +185,7 @@ class _Reader:
                 self._fault(
                     path, node, f"YAML reads `{text}` as {_as_number(text, kind)}: write that number, or '{text}' in quotes for the text"
                 )
-            case "str" if plain and (_FLOAT.fullmatch(text) or re.fullmatch(r"0o[0-7]+", text)):
+            case "str" if plain and (FLOAT.fullmatch(text) or re.fullmatch(r"0o[0-7]+", text)):
                 self._fault(path, node, f"YAML reads `{text}` as text: write the number in digits, or '{text}' in quotes for the text")
             case "str" | "timestamp" | "value" | "merge":
                 self._check_text(node, path)
@@ -195,7 +195,7 @@ class _Reader:
 
     def _integer(self, node: Any, path: Path) -> int | str:
         text: str = node.value
-        if len(text) > 20 or abs(int(text)) > _LARGEST_INTEGER:
+        if len(text) > 20 or abs(int(text)) > LARGEST_INTEGER:
             self._fault(path, node, "is larger than an integer can be: put it in quotes for the text")
             return text
         return int(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, PlainSerializer
+from pydantic import AwareDatetime, ConfigDict, Field, PlainSerializer
 
 from stringx.model.gates import Decision, Engine, Gate, Mode
 from stringx.model.slices import Slice
@@ -14,7 +14,19 @@ from stringx.model.verdicts import CheckResult, FailingRule, Outcome, Scores, Ti
 
 #: A slice as its predicates, each with only the fields that it has.
 PlainSlice = Annotated[Slice, PlainSerializer(lambda slice_: slice_.as_json(), return_type=list[dict[str, Any]])]
-PlainGate = Annotated[Gate, PlainSerializer(lambda gate: gate.as_json(), return_type=dict[str, Any])]
+
+
+def _effective(value: Any) -> Any:
+    if isinstance(value, Value):
+        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        return {name: _effective(item) for name, item in fields.items() if item is not None}
+    if isinstance(value, tuple):
+        return [_effective(item) for item in value]
+    return value
+
+
+#: A gate as it judges: with the fields, too, that a stored one leaves out since they have their default.
+PlainGate = Annotated[Gate, PlainSerializer(_effective, return_type=dict[str, Any])]
 
 RunState = Literal["queued", "leased", "done"]
 
@@ -177,11 +189,19 @@ class GateSummary(Answer):
     mode: Mode
     version: int
     fingerprint: str
+    author: str | None = None
+    message: str | None = None
+    #: that it was applied from, and that manages it; null: the API does
     file: str | None
     applied_at: AwareDatetime
     #: how many rules it has of its own, and how many selections of the dbt project's tests
     rules: int
     selections: int
+
+    @property
+    def etag(self) -> str:
+        """Of this version of the gate, as HTTP has it."""
+        return f'"{self.version}-{self.fingerprint}"'
 
 
 class DistrustedReplays(Answer):
@@ -209,6 +229,8 @@ class PreparedUse(Answer):
 
 class GateDetail(GateSummary):
     gate: PlainGate
+    #: as its file says it, and as `PUT` takes it
+    document: dict[str, Any] = Field(default_factory=dict)
     #: null for a gate whose engine is `dbt`
     prepared: PreparedUse | None = None
 

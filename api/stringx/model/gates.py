@@ -240,6 +240,10 @@ class GateVersion(Value):
     number: int
     gate: Gate
     fingerprint: str
-    #: the file it was applied from, relative to the gates' folder
+    #: who asked for it, as they said; None: a version from before this was kept
+    author: str | None = None
+    #: why, as they said
+    message: str | None = None
+    #: the file it was applied from, relative to the gates' folder; None: it came by the API
     file: str | None = None
     applied_at: AwareDatetime

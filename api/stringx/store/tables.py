@@ -48,6 +48,7 @@ def _time(name: str) -> Column[object]:
 #: One row: who this backend is to the runners, which may serve several.
 installation = Table("installation", metadata, Column("id", Text, primary_key=True), _now("created_at"))
 
+#: A trigger of the database refuses to change or delete a row.
 gate_versions = Table(
     "gate_versions",
     metadata,
@@ -59,6 +60,9 @@ gate_versions = Table(
     Column("content", JSONB, nullable=False),
     Column("file", Text),
     _now("applied_at"),
+    #: who asked for it and why, as they said
+    Column("author", Text),
+    Column("message", Text),
     UniqueConstraint("workspace", "table_name", "number"),
 )
 

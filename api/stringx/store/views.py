@@ -300,6 +300,8 @@ def _gate_fields(version: GateVersion) -> dict[str, Any]:
         "mode": gate.mode,
         "version": version.number,
         "fingerprint": version.fingerprint,
+        "author": version.author,
+        "message": version.message,
         "file": version.file,
         "applied_at": version.applied_at,
         "rules": len(gate.rules),
