@@ -27,9 +27,10 @@ from stringx.model import (
     Selection,
     Severity,
     Threshold,
+    values,
 )
 from stringx.model.slices import ColumnType
-from stringx.model.values import RULE_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
+from stringx.model.values import CHECK_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
 from stringx.settings import INLINE_RUNNER
 
 _TIMEOUT = re.compile(r"([1-9][0-9]{0,5})(s|m|h)")
@@ -67,8 +68,8 @@ Timeout = Annotated[
 ]
 #: The library's names are listed, so that an editor offers them; any other is a test of the user's own dbt project.
 CheckName = Annotated[
-    RuleName,
-    WithJsonSchema({"anyOf": [{"enum": sorted([*LIBRARY, *SHORT_NAMES])}, {"type": "string", "pattern": f"^{RULE_NAME.pattern}$"}]}),
+    values.CheckName,
+    WithJsonSchema({"anyOf": [{"enum": sorted([*LIBRARY, *SHORT_NAMES])}, {"type": "string", "pattern": f"^{CHECK_NAME.pattern}$"}]}),
 ]
 RunnerName = Annotated[ShortText, AfterValidator(_runner)]
 Weight = Annotated[StrictInt, Field(ge=0, le=1000)]

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt, WithJsonS
 from stringx.model.slices import ColumnType
 from stringx.model.values import (
     SHARE,
+    CheckName,
     ColumnName,
     RuleName,
     ShortText,
@@ -129,7 +130,7 @@ class Rule(Value):
 
     name: RuleName
     #: the name of a dbt generic test: one of dbt's four, or one of the dbt project's macros
-    check: RuleName
+    check: CheckName
     column: ColumnName | None = None
     arguments: dict[Text, Any] = Field(default_factory=dict)
     kind: Kind

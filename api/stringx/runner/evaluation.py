@@ -175,7 +175,7 @@ class Evaluator:
             name = test_name(request.gate_fingerprint, rule)
             sliced = rule.scope is Scope.SLICE
             try:
-                sql = test_sql(rule, gate.table, self._resolve, names_between=adapter().quote(""))
+                sql = test_sql(rule, gate.table, self._resolve, sliced=sliced and bool(condition), names_between=adapter().quote(""))
                 node = own_copy(self._project.rule_test(name, sql))
             except (NotFound, Refusal, DbtBaseException) as error:
                 message = self._text(str(error))

@@ -36,6 +36,11 @@ def _values(value: object) -> str | None:
     return None if fitting else "must be a list of values: texts, numbers, true or false"
 
 
+def _sql_list(value: object) -> str | None:
+    fitting = isinstance(value, list) and value and all(_sql(item) is None for item in value)
+    return None if fitting else "must be a list of SQL: columns, as SQL writes them, or expressions"
+
+
 def _table(value: object) -> str | None:
     fitting = isinstance(value, str) and TABLE_NAME.fullmatch(value)
     return None if fitting else "must be a table: schema.table or database.schema.table"
@@ -51,6 +56,8 @@ def _yes_or_no(value: object) -> str | None:
 
 
 SQL = Sort("SQL", _sql)
+#: columns as SQL writes them, quoted where they must be
+SQL_LIST = Sort("list of SQL", _sql_list)
 COLUMN = Sort("column", _column)
 COLUMNS = Sort("columns", _columns)
 VALUES = Sort("values", _values)
