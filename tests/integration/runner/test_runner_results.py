@@ -27,7 +27,10 @@ SLICES: dict[str, tuple[object, str]] = {
 #: check, arguments, and the plain SQL of its failures on a table `t`
 CHECKS: dict[str, tuple[dict[str, Any], str]] = {
     "not_null": ({"column": "amount"}, "select count(*) from t where amount is null"),
-    "unique": ({"column": "id"}, "select count(*) from (select id from t group by id having count(*) > 1) as d"),
+    "unique": (
+        {"column": "id"},
+        "select count(*) from (select id from raw.orders where id in (select id from t) group by id having count(*) > 1) as d",
+    ),
     "accepted_values": (
         {"column": "status", "arguments": {"values": ["paid", "open"]}},
         "select count(distinct status) from t where status not in ('paid', 'open')",
