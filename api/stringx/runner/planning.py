@@ -79,16 +79,18 @@ class Planner:
         condition = self._condition if sliced else ""
         resolve = self._resolver(gate)
         node = self._node(name, test_sql(rule, gate.table, resolve, sliced=bool(condition), names_between=self._names_between))
+        # The line break lets it end in a `--` comment, as dbt alone does not.
+        own = None if rule.row_condition is None else f"{rule.row_condition}\n"
         if rule.check == "unique" and rule.column is not None:
             column = column_sql(rule.column, self._names_between)
-            node.config.where = with_repeats_outside(condition, rule.row_condition, column=column, relation=self._table.within_a_test)
+            node.config.where = with_repeats_outside(condition, own, column=column, relation=self._table.within_a_test)
         else:
-            node.config.where = combined(condition, rule.row_condition)
+            node.config.where = combined(condition, own)
         threshold = rule.threshold or gate.threshold
         rows_node = None
         if threshold is not None and threshold.has_share:
             rows_node = self._node(rows_test_name(gate_fingerprint, rule), rows_test_sql(rule, gate.table, resolve))
-            rows_node.config.where = combined(condition, rule.row_condition)
+            rows_node.config.where = combined(condition, own)
         return Planned(node, rule.name, None, sliced, rows_node)
 
     def _node(self, name: str, sql: str) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from runner_lab import Bench, Lab, rule
+from runner_lab import Bench, Lab, by_rule, rule
 
-from stringx.model import DbtResult, DbtStatus, Report, ReportStatus, Severity, Slice
+from stringx.model import DbtStatus, ReportStatus, Severity, Slice
 from stringx.verdict import judge
 
 pytestmark = pytest.mark.usefixtures("lab")
@@ -41,10 +41,6 @@ CHECKS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "holds": ({"arguments": {"expression": "id % 7 <> 0 or status = 'it''s'"}}, "select count(*) from t where id % 7 = 0"),
 }
-
-
-def by_rule(report: Report) -> dict[str | None, DbtResult]:
-    return {result.rule: result for result in report.results}
 
 
 @pytest.mark.parametrize("name", SLICES)
