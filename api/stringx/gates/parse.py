@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stringx.errors import Problem
-from stringx.gates import library, located
+from stringx.gates import dqx, library, located
 from stringx.gates.located import Found, Located
 from stringx.gates.rule_faults import items, rule_faults
 from stringx.gates.served import Served
@@ -58,8 +58,13 @@ def parse(text: str, *, workspace: str, name: str, file: str, served: Served | N
 
     With `served`, a gate that asks for what is not served is wrong too.
     """
-    document = located.read(text)
-    found: Found = list(document.faults)
+    return parse_document(located.read(text), workspace=workspace, name=name, file=file, served=served)
+
+
+def parse_document(document: Located, *, workspace: str, name: str, file: str, served: Served | None = None) -> Gate | list[Problem]:
+    """The same of a document that was read."""
+    found = dqx.translate(document)
+    found += document.faults
     # A text that was not even YAML has one fault, and nothing more can be said of it.
     shape: GateShape | None = None
     if document.data is not None or not found:
