@@ -145,8 +145,8 @@ def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
             "7:23: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
         ),
         (
-            "check: Unique\ncolumn: a\nlevel: row\ndimension: accuracy",
-            "5:12: must be lower-case letters, digits and '_', starting with a letter",
+            "check: un-ique\ncolumn: a\nlevel: row\ndimension: accuracy",
+            "5:12: must be the name of a dbt test: letters, digits and '_', starting with a letter",
         ),
     ],
 )
