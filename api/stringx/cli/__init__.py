@@ -31,6 +31,7 @@ COMMANDS = {
 
 #: exit codes of every verb; a CI gate tells them apart
 EXIT_CLOSED = 1
+EXIT_DIFFERENT = 1
 EXIT_USAGE = 2
 EXIT_NOT_JUDGED = 3
 EXIT_WAITED_TOO_LONG = 4
