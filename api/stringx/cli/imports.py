@@ -34,7 +34,7 @@ def import_dqx(file: Path, table: str, target: str, output_file: Path | None) ->
     All or nothing: with one check that has no counterpart, nothing is written, and everything that is wrong is shown. Exit code 2 then.
     """
     gate = _gate(file, table.lower(), target)
-    text = f"{document.SCHEMA_LINE}\n{document.text(gate)}"
+    text = document.text(gate)
     if output_file is None:
         click.echo(text, nl=False)
     else:

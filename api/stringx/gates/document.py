@@ -18,6 +18,9 @@ from stringx.gates.shape import GateShape, RuleShape, SelectionShape
 from stringx.model import Gate, Kind, Rule
 from stringx.model.values import Value
 
+#: What YAML takes for the end of a line, beside that which everybody does.
+_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
+_OCTAL = re.compile(r"0o[0-7]+")
 _SECONDS = {3600: "h", 60: "m", 1: "s"}
 
 
@@ -80,8 +83,13 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    number = FLOAT.fullmatch(value) or re.fullmatch(r"0o[0-7]+", value)
-    style = "'" if number else "|" if "\n" in value else None
+    style = None
+    if _BREAKS.search(value):
+        style = '"'  # which writes them as escapes; elsewhere they would be read as the end of a line
+    elif "\n" in value:
+        style = "|"
+    elif FLOAT.fullmatch(value) or _OCTAL.fullmatch(value):
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

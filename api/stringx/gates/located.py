@@ -63,6 +63,11 @@ class Located:
         return self.names.get(path) or self.place(path)
 
 
+def pointer(path: Path) -> str:
+    """The path as a JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
 def read(text: str) -> Located:
     """The document in `text`. Never raises for what is in it: all faults are in `faults`."""
     located = Located()

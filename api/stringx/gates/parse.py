@@ -80,8 +80,8 @@ def parse_document(document: Located, *, workspace: str, name: str, file: str, s
             return shape.gate(workspace)
         field, message = fault
         found.append(((field,), document.place((field,)), message))
-    places = sorted({(place.line, place.column, message) for _, place, message in found})
-    return [Problem(file, line, column, message) for line, column, message in places]
+    pointers = {(place.line, place.column, message): located.pointer(path) for path, place, message in found}
+    return [Problem(file, *place_and_message, pointer) for place_and_message, pointer in sorted(pointers.items())]
 
 
 def _shape(document: Located, found: Found) -> GateShape | None:

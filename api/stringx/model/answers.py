@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, PlainSerializer
 
-from stringx.model.gates import Decision, Engine, Gate, Mode
+from stringx.model.gates import Decision, Engine, Gate, Mode, version_etag
 from stringx.model.slices import Slice
 from stringx.model.triggers import Door
 from stringx.model.values import Value
@@ -200,8 +200,7 @@ class GateSummary(Answer):
 
     @property
     def etag(self) -> str:
-        """Of this version of the gate, as HTTP has it."""
-        return f'"{self.version}-{self.fingerprint}"'
+        return version_etag(self.version, self.fingerprint)
 
 
 class DistrustedReplays(Answer):

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from stringx import reasons
 from stringx.errors import Conflict, NotFound, Refusal
 from stringx.gates import slices
+from stringx.gates.document import document
 from stringx.model import (
     RUN_ID,
     TABLE_NAME,
@@ -289,7 +290,8 @@ def _summaries(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[RunSum
 # --- gates ----------------------------------------------------------------------------------------------------------
 
 
-def _gate_fields(version: GateVersion) -> dict[str, Any]:
+def gate_fields(version: GateVersion) -> dict[str, Any]:
+    """Those of a `GateSummary`."""
     gate = version.gate
     return {
         "workspace": gate.workspace,
@@ -312,12 +314,17 @@ def _gate_fields(version: GateVersion) -> dict[str, Any]:
 def list_gates(connection: Connection, workspace: str | None = None) -> tuple[GateSummary, ...]:
     """The gates in force, by workspace and table."""
     versions = sorted(gates.list_current(connection, workspace), key=lambda version: (version.gate.workspace, version.gate.table))
-    return tuple(GateSummary(**_gate_fields(version)) for version in versions)
+    return tuple(GateSummary(**gate_fields(version)) for version in versions)
+
+
+def require_name(table: str) -> None:
+    """NotFound where no table can be called so: the name might not even be storable."""
+    if not TABLE_NAME.fullmatch(table):
+        raise NotFound(f"{table!r} is not the name of a table: give schema.table or database.schema.table")
 
 
 def _current_gate(connection: Connection, workspace: str, table: str) -> GateVersion:
-    if not TABLE_NAME.fullmatch(table):  # it might not even be storable
-        raise NotFound(f"{table!r} is not the name of a table: give schema.table or database.schema.table")
+    require_name(table)
     version = gates.current(connection, workspace, table)
     if version is None:
         raise NotFound(gates.absence(connection, workspace, table))
@@ -327,7 +334,8 @@ def _current_gate(connection: Connection, workspace: str, table: str) -> GateVer
 def gate(connection: Connection, workspace: str, table: str) -> GateDetail:
     """The gate in force for a table; NotFound."""
     version = _current_gate(connection, workspace, table)
-    return GateDetail(**_gate_fields(version), gate=version.gate, prepared=_prepared(connection, version))
+    said = document(version.gate)
+    return GateDetail(**gate_fields(version), gate=version.gate, document=said, prepared=_prepared(connection, version))
 
 
 def _prepared(connection: Connection, version: GateVersion) -> PreparedUse | None:

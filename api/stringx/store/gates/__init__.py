@@ -8,7 +8,7 @@ other leaves as it is, unless it takes the gate over.
 """
 
 from stringx.store.gates.absent import MOST_HINTS, absence, absences
-from stringx.store.gates.changes import Change, apply, lock, plan, put, rollback, withdraw
+from stringx.store.gates.changes import Change, apply, lock, plan, plan_put, put, rollback, withdraw
 from stringx.store.gates.history import version, versions, withdrawn_at
 from stringx.store.gates.present import current, current_of, gate_of, in_force, list_current
 
@@ -25,6 +25,7 @@ __all__ = [
     "list_current",
     "lock",
     "plan",
+    "plan_put",
     "put",
     "rollback",
     "version",

@@ -102,6 +102,12 @@ def put(connection: Connection, gate: Gate, *, take_over: bool = False, author: 
     return change
 
 
+def plan_put(connection: Connection, gate: Gate, *, take_over: bool = False) -> Change:
+    """What `put` would do now; `kept` where it would refuse. Changes nothing."""
+    (change,) = _planned(connection, [_Wanted(gate, None)], _stored(connection), prune=(), take_over=take_over)
+    return change
+
+
 def rollback(
     connection: Connection,
     workspace: str,
