@@ -12,8 +12,9 @@
 {% test expression_is_true(model, expression, column_name=none, test_condition="= true", group_by_columns=none, row_condition=none,
                            context_columns=none) %}
 {%- if column_name is none -%}
-    {{ stringx__failing_groups(model, expression, test_condition, group_by_columns, row_condition, context_columns) }}
+    {{ stringx__failing_groups(model, expression, "stringx_value " ~ test_condition, group_by_columns, row_condition, context_columns) }}
 {%- else -%}
-    {{ stringx__failing_rows(model, "(" ~ column_name ~ " " ~ expression ~ "\n) " ~ test_condition, [column_name], row_condition, context_columns) }}
+    {%- set holds = "(" ~ column_name ~ " " ~ expression ~ "\n) " ~ test_condition -%}
+    {{ stringx__failing_rows(model, holds, [column_name], row_condition, context_columns) }}
 {%- endif -%}
 {% endtest %}

@@ -152,7 +152,7 @@ class RuleShape(Value):
             severity=self.severity,
             threshold=self.threshold or (_NONE_IS_ACCEPTED if of_gate and not _counts_rows(check) else None),
             row_condition=self.row_condition,
-            scope=self.scope,
+            scope=Scope.TABLE if check and check.of_columns else self.scope,
             description=self.description,
             owner=self.owner,
             weight=self.weight,

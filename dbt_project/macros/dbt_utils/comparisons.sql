@@ -98,15 +98,14 @@ where rows_here >= rows_there
           - equality:
               arguments: {compare_model: ref('flights_before'), exclude_columns: [loaded_at], precision: 2}
 -#}
-{% test equality(model, compare_model, compare_columns=none, exclude_columns=none, precision=none) %}
+{% test equality(model, compare_model, compare_columns=none, exclude_columns=none, precision=none, whole=none) %}
 {{ config(fail_calc="count(*) + coalesce(abs(sum(case only_in when 'model' then 1 else -1 end)), 0)") }}
 {%- if compare_columns and exclude_columns -%}
     {{ exceptions.raise_compiler_error("say `compare_columns` or `exclude_columns`, not both") }}
 {%- endif -%}
-{%- if execute -%}
 {%- set columns = compare_columns -%}
 {%- if precision or not compare_columns -%}
-    {%- set columns = stringx__comparable(model, compare_model, compare_columns, exclude_columns, precision) -%}
+    {%- set columns = stringx__comparable(whole or model, compare_model, compare_columns, exclude_columns, precision) -%}
 {%- endif %}
 
 with here as (
@@ -118,7 +117,7 @@ there as (
 )
 
 {{ stringx__in_one_alone("here", "there") }}
-{%- endif %}
+
 {% endtest %}
 
 
@@ -152,14 +151,14 @@ from (
     {%- set excluded = (exclude_columns or []) | map("lower") | list -%}
     {%- set wanted = (compare_columns or []) | map("lower") | list -%}
     {%- set comparable, here, there = [], [], [] -%}
-    {%- for column in stringx__columns_of(model) if column.name | lower not in excluded -%}
+    {%- for column in stringx__columns(model) if column.name | lower not in excluded -%}
         {%- do here.append(column.name | lower) -%}
         {%- if not wanted or column.name | lower in wanted -%}
             {%- set rounded = "round(cast(" ~ column.quoted ~ " as " ~ dbt.type_numeric() ~ "), " ~ precision ~ ") as " ~ column.quoted -%}
             {%- do comparable.append(rounded if precision and stringx__is_fractional(column) else column.quoted) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for column in stringx__columns_of(compare_model) if column.name | lower not in excluded -%}
+    {%- for column in stringx__columns(compare_model) if column.name | lower not in excluded -%}
         {%- do there.append(column.name | lower) -%}
     {%- endfor -%}
     {%- if not wanted and here | sort != there | sort -%}

@@ -1,11 +1,10 @@
-{#- A set of columns. `whole` is the relation where `model` may be a part of it, as a slice is: a condition has no columns to ask for. -#}
+{#- A set of columns. -#}
 
-{#- The columns of a relation, as dbt knows them: `name`, `dtype`. Empty while dbt parses. -#}
-{% macro stringx__columns(model, whole=none) -%}
-    {%- set relation = whole or model -%}
+{#- The columns of a relation, as dbt knows them: `name`, `dtype`. None while dbt parses. -#}
+{% macro stringx__columns(relation) -%}
     {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {%- if relation is string -%}
-        {{ exceptions.raise_compiler_error("the columns of a part of a table cannot be asked for: leave `where` out") }}
+        {{ exceptions.raise_compiler_error("a part of a table has no columns of its own: leave `where` out; in a gate, `scope: table`") }}
     {%- endif -%}
     {{ return(adapter.get_columns_in_relation(relation)) }}
 {%- endmacro %}
@@ -19,14 +18,15 @@
     {{ return(column) }}
 {%- endmacro %}
 
-{#- These (a list of pairs of texts) as rows; none where there are none. -#}
-{% macro stringx__pairs_as_rows(pairs, first, second) %}
+{#- What is wrong with columns, as rows: of each fault a column and what it is. -#}
+{% macro stringx__faults_of_columns(faults) %}
 
-{% for one, other in pairs %}
-select cast({{ stringx__text(one) }} as {{ dbt.type_string() }}) as {{ first }}, cast({{ stringx__text(other) }} as {{ dbt.type_string() }}) as {{ second }}
+{% for column, fault in faults %}
+select cast({{ stringx__text(column) }} as {{ dbt.type_string() }}) as column_name, cast({{ stringx__text(fault) }} as {{ dbt.type_string() }}) as fault
 {{ "union all" if not loop.last }}
 {% else %}
-select {{ stringx__text("") }} as {{ first }}, {{ stringx__text("") }} as {{ second }} where 1 = 0
+select cast(null as {{ dbt.type_string() }}) as column_name, cast(null as {{ dbt.type_string() }}) as fault
+where 1 = 0
 {% endfor %}
 
 {% endmacro %}

@@ -65,3 +65,5 @@ class Check:
     context_columns: bool = False
     #: that it also looks beyond the slice: its macro takes `whole`, which is `model` without the slice, and none where there is no slice
     whole: bool = False
+    #: that it is about the table's columns and not its rows: no slice changes it, and its scope is always the table
+    of_columns: bool = False
