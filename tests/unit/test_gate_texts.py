@@ -114,18 +114,25 @@ def test_the_columns_of_a_rule_are_its_checks_list_of_columns() -> None:
     assert only.arguments == {"combination_of_columns": ["a", "b"], "quote_columns": True}
 
 
+def test_a_short_name_of_a_check_is_stored_as_the_public_one() -> None:
+    (only,) = gate_of(rule("check: match_regex\ncolumn: a\narguments: {regex: x}\ncontext_columns: [b, c]")).rules
+    assert (only.check, only.context_columns) == ("expect_column_values_to_match_regex", ("b", "c"))
+
+
 def test_a_gates_threshold_is_for_rules_that_count_rows_and_say_none() -> None:
     its = gate_of(
         orders("""threshold: {warn: 1, error: 5%}
 rules:
   - {name: rows, check: not_null, column: a}
   - {name: own, check: not_null, column: a, threshold: {error: 3}}
+  - {name: mean, check: mean_between, column: a, arguments: {min_value: 1}}
   - {name: project, check: our_own, dimension: accuracy, level: row}
 """)
     )
     assert its.threshold == Threshold(warn=1, error="5%")
-    # Whether one failure of a test of somebody's own is one row is not known: none is accepted, as without a gate's threshold.
-    assert [one.threshold for one in its.rules] == [None, Threshold(error=3), Threshold(error=0)]
+    # A mean out of its bounds is one failure, however many rows there are, and of somebody's own test it is not known what a failure
+    # is: none is accepted, as without a gate's threshold.
+    assert [one.threshold for one in its.rules] == [None, Threshold(error=3), Threshold(error=0), Threshold(error=0)]
 
 
 def test_a_test_of_the_users_own_project_takes_any_arguments() -> None:

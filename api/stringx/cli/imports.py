@@ -10,8 +10,14 @@ from stringx.cli.output import warn
 from stringx.errors import ConfigurationError, GateFileErrors
 from stringx.gates import document, dqx, files, located
 from stringx.gates.parse import parse_document
-from stringx.model import DEFAULT_WORKSPACE, Gate
+from stringx.model import DEFAULT_WORKSPACE, TABLE_NAME, Gate
 from stringx.reasons import number
+
+
+def _table(context: click.Context, parameter: click.Parameter, table: str) -> str:
+    if not TABLE_NAME.fullmatch(table):
+        raise click.BadParameter(f"{table!r} is not schema.table or database.schema.table", context, parameter)
+    return table.lower()
 
 
 @click.group("import")
@@ -21,7 +27,7 @@ def import_() -> None:
 
 @import_.command("dqx")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--table", required=True, metavar="TABLE", help="The table that the checks are of: schema.table.")
+@click.option("--table", required=True, metavar="TABLE", callback=_table, help="The table that the checks are of: schema.table.")
 @click.option("--target", required=True, help="The output of the dbt profile that the table is reached by.")
 @click.option(
     "--output-file",
@@ -33,7 +39,7 @@ def import_dqx(file: Path, table: str, target: str, output_file: Path | None) ->
 
     All or nothing: with one check that has no counterpart, nothing is written, and everything that is wrong is shown. Exit code 2 then.
     """
-    gate = _gate(file, table.lower(), target)
+    gate = _gate(file, table, target)
     text = document.text(gate)
     if output_file is None:
         click.echo(text, nl=False)

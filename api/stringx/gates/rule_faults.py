@@ -7,6 +7,7 @@ from typing import Any
 
 from stringx.gates import library, sql_text
 from stringx.gates.library import Check, Column, arguments
+from stringx.gates.library.arguments import Sort
 from stringx.gates.located import Found, Located, Path, Place
 from stringx.gates.shape import list_argument
 from stringx.nearest import did_you_mean, nearest
@@ -14,10 +15,9 @@ from stringx.nearest import did_you_mean, nearest
 #: Packages whose tests the library has under their own names.
 _PACKAGES = ("dbt_utils", "dbt_expectations", "stringx")
 
-#: dbt's own tests, which show the columns that they select and no others, and what finds the same rows and shows more of them.
+#: dbt's own tests whose failures are rows, or values of them, and what finds the same rows and shows other columns beside.
 SHOWS_MORE = {
     "not_null": "expect_column_values_to_not_be_null",
-    "unique": "expect_column_values_to_be_unique",
     "accepted_values": "expect_column_values_to_be_in_set",
     "relationships": "relationships_where",
 }
@@ -73,35 +73,36 @@ class _OfRule:
         check, given = self._rule.get("check"), self._rule.get("arguments", {})
         if not isinstance(check, str) or not isinstance(given, dict):
             return  # the shape says so
-        package, _, name = check.rpartition(".")
+        package, _, bare = check.rpartition(".")
+        public = library.public_name(bare if package in _PACKAGES else check)
         if package in _PACKAGES:
-            known = library.public_name(name) in library.LIBRARY
-            meant = name if known else nearest(name, _names())
-            hint = f"write `{name}`" if known else did_you_mean(meant) or f"there is no check `{name}`"
+            known = public in library.LIBRARY
+            hint = f"write `{bare}`" if known else did_you_mean(nearest(bare, _names())) or f"there is no check `{bare}`"
             self.add(("check",), f"a check stands here without its package's name: {hint}")
-            if meant is None:
-                return
-            name = meant
-        public = library.public_name(name or check)
+        elif public not in library.LIBRARY:
+            self._own(check, given)
         if public in library.LIBRARY:
             self._known(public, library.LIBRARY[public], given)
-        else:
-            self._own(check, given)
 
     def _known(self, name: str, check: Check, given: dict[str, Any]) -> None:
         several = self._columns(name, check, given)
         known = {**given, several: self._rule["columns"]} if several else given
-        for inner, message in library.faults(name, column="column" in self._rule, arguments=known):
-            if inner == ("arguments", several):
-                self.add(("columns",), message)
-            else:
-                self.add(inner, message, at_name=inner[0] == "arguments" and len(inner) == 2 and inner[1] not in check.arguments)
-        for argument, value in given.items():
+        for where, message in library.faults(name, column="column" in self._rule, arguments=known):
+            no_such = len(where) == 2 and where[1] not in check.arguments
+            self.add(self._stands(where, several), message, at_name=no_such)
+        for argument, value in known.items():
             takes = check.arguments.get(argument)
-            if takes is not None and takes.sort is arguments.SQL and takes.sort.fault(value) is None and (fault := sql_text.fault(value)):
-                self.add(("arguments", argument), fault)
+            if takes is not None and takes.sort.fault(value) is None:
+                for inner, sql in _sql_in(takes.sort, value):
+                    if fault := sql_text.fault(sql):
+                        self.add(self._stands(("arguments", argument, *inner), several), fault)
         if "context_columns" in self._rule and not check.context_columns:
             self.add(("context_columns",), _no_context(name), at_name=True)
+
+    @staticmethod
+    def _stands(inner: Path, several: str | None) -> Path:
+        """Where an argument stands in the rule: `columns` stands for one of them."""
+        return ("columns", *inner[2:]) if several is not None and inner[:2] == ("arguments", several) else inner
 
     def _columns(self, name: str, check: Check, given: dict[str, Any]) -> str | None:
         """The argument that the rule's `columns` stands for."""
@@ -132,6 +133,19 @@ class _OfRule:
         for name in ("columns", "context_columns"):
             if name in self._rule:
                 self.add((name,), f"`{name}` is for checks of the library: name them in `arguments`, if your test takes them", at_name=True)
+
+
+#: Of sorts that are lists, the sort of each item.
+_ITEMS = {arguments.SQL_LIST: arguments.SQL, arguments.PAIRS: arguments.SQL_LIST}
+
+
+def _sql_in(sort: Sort, value: object) -> Iterator[tuple[Path, str]]:
+    """The SQL in the value of an argument, and where within it."""
+    if sort in (arguments.SQL, arguments.BOUND) and isinstance(value, str):
+        yield (), value
+    elif sort in _ITEMS and isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from (((number, *inner), sql) for inner, sql in _sql_in(_ITEMS[sort], one))
 
 
 def _names() -> list[str]:

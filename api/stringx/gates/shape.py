@@ -108,8 +108,9 @@ def _counts_rows(check: Check | None) -> bool:
 
 
 def list_argument(check: Check) -> str | None:
-    """The argument that a rule's `columns` stands for; None where the check takes no list of columns, or several."""
-    names = [name for name, argument in check.arguments.items() if argument.sort is arguments.COLUMNS]
+    """The argument that a rule's `columns` stands for; None where the check takes no list of columns, or several. The public checks of
+    several columns call it `column_list`, whatever they do with it."""
+    names = [name for name, argument in check.arguments.items() if argument.sort is arguments.COLUMNS or name == "column_list"]
     return names[0] if len(names) == 1 else None
 
 

@@ -28,6 +28,31 @@ _ELSEWHERE: Mapping[str, Path] = {
 }
 
 
+#: Of one check in DQX's form.
+JSON_SCHEMA: dict[str, Any] = {
+    "description": "A rule in the form of Databricks' DQX.",
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "criticality": {"enum": list(_SEVERITIES), "default": "error"},
+        "filter": {"type": "string", "description": "SQL; only rows for which it is true are checked."},
+        "check": {
+            "type": "object",
+            "properties": {
+                "function": {"enum": sorted(FUNCTIONS)},
+                "arguments": {"type": "object"},
+                "for_each_column": {"type": "array", "minItems": 1, "description": "A rule for each of them."},
+            },
+            "required": ["function"],
+            "additionalProperties": False,
+        },
+        "user_metadata": {"type": "object", "description": "Becomes the rule's description."},
+    },
+    "required": ["check"],
+    "additionalProperties": False,
+}
+
+
 def is_dqx(rule: object) -> bool:
     """Whether a rule is written in DQX's form: its check has fields."""
     return isinstance(rule, dict) and (isinstance(rule.get("check"), dict) or "criticality" in rule)
