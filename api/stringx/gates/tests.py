@@ -43,6 +43,11 @@ def test_name(gate_fingerprint: str, rule: Rule) -> str:
     return f"stringx_{gate_fingerprint[:12]}_{rule.name}"
 
 
+def rows_test_name(gate_fingerprint: str, rule: Rule) -> str:
+    """The name of the test that counts the rows which the rule's looks at; no rule's test has it."""
+    return f"stringx_rows_{gate_fingerprint[:12]}_{rule.name}"
+
+
 def test_sql(
     rule: Rule,
     relation: str,
@@ -58,17 +63,6 @@ def test_sql(
     gate judges the raw count. All that a project's `data_tests:` block could set for every test is set here. Raises Invalid,
     with the argument's name, for text that Jinja would render and for values that no literal can stand for.
     """
-    config = {
-        "enabled": True,
-        "severity": rule.severity.value,
-        "warn_if": "!= 0",
-        "error_if": "!= 0",
-        "fail_calc": "count(*)",
-        "limit": None,
-        "where": rule.row_condition,
-        "store_failures": False,
-        "store_failures_as": "ephemeral",
-    }
     check = LIBRARY.get(rule.check)
     arguments = [f"model=get_where_subquery({resolve(relation)})"]
     if check is not None and check.whole and sliced:
@@ -87,8 +81,28 @@ def test_sql(
             arguments.append(f"{name}={resolve(value)}")
         else:
             arguments.append(f"{name}={literal(value, field)}")
-    options = ", ".join(f"{name}={literal(value, 'row_condition')}" for name, value in config.items())
-    return f"{{{{ config({options}) }}}}\n{{{{ test_{rule.check}({', '.join(arguments)}) }}}}\n"
+    return f"{_config(rule)}\n{{{{ test_{rule.check}({', '.join(arguments)}) }}}}\n"
+
+
+def rows_test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
+    """The text of the singular test whose failures are the rows that the rule's test looks at."""
+    return f"{_config(rule)}\nselect 1 as looked_at from {{{{ get_where_subquery({resolve(relation)}) }}}}\n"
+
+
+def _config(rule: Rule) -> str:
+    options = {
+        "enabled": True,
+        "severity": rule.severity.value,
+        "warn_if": "!= 0",
+        "error_if": "!= 0",
+        "fail_calc": "count(*)",
+        "limit": None,
+        "where": rule.row_condition,
+        "store_failures": False,
+        "store_failures_as": "ephemeral",
+    }
+    written = ", ".join(f"{name}={literal(value, 'row_condition')}" for name, value in options.items())
+    return f"{{{{ config({written}) }}}}"
 
 
 def _whole(rule: Rule, relation: str) -> str:
