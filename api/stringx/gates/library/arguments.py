@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from stringx.model import TABLE_NAME
 
-
 _LETTERS = re.compile(r"[A-Za-z]*")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
