@@ -12,7 +12,7 @@ from stringx.gates.served import Served
 from stringx.model import Mode
 
 
-def test_ten_mistakes_are_ten_problems_each_at_its_place() -> None:
+def test_as_many_mistakes_are_as_many_problems_each_at_its_place() -> None:
     assert problems_of("""table: raw.orders
 tagret: demo
 mode: inlin
@@ -34,6 +34,12 @@ rules:
     arguments:
       condition: "{{ x }}"
       below: 25
+  - name: c
+    check: dbt_utils.expression_is_true
+    arguments: {expression: a > 1; delete from b}
+    threshold: {error: 5 %}
+    row_condition: (a > 1
+    weight: heavy
 """) == [
         "1:1: `target` is missing: add it",
         "2:1: unknown field `tagret`: did you mean `target`?",
@@ -49,6 +55,11 @@ rules:
         "16:17: unknown argument `vals`: did you mean `values`?",
         "20:18: holds `{{`: what is written in a gate is never rendered as Jinja; take it out",
         "21:14: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
+        "23:12: a check stands here without its package's name: write `expression_is_true`",
+        "24:29: holds `;`: a rule is one expression, not several statements; take it out",
+        "25:24: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
+        "26:20: opens `(`, and does not close it",
+        "27:13: must be a whole number",
     ]
 
 
@@ -74,6 +85,14 @@ rules:
         ("workspace: default", "3:1: unknown field `workspace`: the folder that the file is in names the workspace"),
         ("slice: {columns: {day: dat}}", "3:24: must be 'date', 'timestamp', 'integer' or 'text'; did you mean `date`?"),
         ("slice: {columns: {}}", "3:18: must not be empty"),
+        ("relation: table", "3:11: must be 'source', 'model' or 'plain'"),
+        ("severity: err", "3:11: must be 'warn' or 'error'; did you mean `error`?"),
+        ("threshold: 5%", "3:12: must be fields with values, as `name: value`"),
+        ("threshold: {error: 101%}", "3:20: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%"),
+        ("threshold: {warning: 1}", "3:13: unknown field `warning`: did you mean `warn`?"),
+        ("select: [{select: a, weight: 1001}]", "3:30: must be at most 1000"),
+        ("select: [{select: a, required: yes}]", "3:32: YAML reads `yes` as true: write true or false, or 'yes' in quotes for the text"),
+        ("select: [{select: a, required: 1}]", "3:32: must be true or false"),
         ("slice: day", "3:8: must be fields with values, as `name: value`"),
         ("reply_to: ['a b']", "3:12: must be a Kafka topic name: letters, digits, '.', '_' and '-'"),
         ("description: 'a {% b'", "3:14: holds `{%`: what is written in a gate is never rendered as Jinja; take it out"),
@@ -126,12 +145,8 @@ def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
             "7:23: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
         ),
         (
-            "check: unique\ncolumns: [a]\ncolumn: a",
-            "6:5: unknown field `columns`: a column stands in `column`, several in the check's `arguments`",
-        ),
-        (
-            "check: Unique\ncolumn: a\nlevel: row\ndimension: accuracy",
-            "5:12: must be lower-case letters, digits and '_', starting with a letter",
+            "check: un-ique\ncolumn: a\nlevel: row\ndimension: accuracy",
+            "5:12: must be the name of a dbt test: letters, digits and '_', starting with a letter",
         ),
     ],
 )
@@ -139,10 +154,26 @@ def test_a_rules_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
     assert problems_of(rule(lines)) == [problem]
 
 
-def test_an_unknown_check_is_told_what_there_is() -> None:
-    (problem,) = problems_of(rule("check: our_own\nlevel: row"))
-    assert problem.startswith("5:12: unknown check `our_own`: the library has accepted_values, expression_is_true, not_null, ")
-    assert problem.endswith("; if it is a test of your dbt project, add `dimension`")
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "owners: &o [a, *o]\ntagret: x",
+        "owners: &o [*o]\nrules: [*o, *o]\ntagret: x",
+        "owners: [*nobody]\ntagret: x",
+        "&o owners: [a]\n*o : b\ntagret: x",
+        "slice: &s\n  <<: *s\ntagret: x",
+    ],
+)
+def test_aliases_are_told_and_a_cycle_of_them_ends(lines: str) -> None:
+    found = problems_of(orders(lines + "\n"))
+    assert sum("is an alias" in problem for problem in found) == lines.count("*")
+    if "nobody" not in lines:  # which is no YAML
+        assert any("unknown field `tagret`" in problem for problem in found), "and what else is wrong"
+
+
+def test_a_document_that_would_unfold_without_end_is_read_in_no_time() -> None:
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40))]
+    assert len([problem for problem in problems_of(orders("\n".join(lines) + "\n")) if "is an alias" in problem]) == 9 * 39
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "a\n", "null\n"])

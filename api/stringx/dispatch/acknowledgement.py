@@ -57,6 +57,7 @@ def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report
         message=verdict.message,
         counts=verdict.counts,
         rows=None if report is None else report.rows,
+        scores=verdict.scores,
         failing=failing_rules(run.gate, verdict.checks),
         timings=Timings(
             received_at=trigger.received_at,

@@ -24,8 +24,8 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _JINJA = ("{{", "{%", "{#")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
-_LARGEST_INTEGER = 2**63 - 1
+FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+LARGEST_INTEGER = 2**63 - 1
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -37,6 +37,10 @@ class Place:
     column: int
 
 
+#: What is wrong: with which value, where, and what would mend it.
+Found = list[tuple[Path, Place, str]]
+
+
 @dataclass
 class Located:
     """One document."""
@@ -46,8 +50,8 @@ class Located:
     values: dict[Path, Place] = field(default_factory=dict)
     #: where the name of each field stands
     names: dict[Path, Place] = field(default_factory=dict)
-    #: what is wrong with the text: of which value, where, and what would mend it; `data` then holds a stand-in there
-    faults: list[tuple[Path, Place, str]] = field(default_factory=list)
+    #: what is wrong with the text; `data` then holds a stand-in there
+    faults: Found = field(default_factory=list)
 
     def place(self, path: Path) -> Place:
         """Where a value stands; of one that is missing, where what should hold it stands."""
@@ -59,6 +63,11 @@ class Located:
         return self.names.get(path) or self.place(path)
 
 
+def pointer(path: Path) -> str:
+    """The path as a JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
 def read(text: str) -> Located:
     """The document in `text`. Never raises for what is in it: all faults are in `faults`."""
     located = Located()
@@ -67,33 +76,41 @@ def read(text: str) -> Located:
         place = Place(before.count("\n") + 1, odd.start() - (before.rfind("\n") + 1) + 1)
         located.faults.append(((), place, f"holds the character U+{ord(odd[0]):04X}, which YAML does not allow: take it out"))
         return located
+    aliases: list[_Alias] = []
     try:
-        located.faults += _unwanted(text)
-        node = None if located.faults else yaml.compose(text, _LOADER)
+        too_deep = _look_through(text, aliases)
+        node = None if too_deep else yaml.compose(text, _LOADER)
     except yaml.MarkedYAMLError as error:
-        located.faults.append(((), _place(error.problem_mark or error.context_mark), _told(error, text)))
+        # An alias of what there is not is no YAML either: then what is said of the alias is enough.
+        faults = [(place, told) for place, told in aliases] or [(_place(error.problem_mark or error.context_mark), _told(error, text))]
+        located.faults += [((), *fault) for fault in faults]
         return located
     if node is not None:
-        located.data = _Reader(located).value(node, ())
+        reader = _Reader(located, aliases)
+        located.data = reader.value(node, ())
+        aliases = reader.unread_aliases
+    located.faults += [((), *fault) for fault in (*aliases, *too_deep)]
     return located
 
 
-def _unwanted(text: str) -> list[tuple[Path, Place, str]]:
-    """Aliases, and nesting that composing the document could not bear."""
-    faults: list[tuple[Path, Place, str]] = []
+#: Where an alias stands, and what is said of it.
+_Alias = tuple[Place, str]
+
+
+def _look_through(text: str, aliases: list[_Alias]) -> list[_Alias]:
+    """Notes all aliases, and tells nesting that composing the document could not bear."""
     depth = 0
     for event in yaml.parse(text, _LOADER):
         if isinstance(event, yaml.AliasEvent):
-            faults.append(
-                ((), _place(event.start_mark), f"`*{event.anchor}` is an alias, which is not taken here: write out what it stands for")
-            )
+            message = f"`*{event.anchor}` is an alias, which is not taken here: write out what it stands for"
+            aliases.append((_place(event.start_mark), message))
         elif isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
-                return [*faults, ((), _place(event.start_mark), f"is nested more than {DEEPEST} deep")]
+                return [(_place(event.start_mark), f"is nested more than {DEEPEST} deep")]
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-    return faults
+    return []
 
 
 def _place(mark: Any) -> Place:
@@ -111,12 +128,21 @@ def _told(error: yaml.MarkedYAMLError, text: str) -> str:
 
 
 class _Reader:
-    """Turns nodes into data, and notes where everything stands."""
+    """Turns nodes into data, and notes where everything stands. An alias is a node that was read before: it may stand within itself."""
 
-    def __init__(self, located: Located) -> None:
+    def __init__(self, located: Located, aliases: list[_Alias]) -> None:
         self._located = located
+        #: in the order in which they stand
+        self.unread_aliases = aliases
+        self._read: set[int] = set()
 
     def value(self, node: yaml.Node, path: Path) -> Any:
+        if id(node) in self._read and self.unread_aliases:
+            place, message = self.unread_aliases.pop(0)
+            self._located.values[path] = place
+            self._located.faults.append((path, place, message))
+            return None
+        self._read.add(id(node))
         self._located.values[path] = _place(node.start_mark)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -154,7 +180,7 @@ class _Reader:
                 return text.lower() == "true"
             case "int" if _INTEGER.fullmatch(text):
                 return self._integer(node, path)
-            case "float" if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
+            case "float" if FLOAT.fullmatch(text) and math.isfinite(float(text)):
                 return _float(text)
             case "bool":
                 self._fault(
@@ -164,7 +190,7 @@ class _Reader:
                 self._fault(
                     path, node, f"YAML reads `{text}` as {_as_number(text, kind)}: write that number, or '{text}' in quotes for the text"
                 )
-            case "str" if plain and (_FLOAT.fullmatch(text) or re.fullmatch(r"0o[0-7]+", text)):
+            case "str" if plain and (FLOAT.fullmatch(text) or re.fullmatch(r"0o[0-7]+", text)):
                 self._fault(path, node, f"YAML reads `{text}` as text: write the number in digits, or '{text}' in quotes for the text")
             case "str" | "timestamp" | "value" | "merge":
                 self._check_text(node, path)
@@ -174,7 +200,7 @@ class _Reader:
 
     def _integer(self, node: Any, path: Path) -> int | str:
         text: str = node.value
-        if len(text) > 20 or abs(int(text)) > _LARGEST_INTEGER:
+        if len(text) > 20 or abs(int(text)) > LARGEST_INTEGER:
             self._fault(path, node, "is larger than an integer can be: put it in quotes for the text")
             return text
         return int(text)

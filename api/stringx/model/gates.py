@@ -234,6 +234,11 @@ class Gate(Value):
         return fingerprint(self.as_json())
 
 
+def version_etag(number: int, fingerprint: str) -> str:
+    """Of a version among those of its gate, as HTTP has it (RFC 9110, 8.8.3)."""
+    return f'"{number}-{fingerprint}"'
+
+
 class GateVersion(Value):
     """One stored version of a gate; versions are appended, never changed."""
 
@@ -241,6 +246,14 @@ class GateVersion(Value):
     number: int
     gate: Gate
     fingerprint: str
-    #: the file it was applied from, relative to the gates' folder
+    #: who asked for it, as they said; None: a version from before this was kept
+    author: str | None = None
+    #: why, as they said
+    message: str | None = None
+    #: the file it was applied from, relative to the gates' folder; None: it came by the API
     file: str | None = None
     applied_at: AwareDatetime
+
+    @property
+    def etag(self) -> str:
+        return version_etag(self.number, self.fingerprint)

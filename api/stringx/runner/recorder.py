@@ -39,9 +39,7 @@ class Recorder:
         unprepared: list[Unprepared] = []
         for test in planned:
             try:
-                recorded = self._recorded(test)
-                self._check_other_values(test, recorded.compiled)
-                tests.append(recorded)
+                tests.append(self._recorded(test))
             except NotRepeatable as error:
                 unprepared.append(Unprepared(test=test.node.name, reason=str(error)))
         if unprepared:
@@ -55,7 +53,22 @@ class Recorder:
         )
 
     def _recorded(self, test: Planned) -> RecordedTest:
-        node = test.node
+        statement, compiled = self._sent(test.node)
+        return RecordedTest(
+            rule=test.rule,
+            select=test.select,
+            test=test.node.name,
+            sliced=test.sliced,
+            severity=test.severity,
+            statement=statement,
+            compiled=compiled,
+            rows=None if test.rows_node is None else self._sent(test.rows_node)[0],
+            warn_if=test.node.config.warn_if,
+            error_if=test.node.config.error_if,
+        )
+
+    def _sent(self, node: Any) -> tuple[Template, Template]:
+        """What was sent for a node, and its own SQL within."""
         sent = self._reads.of_the_test(self._invocation.statements.get(node.unique_id, []))
         if len(sent) != 1:
             raise NotRepeatable(f"dbt sends {len(sent)} statements for it, not one")
@@ -64,19 +77,10 @@ class Recorder:
         compiled = self._invocation.results[node.unique_id].sql
         if not compiled or compiled not in statement:
             raise NotRepeatable("a macro of the dbt project changes its SQL before it is sent")
-        recorded = RecordedTest(
-            rule=test.rule,
-            select=test.select,
-            test=node.name,
-            sliced=test.sliced,
-            severity=test.severity,
-            statement=self._template(statement),
-            compiled=self._template(compiled),
-            warn_if=node.config.warn_if,
-            error_if=node.config.error_if,
-        )
-        check_one_select(recorded.statement)
-        return recorded
+        templates = self._template(statement), self._template(compiled)
+        check_one_select(templates[0])
+        self._check_other_values(node, templates[1])
+        return templates
 
     def _template(self, sql: str) -> Template:
         return template(sql, self._nonce, self._values)
@@ -99,12 +103,12 @@ class Recorder:
             if parent is not None and parent.is_ephemeral_model:
                 yield from self._rendered(parent)
 
-    def _check_other_values(self, test: Planned, compiled: Template) -> None:
+    def _check_other_values(self, tested: Any, compiled: Template) -> None:
         """Has dbt render the test with other values: a macro can look at the slice's text, and do one thing or another."""
         if not compiled.places:
             return
         others = [f"another value {place}" for place in range(len(self._values))]
-        node = own_copy(test.node)
+        node = own_copy(tested)
         node.config.where = remarked(node.config.where, self._nonce, others)
         manifest = self._project.cut([node])
         try:

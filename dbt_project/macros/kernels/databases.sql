@@ -21,10 +21,15 @@
     {{ return("regexp_matches(" ~ value ~ ", " ~ stringx__text(regex) ~ ", " ~ stringx__text(flags) ~ ")") }}
 {%- endmacro %}
 
-{#- This moment as a timestamp without zone: in the time zone that the variable `stringx:time_zone` names (or `dbt_date:time_zone`, as
-    dbt_expectations has it), else in that of the database's session. -#}
+{#- This moment as a timestamp without zone, in the time zone of `stringx__time_zone`. -#}
 {% macro stringx__now() -%}
-    {{ return(stringx__at_time_zone(dbt.current_timestamp(), var("stringx:time_zone", var("dbt_date:time_zone", none)))) }}
+    {{ return(stringx__at_time_zone(dbt.current_timestamp(), stringx__time_zone())) }}
+{%- endmacro %}
+
+{#- The time zone that the variable `stringx:time_zone` names (or `dbt_date:time_zone`, as dbt_expectations has it); none where that of
+    the database's session counts. -#}
+{% macro stringx__time_zone() -%}
+    {{ return(var("stringx:time_zone", var("dbt_date:time_zone", none))) }}
 {%- endmacro %}
 
 {#- A point in time as a timestamp without zone: as the clocks of `time_zone` show it, or those of the database's session. -#}

@@ -76,6 +76,11 @@ def test_a_401_tells_a_wrong_token_from_none_and_repeats_neither(nowhere: Settin
         ("/v1/gates?table=raw.flights", "table", "no such query parameter; there are workspace"),
         ("/v1/gates/raw.flights?x=1", "x", "no such query parameter; there are workspace"),
         ("/v1/gates/raw.flights/status?workspaces=a", "workspaces", "no such query parameter: did you mean `workspace`?"),
+        ("/v1/status?x=1", "x", "no such query parameter; there are none"),
+        ("/metrics?x=1", "x", "no such query parameter; there are none"),
+        ("/v1/runs/00000000?engine=dbt", "engine", "no such query parameter; there are none"),
+        ("/v1/triggers/00000000?wait=5", "wait", "no such query parameter; there are none"),
+        ("/v1/gates/raw.flights/versions?to=1", "to", "no such query parameter; there are cursor, limit, workspace"),
         ("/v1/dead-letters?Limit=1", "Limit", "no such query parameter: did you mean `limit`? There are cursor, limit"),
     ],
 )
@@ -159,9 +164,11 @@ def test_the_document_is_valid_openapi_3_1_0_and_names_every_view(nowhere: Setti
     body = document["paths"]["/v1/triggers"]["post"]["requestBody"]["content"]
     assert body.keys() == {"application/json", "application/cloudevents+json"}
     for path, operations in document["paths"].items():
-        for operation in (operations[method] for method in ("get", "post") if method in operations):
+        for operation in (operations[method] for method in ("get", "post", "put", "delete") if method in operations):
             assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
-            assert operation.get("security", document["security"]) == ([] if path in ("/livez", "/readyz") else [{"token": []}])
+            assert operation.get("security", document["security"]) == (
+                [] if path in ("/livez", "/readyz", "/schemas/{file}") else [{"token": []}]
+            )
 
 
 JSON_VALUES = st.recursive(

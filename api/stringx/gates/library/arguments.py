@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 from stringx.model import TABLE_NAME
 
+<<<<<<< HEAD
+=======
+WEEKDAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+>>>>>>> lib2
 _LETTERS = re.compile(r"[A-Za-z]*")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+#: No quote and no end of a statement: it becomes a part of SQL.
+_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_ .,()\[\]]*")
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,29 @@ def _date(value: object) -> str | None:
     return None if isinstance(value, str) and _DAY.fullmatch(value) else "must be a date as text: '2013-01-31'"
 
 
+def _not_negative(value: object) -> str | None:
+    fitting = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    return None if fitting else "must be a number, 0 or more"
+
+
+def _time_of_day(value: object) -> str | None:
+    return None if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value) else 'must be a time of day between quotes, as "08:00"'
+
+
+def _time_zone(value: object) -> str | None:
+    return None if isinstance(value, str) and value in available_timezones() else "must be the name of a time zone: Europe/Berlin, UTC, …"
+
+
+def _weekdays(value: object) -> str | None:
+    fitting = isinstance(value, list) and value and all(day in WEEKDAY_NAMES for day in value) and len(set(value)) == len(value)
+    return None if fitting else f"must be a list of weekdays, each of them once: {', '.join(WEEKDAY_NAMES)}"
+
+
+def _column_types(value: object) -> str | None:
+    fitting = isinstance(value, dict) and value and all(isinstance(one, str) and _TYPE.fullmatch(one) for one in value.values())
+    return None if fitting else "must give each column its type: {flight_date: date, distance: 'numeric(10,2)'}"
+
+
 def one_of(*choices: str) -> Sort:
     """The sort whose values are these texts."""
 
@@ -136,3 +168,8 @@ PAIRS = Sort("list of pairs of numbers or SQL", _pairs)
 FLAGS = Sort("letters", _flags)
 DATE = Sort("date", _date)
 DATEPART = one_of("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+NOT_NEGATIVE = Sort("number from 0", _not_negative)
+TIME_OF_DAY = Sort("time of day", _time_of_day)
+TIME_ZONE = Sort("time zone", _time_zone)
+WEEKDAYS = Sort("list of weekdays", _weekdays)
+COLUMN_TYPES = Sort("columns with types", _column_types)

@@ -63,6 +63,8 @@ class Check:
     differences: tuple[str, ...] = ()
     #: that its failures are rows of the table: `context_columns` can stand beside them
     context_columns: bool = False
+    #: that it also looks beyond the slice: its macro takes `whole`, which is `model` without the slice, and none where there is no slice
+    whole: bool = False
     #: that it is about the table's columns and not its rows: no slice changes it, and its scope is always the table
     of_columns: bool = False
     #: arguments of which it needs one at least
