@@ -86,11 +86,7 @@ def outcomes(folder: Path, profile: Mapping[str, object], names_between: str = '
 
 
 #: Tables that cases compare theirs with.
-<<<<<<< HEAD
-COMPARED = {"parent", "words", "recent"}
-=======
-COMPARED = {"parent", "again", "ledger"}
->>>>>>> lib2
+COMPARED = {"again", "ledger", "parent", "recent", "words"}
 
 
 def short(result: Mapping[str, Any]) -> str:

@@ -9,11 +9,8 @@ from zoneinfo import available_timezones
 
 from stringx.model import TABLE_NAME
 
-<<<<<<< HEAD
-=======
 WEEKDAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
->>>>>>> lib2
 _LETTERS = re.compile(r"[A-Za-z]*")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
