@@ -57,6 +57,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "A table without rows has 0 rows, and so has a group in the table that lacks it: the original takes that for any number.",
             "Two empty tables are equal: the original is an error.",
             "A group by nulls is the same in both tables: the original compares it with nothing.",
+            "Groups can be by a column whose name is quoted: by the original it is an error.",
         ),
     ),
     "equality": Check(
@@ -102,6 +103,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "A table without rows has 0 rows, and so has a group in the table that lacks it: the original passes then.",
             "An empty table has not fewer rows than an empty one: the original is an error.",
             "A group by nulls is the same in both tables: the original compares it with nothing.",
+            "Groups can be by a column whose name is quoted: by the original it is an error.",
         ),
     ),
     "mutually_exclusive_ranges": Check(
@@ -190,6 +192,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="the table, or the groups, whose greatest value is older, or that have none",
         example={"check": "recency", "arguments": {"field": "time_hour", "datepart": "day", "interval": 1}},
+        differences=("A table or a group without a value fails, as by dbt_utils 1.4: by 1.3 it passes.",),
     ),
     "relationships_where": Check(
         Column.REQUIRED,
