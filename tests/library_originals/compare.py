@@ -31,6 +31,7 @@ from stringx.embedded.postgres import EmbeddedPostgres
 
 REPOSITORY = Path(__file__).parent.parent.parent
 PACKAGES = ("dbt-utils", "dbt-expectations", "dbt-date")
+TABLES = ("t", "u", "e", "daily")
 SLICES = ["h < 3", "i is not null", "d >= '2024-01-05'"]
 
 
@@ -62,11 +63,17 @@ def compare(folder: Path, asked: argparse.Namespace, seed: int, database: str, m
     made = tables(chance, now)
     profile = make(as_sql(made))
     scenarios = [*uses(chance, asked.uses, made, asked.only)]
-    found = run(folder / f"{database}-{seed}", asked.folders, profile, scenarios)
+    folder = folder / f"{database}-{seed}"
+    for package, checkout in asked.folders.items():
+        unneeded = shutil.ignore_patterns(".git", "integration_tests", "packages.yml")
+        shutil.copytree(checkout, folder / "originals" / "dbt_packages" / package, ignore=unneeded)
+    originals = run(folder / "originals", profile, scenarios, of_packages=True)
+    shutil.copytree(REPOSITORY / "dbt_project" / "macros", folder / "library" / "macros")
+    library = run(folder / "library", profile, scenarios, of_packages=False)
     named: Counter[str] = Counter()
     unnamed = 0
     for number, scenario in enumerate(scenarios):
-        (original, why), (ours, our_why) = found[f"original_{number}"], found[f"ours_{number}"]
+        (original, why), (ours, our_why) = originals[number], library[number]
         if original == ours:
             continue
         sentence = explanation(scenario, original, ours)
@@ -89,21 +96,13 @@ def uses(chance: random.Random, count: int, made: Mapping[str, Rows], only: str)
                     yield Scenario(package, check, table, arguments, column, where, made)
 
 
-def run(project: Path, folders: Mapping[str, Path], profile: dict[str, object], scenarios: list[Scenario]) -> dict[str, tuple[Answer, str]]:
-    """What dbt makes of each scenario, by `original_<number>` and `ours_<number>`, and why it could not judge."""
-    (project / "models").mkdir(parents=True)
-    shutil.copytree(REPOSITORY / "dbt_project" / "macros", project / "macros")
-    for package, folder in folders.items():
-        shutil.copytree(
-            folder, project / "dbt_packages" / package, ignore=shutil.ignore_patterns(".git", "integration_tests", "packages.yml")
-        )
-    (project / "dbt_project.yml").write_text(
-        json.dumps(
-            {"name": "stringx", "profile": "lab", "vars": {"dbt_date:time_zone": "UTC"}, "flags": {"send_anonymous_usage_stats": False}}
-        )
-    )
+def run(project: Path, profile: dict[str, object], scenarios: list[Scenario], *, of_packages: bool) -> dict[int, tuple[Answer, str]]:
+    """What dbt makes of each scenario in this project, and why where it could not judge. Its macros or packages are there already."""
+    (project / "models").mkdir()
+    settings = {"name": "stringx", "profile": "lab", "vars": {"dbt_date:time_zone": "UTC"}, "flags": {"send_anonymous_usage_stats": False}}
+    (project / "dbt_project.yml").write_text(json.dumps(settings))
     (project / "profiles.yml").write_text(json.dumps({"lab": {"target": "lab", "outputs": {"lab": profile}}}))
-    (project / "models" / "sources.yml").write_text(json.dumps(sources(scenarios), ensure_ascii=False))
+    (project / "models" / "sources.yml").write_text(json.dumps(sources(scenarios, of_packages=of_packages), ensure_ascii=False))
     done = subprocess.run(
         [
             sys.executable,
@@ -125,9 +124,9 @@ def run(project: Path, folders: Mapping[str, Path], profile: dict[str, object], 
     if not report.exists():
         sys.exit(done.stdout + done.stderr)
     results = json.loads(report.read_text())["results"]
-    if len(results) != 2 * len(scenarios):
-        sys.exit(f"{len(results)} results of {2 * len(scenarios)} tests\n{done.stdout}")
-    return {one["unique_id"].split(".")[2]: _answer(one) for one in results}
+    if len(results) != len(scenarios):
+        sys.exit(f"{len(results)} results of {len(scenarios)} tests\n{done.stdout}")
+    return {int(one["unique_id"].split(".")[2].removeprefix("use_")): _answer(one) for one in results}
 
 
 def _answer(result: Mapping[str, Any]) -> tuple[Answer, str]:
@@ -136,21 +135,17 @@ def _answer(result: Mapping[str, Any]) -> tuple[Answer, str]:
     return result["failures"], ""
 
 
-def sources(scenarios: list[Scenario]) -> dict[str, object]:
-    """The tables with each scenario twice: as the test of the package, and under the same name without the prefix."""
-    by_table: dict[str, dict[str, Any]] = {}
+def sources(scenarios: list[Scenario], *, of_packages: bool) -> dict[str, object]:
+    """The tables with each scenario as a test: with the prefix of its package, or without."""
+    by_table: dict[str, dict[str, Any]] = {name: {"name": name, "data_tests": [], "columns": {}} for name in TABLES}
     for number, scenario in enumerate(scenarios):
-        table = by_table.setdefault(scenario.table, {"name": scenario.table, "data_tests": [], "columns": {}})
-        place = table
+        place = by_table[scenario.table]
         if scenario.column is not None:
-            place = table["columns"].setdefault(
-                scenario.column, {"name": scenario.column, "quote": not scenario.column.islower(), "data_tests": []}
-            )
+            column = {"name": scenario.column, "quote": scenario.odd, "data_tests": []}
+            place = place["columns"].setdefault(scenario.column, column)
+        test = f"{scenario.package}.{scenario.check}" if of_packages else scenario.check
         config = {"where": scenario.where} if scenario.where else {}
-        for name, test in (("original", f"{scenario.package}.{scenario.check}"), ("ours", scenario.check)):
-            place["data_tests"].append({test: {"name": f"{name}_{number}", "arguments": dict(scenario.arguments), "config": config}})
-    for name in ("t", "u", "e"):
-        by_table.setdefault(name, {"name": name, "columns": {}})
+        place["data_tests"].append({test: {"name": f"use_{number}", "arguments": dict(scenario.arguments), "config": config}})
     written = [{**table, "columns": [*table["columns"].values()]} for table in by_table.values()]
     return {"version": 2, "sources": [{"name": "lab", "tables": written}]}
 

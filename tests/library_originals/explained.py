@@ -60,7 +60,7 @@ REASONS: dict[str, Reason] = {
     "Where there are no values": lambda _, original, ours: original == "error" and isinstance(ours, int),
     "Of values that occur as often": _ties,
     "`tolerance_percent` is measured": lambda scenario, *_: bool(scenario.arguments.get("tolerance_percent")),
-    "A column whose name is quoted": lambda scenario, *_: scenario.quoted,
+    "A column whose name is quoted": lambda scenario, *_: scenario.odd,
     "A column that the table does not have": lambda scenario, original, ours: scenario.column == "zz" and (original, ours) == (0, 1),
     "`max_value: 0`": lambda scenario, *_: scenario.arguments.get("max_value") == 0,
     "A group by a null can be too old": lambda _, original, ours: (

@@ -23,7 +23,8 @@ class Scenario:
     rows: Mapping[str, Rows] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def quoted(self) -> bool:
+    def odd(self) -> bool:
+        """Whether the column's name needs quotes."""
         return self.column is not None and not self.column.islower()
 
     def __str__(self) -> str:
