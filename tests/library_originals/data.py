@@ -50,7 +50,7 @@ def _row(chance: random.Random, number: int, now: dt.datetime) -> dict[str, Any]
         return None if chance.random() < 0.15 else value
 
     low = number * 10 if chance.random() < 0.8 else chance.randint(0, 50)
-    row = {
+    return {
         "i": maybe(chance.randint(-3, 6)),
         "j": maybe(chance.randint(0, 4)),
         "n": maybe(round(chance.uniform(-5, 5), chance.choice([0, 1, 3]))),
@@ -70,7 +70,6 @@ def _row(chance: random.Random, number: int, now: dt.datetime) -> dict[str, Any]
         "Odd name": maybe(chance.choice(TEXTS)),
         "Odd n": maybe(chance.randint(0, 9)),
     }
-    return row
 
 
 def _of_a_day(chance: random.Random, age: int, now: dt.datetime) -> dict[str, Any]:
