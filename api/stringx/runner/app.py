@@ -17,8 +17,8 @@ from stringx import logs
 from stringx.bearer import require_token
 from stringx.errors import Invalid, Malformed, NotFound, RunnerBusy, Unavailable
 from stringx.http_problems import Problem, problem_of, response_to
-from stringx.model import Value, fault_text
-from stringx.runner.port import AckBody, CancelBody, RunsBody
+from stringx.model import TABLE_NAME, Value, fault_text
+from stringx.runner.port import AckBody, CancelBody, RunsBody, ValidateBody
 from stringx.runner.service import Runner
 from stringx.settings import Settings
 
@@ -52,6 +52,7 @@ def create_app(runner: Runner, settings: Settings, *, when_broken: Callable[[], 
     _add_probes(app, runner)
     _add_runs(app, runner)
     _add_reports(app, runner)
+    _add_inquiries(app, runner)
     return app
 
 
@@ -111,6 +112,21 @@ def _add_reports(app: Flask, runner: Runner) -> None:
     @app.get("/v1/status")
     def status() -> Response:
         return _value(runner.status(_installation()))
+
+
+def _add_inquiries(app: Flask, runner: Runner) -> None:
+    @app.post("/v1/validate")
+    def validate() -> Response:
+        return _value(runner.validate(_body(ValidateBody).gates))
+
+    @app.get("/v1/tables/<name>")
+    def table(name: str) -> Response:
+        target = request.args.get("target")
+        if target is None:
+            raise Invalid("is missing: name an output of the dbt profile", field="target")
+        if not TABLE_NAME.fullmatch(name):
+            raise Invalid("must be schema.table or database.schema.table", field="name")
+        return _value(runner.table(name, target))
 
 
 # --- reading ---
