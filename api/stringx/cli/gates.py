@@ -13,6 +13,8 @@ import click
 from stringx import settings as settings_module
 from stringx.cli import connection
 from stringx.cli.absent import warn_of_absent
+from stringx.cli.gates_init import init
+from stringx.cli.gates_online import held_against_targets
 from stringx.cli.output import output_option, print_json, print_table, warn
 from stringx.cli.prepared import engine_rows, print_unprepared
 from stringx.cli.served import served
@@ -46,6 +48,9 @@ def gates(context: click.Context, output: str) -> None:
     """Gates: list those in force, show one, validate and apply gate files."""
     if context.invoked_subcommand is None:
         context.invoke(list_gates, output=output, workspace=None)
+
+
+gates.add_command(init)
 
 
 @gates.command()
@@ -105,18 +110,24 @@ def withdraw(table: str, workspace: str, output: str) -> None:
 @gates.command()
 @path_argument
 @dir_option
+@click.option("--online", is_flag=True, help="Ask the runners too: whether tables and columns are there, and each rule compiles.")
 @output_option
-def validate(path: Path | None, folder: Path | None, output: str) -> None:
-    """Check the gate files of a folder, or one file PATH, and change nothing. Exit code 2 where one is wrong."""
+def validate(path: Path | None, folder: Path | None, online: bool, output: str) -> None:
+    """Check the gate files of a folder, or one file PATH, and change nothing. Exit code 2 where one is wrong.
+
+    With --online also whether each gate would work on its target: nothing is run on the data.
+    """
     settings = settings_module.load()
-    found = _read(_place(path, folder, settings), settings, output)
+    where = _place(path, folder, settings)
+    found = _read(where, settings, output, online=online)
     if output == "json":
         print_json(
             {"gates": [{"workspace": file.gate.workspace, "table": file.gate.table, "file": file.file} for file in found], "problems": []}
         )
     else:
         click.echo(f"{number(len(found), 'gate')}, no problem")
-        warn("whether their targets and runners are served was not looked at: `stringx gates apply --dry-run` does")
+        if not online:
+            warn("whether their targets and runners are served was not looked at: `stringx gates apply --dry-run` does")
 
 
 @gates.command("list")
@@ -274,12 +285,15 @@ def _place(path: Path | None, folder: Path | None, settings: Settings) -> Path:
     return path or folder or settings.gates_dir
 
 
-def _read(place: Path, settings: Settings, output: str, *, served: Served | None = None) -> list[files.GateFile]:
-    """The gates of a folder or a file; its errors are raised, with `--output json` printed as well."""
+def _read(place: Path, settings: Settings, output: str, *, served: Served | None = None, online: bool = False) -> list[files.GateFile]:
+    """The gates of a folder or a file; its errors are raised, with `--output json` printed as well. `online`: held against their
+    targets, too."""
     if place.is_dir():
         files.refuse_empty(place)
     try:
         found = files.read(place, root=settings.gates_dir, served=served)
+        if online and (wrong := held_against_targets(found, place, settings)):
+            raise GateFileErrors(wrong)
         for file in found:
             if not file.gate.rules and not file.gate.select:
                 warn(f"{file.file}: it has neither `rules` nor `select`: each run is `no_checks`, {file.gate.on_no_checks}")

@@ -167,7 +167,7 @@ def test_a_table_that_is_not_there_is_one_fault_and_selections_are_looked_at_all
         select=[{"select": "tag:nobody", "kind": "engineering"}],
     )
     assert set(found) == {(None, ("table",)), ("tag:nobody", ())}
-    assert 'the target demo has no table raw.announced: load it, or correct the name' in found[None, ("table",)]
+    assert "the target demo has no table raw.announced: load it, or correct the name" in found[None, ("table",)]
     assert set(faults(bench, table="raw.oders")) == {(None, ("table",))}
 
 
