@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
+from dbt_common.exceptions import DbtBaseException
 
 from stringx.model import CatalogColumn, ColumnType, ForeignKey
 from stringx.runner import sessions
@@ -74,20 +75,32 @@ class Catalog:
     conditions: tuple[str, ...] = ()
 
 
-def read(adapter: Any, relation: str, knows: Callable[[str], bool]) -> Catalog | None:
-    """The table `relation`, quoted as SQL; None where there is none. `knows`: whether the dbt project has a table of this name.
+class Unreadable(Exception):
+    """There is no such table, or it is not for this role; the message is the database's."""
 
-    Raises the errors of the driver and of dbt where the database does not answer.
+
+def read(adapter: Any, relation: str, knows: Callable[[str], bool]) -> Catalog:
+    """The table `relation`, quoted as SQL. `knows`: whether the dbt project has a table of this name.
+
+    Raises Unreadable; and the errors of the driver and of dbt where the database does not answer.
     """
     if not sessions.opens(adapter):
-        with adapter.connection_named(_NAME):
-            found = adapter.get_column_schema_from_query(f"select * from {relation} where 1 = 0")  # noqa: S608  # quoted by dbt
-        return Catalog(tuple(_column(column.name, column.dtype, None, ()) for column in found))
+        return _of_adapter(adapter, relation)
     with sessions.cursor(adapter, _NAME) as cursor:
         cursor.execute("select to_regclass(%s) is not null", [relation])
         if not cursor.fetchone()[0]:
-            return None
+            raise Unreadable(f"there is no {relation}")
         return _of_postgres(cursor, relation, knows)
+
+
+def _of_adapter(adapter: Any, relation: str) -> Catalog:
+    with adapter.connection_named(_NAME):
+        try:
+            found = adapter.get_column_schema_from_query(f"select * from {relation} where 1 = 0")  # noqa: S608  # quoted by dbt
+        except DbtBaseException as error:
+            adapter.execute("select 1")  # its error is that of a database which does not answer
+            raise Unreadable(str(getattr(error, "msg", None) or error)) from error
+    return Catalog(tuple(_column(column.name, column.dtype, None, ()) for column in found))
 
 
 def _of_postgres(cursor: Any, relation: str, knows: Callable[[str], bool]) -> Catalog:

@@ -14,10 +14,10 @@ from stringx.gates.tests import quoted_name
 from stringx.model import CatalogColumn, ColumnType, Gate, GateFault, GateOnTarget, Relation, TableCatalog, Validation
 from stringx.nearest import did_you_mean, nearest
 from stringx.runner import catalog, one_statement, sessions
-from stringx.runner.catalog import Catalog
+from stringx.runner.catalog import Unreadable
 from stringx.runner.compiling import compiled
 from stringx.runner.invocation import adapter
-from stringx.runner.parsed import KnownTable, ParsedProject
+from stringx.runner.parsed import ParsedProject
 from stringx.runner.planned import Planned
 from stringx.runner.planning import Planner
 
@@ -40,9 +40,12 @@ class Inquirer:
             table = self._project.table(name)
         except NotFound:
             table = self._project.table(name, Relation.PLAIN)
-        found = self._catalog(table)
-        if found is None:
-            raise NotFound(f"the target {self._target} has no table {name}")
+        if table.relation is None:
+            raise NotFound(f"{name} is an ephemeral model, which is no table of the database")
+        try:
+            found = catalog.read(adapter(), table.relation, self._knows)
+        except Unreadable as error:
+            raise NotFound(f"the target {self._target} cannot read {name}: {_told(error)}") from error
         return TableCatalog(
             table=name,
             target=self._target,
@@ -66,10 +69,16 @@ class Inquirer:
         except NotFound as error:
             yield GateFault(field=("table",), message=self._shown(str(error)))
             return
-        found = self._catalog(table)
-        if found is None and table.relation is not None:
-            yield GateFault(field=("table",), message=f"the target {self._target} has no table {gate.table}: load it, or correct the name")
-        columns = {} if found is None else {self._folded(column.name): column for column in found.columns}
+        columns: dict[str, CatalogColumn] = {}
+        unreadable = False
+        try:
+            if table.relation is not None:
+                found = catalog.read(adapter(), table.relation, self._knows)
+                columns = {self._folded(column.name): column for column in found.columns}
+        except Unreadable as error:
+            unreadable = True
+            message = f"the target {self._target} cannot read {gate.table}: {_told(error)}. Load it, or correct the name"
+            yield GateFault(field=("table",), message=self._shown(message))
         faulty = list(self._column_faults(gate, columns)) if columns else []
         yield from faulty
         planner = Planner(
@@ -82,7 +91,7 @@ class Inquirer:
         plan = planner.plan(gate, gate.fingerprint)
         for refused in plan.refused:
             yield GateFault(rule=refused.rule, select=refused.select, message=refused.message or "no test can be made of it")
-        if found is None and table.relation is not None:
+        if unreadable:
             return  # all of them would say so once more
         without_column = {fault.rule for fault in faulty if fault.field == ("column",)}
         for test in plan.tests:
@@ -140,13 +149,6 @@ class Inquirer:
         if of_a_rule and (fault := one_statement.fault(sql, adapter().type())):
             return fault
         return catalog.parse_fault(adapter(), sql)
-
-    # --- tables ---
-
-    def _catalog(self, table: KnownTable) -> Catalog | None:
-        if table.relation is None:
-            return None
-        return catalog.read(adapter(), table.relation, self._knows)
 
     def _knows(self, name: str) -> bool:
         with suppress(NotFound):

@@ -110,7 +110,7 @@ def test_one_file_is_held_against_its_target(stringx: Command, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("gates", "init", "raw.nowhere"), 2, "the target demo has no table raw.nowhere"),
+        (("gates", "init", "raw.nowhere"), 2, "the target demo cannot read raw.nowhere: there is no "),
         (("gates", "init", "orders"), 2, "write schema.table or database.schema.table"),
         (("gates", "init", "raw.orders", "-w", "No Workspace"), 2, "is no workspace"),
         (("gates", "init", "raw.orders", "--target", "elsewhere"), 2, "this runner serves demo, not elsewhere"),

@@ -86,7 +86,7 @@ def test_what_the_project_calls_it_is_told(bench: Bench) -> None:
 
 @pytest.mark.parametrize("name", ["raw.nowhere", "nowhere.orders", "raw.announced"])
 def test_a_table_that_is_not_there_is_not_found(name: str, bench: Bench) -> None:
-    with pytest.raises(NotFound, match=f"the target demo has no table {name}"):
+    with pytest.raises(NotFound, match=f"the target demo cannot read {name}: there is no "):
         bench.runner.table(name, "demo")
 
 
@@ -167,7 +167,7 @@ def test_a_table_that_is_not_there_is_one_fault_and_selections_are_looked_at_all
         select=[{"select": "tag:nobody", "kind": "engineering"}],
     )
     assert set(found) == {(None, ("table",)), ("tag:nobody", ())}
-    assert "the target demo has no table raw.announced: load it, or correct the name" in found[None, ("table",)]
+    assert 'the target demo cannot read raw.announced: there is no "runner_lab"."raw"."announced". Load it' in found[None, ("table",)]
     assert set(faults(bench, table="raw.oders")) == {(None, ("table",))}
 
 
