@@ -209,6 +209,7 @@ def test_shares_repeats_and_plain_tables_are_as_in_postgres(bench: Bench, file: 
 
 
 def test_a_table_is_told_by_its_columns_and_a_gate_by_what_would_not_work(bench: Bench, file: File) -> None:
+    wait_for(lambda: bench.runner.ready, "the project is parsed")
     found = bench.runner.table("raw.orders", "demo")
     assert [(one.name, one.slices_by) for one in found.columns] == [
         ("id", "integer"),

@@ -13,6 +13,20 @@ DAY: dict[str, Any] = {"column": "day", "equals": "2013-02-02"}
 IN_THE_DAY = "day = '2013-02-02'"
 
 
+# --- versions ---
+
+
+def test_a_changed_rule_takes_effect_with_the_next_run_and_an_older_version_is_judged_by_its_own(bench: Bench) -> None:
+    """In any order, by both engines: a run that was queued before the change brings the gate that it was queued with."""
+    gates = [bench.gate(rule("few", "holds", arguments={"expression": f"id > {least}"})) for least in (10, 20)]
+    for evaluate in (bench.evaluate, lambda gate: prepared(bench, gate), bench.evaluate):
+        for gate, failures in zip(gates, (11, 21), strict=True):
+            report = evaluate(gate)
+            assert (report.gate_fingerprint, report.results[0].failures) == (gate.fingerprint, failures)
+            assert report.results[0].test == f"stringx_{gate.fingerprint[:12]}_few"
+    assert bench.runner.status("x").errors == {}
+
+
 # --- rows behind a share ---
 
 
