@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stringx.cli import runners
@@ -10,9 +10,12 @@ from stringx.cli.output import warn
 from stringx.errors import Problem
 from stringx.gates.files import GateFile
 from stringx.gates.on_target import problems
-from stringx.model import Gate, Mode, Validation
+from stringx.model import Gate, GateOnTarget, Mode
 from stringx.reasons import number
 from stringx.settings import Settings
+
+#: Gates that a runner is asked about in one go: it gives up on a question after a minute.
+AT_ONCE = 50
 
 
 def held_against_targets(found: Sequence[GateFile], where: Path, settings: Settings) -> list[Problem]:
@@ -35,13 +38,14 @@ def held_against_targets(found: Sequence[GateFile], where: Path, settings: Setti
         )
     wrong: list[Problem] = []
     for runner, files in by_runner.items():
-        answer = _asked(runner, [one.gate for one in files], settings)
-        for one, on_target in zip(files, answer.gates, strict=True):
+        for one, on_target in zip(files, _asked(runner, [one.gate for one in files], settings), strict=True):
             path = where if where.is_file() else where / one.file
             wrong += problems(path.read_text(encoding="utf-8-sig"), str(path), on_target.faults)
     return sorted(wrong, key=lambda one: (one.file, one.line, one.column))
 
 
-def _asked(runner: str, gates: list[Gate], settings: Settings) -> Validation:
+def _asked(runner: str, gates: list[Gate], settings: Settings) -> Iterator[GateOnTarget]:
     with runners.known(settings).replicas(runner) as replicas:
-        return replicas[0].validate(gates)  # all have the same project, or will soon
+        for start in range(0, len(gates), AT_ONCE):
+            # All replicas have the same project, or will soon.
+            yield from replicas[0].validate(gates[start : start + AT_ONCE]).gates

@@ -29,6 +29,8 @@ MAX_BODY_BYTES = 64 * 2**20
 LONGEST_WAIT_SECONDS = 60.0
 #: Requests that may wait for reports at a time; others of this process's threads answer probes and take runs.
 WAITING_POLLS = 8
+#: Questions that are answered at a time: each takes a thread and a process.
+ANSWERING = 2
 _PROBES = ("livez", "readyz")
 
 _Body = TypeVar("_Body", bound=Value)
@@ -115,9 +117,20 @@ def _add_reports(app: Flask, runner: Runner) -> None:
 
 
 def _add_inquiries(app: Flask, runner: Runner) -> None:
+    answering = threading.BoundedSemaphore(ANSWERING)
+
+    def answered(ask: Callable[[], Value]) -> Response:
+        if not answering.acquire(blocking=False):
+            raise RunnerBusy(f"it answers {ANSWERING} such questions already", 1.0)
+        try:
+            return _value(ask())
+        finally:
+            answering.release()
+
     @app.post("/v1/validate")
     def validate() -> Response:
-        return _value(runner.validate(_body(ValidateBody).gates))
+        gates = _body(ValidateBody).gates
+        return answered(lambda: runner.validate(gates))
 
     @app.get("/v1/tables/<name>")
     def table(name: str) -> Response:
@@ -126,7 +139,7 @@ def _add_inquiries(app: Flask, runner: Runner) -> None:
             raise Invalid("is missing: name an output of the dbt profile", field="target")
         if not TABLE_NAME.fullmatch(name):
             raise Invalid("must be schema.table or database.schema.table", field="name")
-        return _value(runner.table(name, target))
+        return answered(lambda: runner.table(name, target))
 
 
 # --- reading ---

@@ -57,7 +57,7 @@ class AckBody(Value):
 class ValidateBody(Value):
     """`POST /v1/validate`."""
 
-    gates: Annotated[tuple[Gate, ...], Field(max_length=1000)]
+    gates: Annotated[tuple[Gate, ...], Field(max_length=100)]
 
 
 class CancelBody(Value):

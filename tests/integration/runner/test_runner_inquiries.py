@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from runner_lab import TOKEN, Bench, Lab, prepared, rule, wait_for
 
 from stringx.errors import NotFound, Unavailable
-from stringx.model import ColumnType, Relation
-from stringx.runner.app import create_app
+from stringx.model import ColumnType, Relation, TableCatalog
+from stringx.runner.app import ANSWERING, create_app
 from stringx.settings import Settings
 
 KEYED = """
@@ -204,6 +206,30 @@ def test_a_project_that_is_not_in_charge_cannot_be_asked(make_runner: Any, proje
 
 
 # --- over HTTP ---
+
+
+def test_more_questions_than_it_answers_at_a_time_are_to_come_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def slowly(*_: object) -> Any:
+        begun.release()
+        assert go_on.wait(60)
+        return TableCatalog(table="raw.orders", target="demo", relation=Relation.SOURCE, columns=())
+
+    monkeypatch.setattr(bench.runner, "table", slowly)
+    app = create_app(bench.runner, Settings(runner_token=TOKEN))  # type: ignore[arg-type]  # pydantic makes it a secret
+
+    def ask() -> Any:
+        return app.test_client().get("/v1/tables/raw.orders?target=demo", headers={"Authorization": f"Bearer {TOKEN}"})
+
+    with ThreadPoolExecutor(ANSWERING) as threads:
+        waiting = [threads.submit(ask) for _ in range(ANSWERING)]
+        for _ in waiting:
+            assert begun.acquire(timeout=60)
+        busy = ask()
+        assert (busy.status_code, busy.headers["Retry-After"]) == (429, "1")
+        go_on.set()
+        assert [one.result().status_code for one in waiting] == [200] * ANSWERING
 
 
 def test_both_are_asked_over_http(bench: Bench) -> None:

@@ -120,6 +120,15 @@ def test_so_it_is_for_the_projects_own_unique(bench: Bench, lab: Lab) -> None:
     assert (result.status, result.failures) == (DbtStatus.FAIL, lab.ask(f"select count(*) from ({repeated}) as r")) == (DbtStatus.FAIL, 1)
 
 
+def test_so_it_is_in_an_ephemeral_model(bench: Bench, lab: Lab) -> None:
+    gate = bench.gate(rule("once", "unique", column="customer"), table="lab.paid_orders")
+    (result,) = bench.evaluate(gate, DAY).results
+    paid = "select customer from raw.orders where status = 'paid'"
+    repeated = f"{paid} and customer in ({paid} and {IN_THE_DAY}) group by customer having count(*) > 1"
+    assert result.failures == lab.ask(f"select count(*) from ({repeated}) as r"), result.message
+    assert result.failures
+
+
 # --- what the table is to the project ---
 
 
