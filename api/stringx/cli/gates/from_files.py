@@ -101,9 +101,7 @@ def apply(
     print_changes([one.answer() for one in changes], dry_run=dry_run, output=output)
     kept = sum(one.action == "kept" for one in changes)
     if kept:
-        warn(
-            f"{number(kept, 'gate')} stayed as the API has put it in force: `stringx gates export` writes that down, --take-over undoes it"
-        )
+        warn(f"{number(kept, 'gate')} that the API manages stayed: `stringx gates export` writes such gates down, --take-over undoes them")
 
 
 def _pruned(where: Path, workspace: str | None) -> list[str]:
