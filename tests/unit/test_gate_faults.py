@@ -93,6 +93,8 @@ rules:
         ("select: [{select: a, weight: 1001}]", "3:30: must be at most 1000"),
         ("select: [{select: a, required: yes}]", "3:32: YAML reads `yes` as true: write true or false, or 'yes' in quotes for the text"),
         ("select: [{select: a, required: 1}]", "3:32: must be true or false"),
+        ("notify: [{topic: a b}]", "3:18: must be a Kafka topic name: letters, digits, '.', '_' and '-'"),
+        ("notify: [{topic: a, when: close}]", "3:27: must be 'closed' or 'always'; did you mean `closed`?"),
         ("slice: day", "3:8: must be fields with values, as `name: value`"),
         ("reply_to: ['a b']", "3:12: must be a Kafka topic name: letters, digits, '.', '_' and '-'"),
         ("description: 'a {% b'", "3:14: holds `{%`: what is written in a gate is never rendered as Jinja; take it out"),

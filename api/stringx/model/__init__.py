@@ -45,6 +45,7 @@ from stringx.model.gates import (
     Kind,
     Level,
     Mode,
+    Notice,
     Relation,
     Rule,
     Samples,
@@ -52,6 +53,7 @@ from stringx.model.gates import (
     Selection,
     Severity,
     Threshold,
+    When,
 )
 from stringx.model.reports import (
     DbtResult,
@@ -153,6 +155,7 @@ __all__ = [
     "Level",
     "LostAttempt",
     "Mode",
+    "Notice",
     "OutboxStatus",
     "Outcome",
     "Position",
@@ -198,6 +201,7 @@ __all__ = [
     "Value",
     "Verdict",
     "VerdictName",
+    "When",
     "WorkspaceName",
     "canonical_json",
     "failing_rules",

@@ -99,6 +99,19 @@ def test_reports_that_come_together_are_settled_as_each_would_be_alone(store: St
     assert {row["reason"] for row in store.rows("select reason from set_apart_reports")} == {"late", "unknown"}
 
 
+def test_a_gates_topics_are_told_too_of_what_they_ask_for(store: Store) -> None:
+    topics = [{"topic": "gates.closed", "when": "closed"}, {"topic": "gates.all"}, {"topic": "answers"}, {"topic": "stringx.verdicts"}]
+    for failures, told in (
+        (2, ["answers", "gates.all", "gates.closed", "stringx.verdicts"]),
+        (0, ["answers", "gates.all", "stringx.verdicts"]),
+    ):
+        run = store.queue(notify=topics, reply_to="answers")
+        settled(store, report(claim(store), failures=failures))
+        records = [record for record in outbox_records(store) if record.run_id == run]
+        assert sorted(record.topic for record in records) == told, "each once"
+        assert len({record.value for record in records}) == 1
+
+
 def test_every_trigger_of_the_run_is_acknowledged_and_where_it_asked_for_it_too(store: Store) -> None:
     run = store.queue(triggered=3, reply_to="answers")
     settled(store, report(claim(store), failures=2))
