@@ -104,7 +104,8 @@ rules:
         ("a\tb: [", "4:1: is not YAML: while parsing a flow node did not find expected node content"),
         ("slice:\n\tcolumns: {}", "4:1: holds a tab: indent with spaces"),
         ("a: \x07", "3:4: holds the character U+0007, which YAML does not allow: take it out"),
-        ("--- \na: b", "3:1: is not YAML: expected a single document in the stream but found another document"),
+        ("--- \na: b", "3:1: begins a second document: a file holds one"),
+        ("&o owners: [a]\n*o : b", "4:1: a field's name must be text: put it in quotes"),
     ],
 )
 def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
@@ -162,15 +163,20 @@ def test_a_rules_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
         "owners: &o [a, *o]\ntagret: x",
         "owners: &o [*o]\nrules: [*o, *o]\ntagret: x",
         "owners: [*nobody]\ntagret: x",
-        "&o owners: [a]\n*o : b\ntagret: x",
         "slice: &s\n  <<: *s\ntagret: x",
     ],
 )
 def test_aliases_are_told_and_a_cycle_of_them_ends(lines: str) -> None:
     found = problems_of(orders(lines + "\n"))
     assert sum("is an alias" in problem for problem in found) == lines.count("*")
-    if "nobody" not in lines:  # which is no YAML
-        assert any("unknown field `tagret`" in problem for problem in found), "and what else is wrong"
+    assert any("unknown field `tagret`" in problem for problem in found), "and what else is wrong"
+
+
+def test_what_stands_before_a_fault_of_yaml_is_told_too() -> None:
+    assert problems_of(orders("owners: [no]\nrules: [\n")) == [
+        "3:10: YAML reads `no` as false: write true or false, or 'no' in quotes for the text",
+        "5:1: is not YAML: while parsing a flow node did not find expected node content",
+    ]
 
 
 def test_a_document_that_would_unfold_without_end_is_read_in_no_time() -> None:
