@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
 from gate_texts import gate_of, orders, problems_of, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stringx.cli.gates import gates
 from stringx.gates.parse import parse
 from stringx.gates.served import Served
 from stringx.model import Mode
 
 
-def test_as_many_mistakes_are_as_many_problems_each_at_its_place() -> None:
-    assert problems_of("""table: raw.orders
+#: A file with more mistakes than ten.
+MISTAKES = """table: raw.orders
 tagret: demo
 mode: inlin
 timeout: 1:30
@@ -40,27 +44,42 @@ rules:
     threshold: {error: 5 %}
     row_condition: (a > 1
     weight: heavy
-""") == [
-        "1:1: `target` is missing: add it",
-        "2:1: unknown field `tagret`: did you mean `target`?",
-        "3:7: must be 'inline' or 'async'; did you mean `inline`?",
-        "4:10: YAML reads `1:30` as 90: write that number, or '1:30' in quotes for the text",
-        "5:17: must be at most 100",
-        "5:22: unknown field `masks`: did you mean `mask`?",
-        "6:1: `description` is empty: give it a value, or leave it out",
-        "8:13: must be `tag:NAME`, `path:FOLDER` or the name of one test",
-        "11:12: unknown check `not_nul`: did you mean `not_null`? If it is a test of your dbt project, add `dimension` and `level`",
-        "13:11: rule `a` stands twice, first in line 10: give it another name",
-        "16:16: accepted_values needs the argument `values`",
-        "16:17: unknown argument `vals`: did you mean `values`?",
-        "20:18: holds `{{`: what is written in a gate is never rendered as Jinja; take it out",
-        "21:14: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
-        "23:12: a check stands here without its package's name: write `expression_is_true`",
-        "24:29: holds `;`: a rule is one expression, not several statements; take it out",
-        "25:24: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
-        "26:20: opens `(`, and does not close it",
-        "27:13: must be a whole number",
-    ]
+"""
+#: What is wrong with it, by line and column.
+PROBLEMS = [
+    "1:1: `target` is missing: add it",
+    "2:1: unknown field `tagret`: did you mean `target`?",
+    "3:7: must be 'inline' or 'async'; did you mean `inline`?",
+    "4:10: YAML reads `1:30` as 90: write that number, or '1:30' in quotes for the text",
+    "5:17: must be at most 100",
+    "5:22: unknown field `masks`: did you mean `mask`?",
+    "6:1: `description` is empty: give it a value, or leave it out",
+    "8:13: must be `tag:NAME`, `path:FOLDER` or the name of one test",
+    "11:12: unknown check `not_nul`: did you mean `not_null`? If it is a test of your dbt project, add `dimension` and `level`",
+    "13:11: rule `a` stands twice, first in line 10: give it another name",
+    "16:16: accepted_values needs the argument `values`",
+    "16:17: unknown argument `vals`: did you mean `values`?",
+    "20:18: holds `{{`: what is written in a gate is never rendered as Jinja; take it out",
+    "21:14: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
+    "23:12: a check stands here without its package's name: write `expression_is_true`",
+    "24:29: holds `;`: a rule is one expression, not several statements; take it out",
+    "25:24: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
+    "26:20: opens `(`, and does not close it",
+    "27:13: must be a whole number",
+]
+
+
+def test_as_many_mistakes_are_as_many_problems_each_at_its_place() -> None:
+    assert problems_of(MISTAKES) == PROBLEMS
+
+
+def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "default" / "raw.orders.yaml"
+    file.parent.mkdir()
+    file.write_text(MISTAKES)
+    found = CliRunner().invoke(gates, ["validate", str(file)])
+    assert found.exception is not None
+    assert str(found.exception).splitlines() == [f"{file}:{problem}" for problem in PROBLEMS]
 
 
 @pytest.mark.parametrize(
