@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -23,14 +23,19 @@ DEEPEST = 50
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _JINJA = ("{{", "{%", "{#")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: What stands before the first word of a line; a line ends in more ways than Python's `^` knows.
+_INDENT = re.compile("(?:^|(?<=[\n\r\x85\u2028\u2029]))[ \t?-]*")
+_ALIAS = re.compile(r"(?<!\S)\*|(?<=[\[{,:?-])\*")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+OCTAL = re.compile(r"0o[0-7]+")
+#: What a number begins with.
+_NUMERIC = frozenset("+-.0123456789")
 LARGEST_INTEGER = 2**63 - 1
 _TAG = "tag:yaml.org,2002:"
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Line and column, both counted from 1."""
 
     line: int
@@ -73,7 +78,7 @@ def read(text: str) -> Located:
         located.faults.append(((), place, f"holds the character U+{ord(odd[0]):04X}, which YAML does not allow: take it out"))
         return located
     try:
-        located.faults += _unwanted(text)
+        located.faults += _unwanted(text) if _may_hold_unwanted(text) else []
         node = None if located.faults else yaml.compose(text, _LOADER)
     except yaml.MarkedYAMLError as error:
         located.faults.append(((), _place(error.problem_mark or error.context_mark), _told(error, text)))
@@ -81,6 +86,15 @@ def read(text: str) -> Located:
     if node is not None:
         located.data = _Reader(located).value(node, ())
     return located
+
+
+def _may_hold_unwanted(text: str) -> bool:
+    """False for most files, at a glance: going through all of YAML's events takes as long as composing the document.
+
+    Within a block, what is nested begins further to the right, but for a list right below its field.
+    """
+    indent = max(map(len, _INDENT.findall(text)))
+    return bool(_ALIAS.search(text)) or 2 * (indent + 1) + text.count("[") + text.count("{") > DEEPEST
 
 
 def _unwanted(text: str) -> list[tuple[Path, Place, str]]:
@@ -169,7 +183,7 @@ class _Reader:
                 self._fault(
                     path, node, f"YAML reads `{text}` as {_as_number(text, kind)}: write that number, or '{text}' in quotes for the text"
                 )
-            case "str" if plain and (FLOAT.fullmatch(text) or re.fullmatch(r"0o[0-7]+", text)):
+            case "str" if plain and text[:1] in _NUMERIC and (FLOAT.fullmatch(text) or OCTAL.fullmatch(text)):
                 self._fault(path, node, f"YAML reads `{text}` as text: write the number in digits, or '{text}' in quotes for the text")
             case "str" | "timestamp" | "value" | "merge":
                 self._check_text(node, path)
@@ -185,9 +199,10 @@ class _Reader:
         return int(text)
 
     def _check_text(self, node: Any, path: Path) -> None:
-        for mark in _JINJA:
-            if mark in node.value:
-                self._fault(path, node, f"holds `{mark}`: what is written in a gate is never rendered as Jinja; take it out")
+        if "{" in node.value:
+            for mark in _JINJA:
+                if mark in node.value:
+                    self._fault(path, node, f"holds `{mark}`: what is written in a gate is never rendered as Jinja; take it out")
         try:
             storable(node.value)
         except ValueError as error:
