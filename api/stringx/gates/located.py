@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -28,12 +28,14 @@ _JINJA = ("{{", "{%", "{#")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+OCTAL = re.compile(r"0o[0-7]+")
+#: What a number begins with.
+_NUMERIC = frozenset("+-.0123456789")
 LARGEST_INTEGER = 2**63 - 1
 _TAG = "tag:yaml.org,2002:"
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Line and column, both counted from 1."""
 
     line: int
@@ -211,7 +213,7 @@ class _Reader:
                 self._fault(
                     path, node, f"YAML reads `{text}` as {_as_number(text, kind)}: write that number, or '{text}' in quotes for the text"
                 )
-            case "str" if plain and (FLOAT.fullmatch(text) or re.fullmatch(r"0o[0-7]+", text)):
+            case "str" if plain and text[:1] in _NUMERIC and (FLOAT.fullmatch(text) or OCTAL.fullmatch(text)):
                 self._fault(path, node, f"YAML reads `{text}` as text: write the number in digits, or '{text}' in quotes for the text")
             case "str" | "timestamp" | "value" | "merge":
                 self._check_text(node, path)
@@ -227,9 +229,10 @@ class _Reader:
         return int(text)
 
     def _check_text(self, node: Any, path: Path) -> None:
-        for mark in _JINJA:
-            if mark in node.value:
-                self._fault(path, node, f"holds `{mark}`: what is written in a gate is never rendered as Jinja; take it out")
+        if "{" in node.value:
+            for mark in _JINJA:
+                if mark in node.value:
+                    self._fault(path, node, f"holds `{mark}`: what is written in a gate is never rendered as Jinja; take it out")
         try:
             storable(node.value)
         except ValueError as error:
