@@ -173,5 +173,5 @@ from (
 
 {#- Whether a column's numbers may have digits behind the point. -#}
 {% macro stringx__is_fractional(column) -%}
-    {{ return(column.dtype | lower is match("(numeric|decimal|real|double|float)")) }}
+    {{ return(modules.re.match("numeric|decimal|real|double|float", column.dtype | lower) is not none) }}
 {%- endmacro %}

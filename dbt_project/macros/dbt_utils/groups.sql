@@ -84,7 +84,6 @@ from (
     {% if group_by_columns %}group by {{ group_by_columns | join(", ") }}{% endif %}
 ) as grouped
 where most_recent < {{ threshold }}
--- `dbt build --empty` looks at no rows on purpose
-{%- if not flags.EMPTY %} or most_recent is null{% endif %}
+{% if not flags.EMPTY %}or most_recent is null{# `dbt build --empty` has no rows on purpose #}{% endif %}
 
 {% endtest %}

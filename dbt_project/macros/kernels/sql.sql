@@ -18,8 +18,8 @@
     {%- endif -%}
     {%- set equal = "" if strictly else "=" -%}
     {%- set bounds = [] -%}
-    {%- if min_value is not none -%}{%- do bounds.append(value ~ " >" ~ equal ~ " (" ~ min_value ~ ")") -%}{%- endif -%}
-    {%- if max_value is not none -%}{%- do bounds.append(value ~ " <" ~ equal ~ " (" ~ max_value ~ ")") -%}{%- endif -%}
+    {%- if min_value is not none -%}{%- do bounds.append(value ~ " >" ~ equal ~ " (\n" ~ min_value ~ "\n)") -%}{%- endif -%}
+    {%- if max_value is not none -%}{%- do bounds.append(value ~ " <" ~ equal ~ " (\n" ~ max_value ~ "\n)") -%}{%- endif -%}
     {{ return(bounds | join(" and ")) }}
 {%- endmacro %}
 

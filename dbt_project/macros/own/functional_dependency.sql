@@ -8,14 +8,15 @@
               arguments: {determinant_columns: [origin, dest], dependent_columns: [distance]}
 -#}
 {% test functional_dependency(model, determinant_columns, dependent_columns) %}
-{%- set determinants = determinant_columns | join(", ") %}
+{%- set determinants = determinant_columns | join(", ") -%}
+{%- set combined = (determinant_columns + dependent_columns) | unique | join(", ") %}
 
 select {{ determinants }}, count(*) as n_dependents, sum(n_records) as n_records
 from (
-    select {{ determinants }}, {{ dependent_columns | join(", ") }}, count(*) as n_records
+    select {{ combined }}, count(*) as n_records
     from {{ model }}
     where {% for column in determinant_columns %}{{ column }} is not null{{ " and " if not loop.last }}{% endfor %}
-    group by {{ determinants }}, {{ dependent_columns | join(", ") }}
+    group by {{ combined }}
 ) as combinations
 group by {{ determinants }}
 having count(*) > 1

@@ -14,7 +14,10 @@
 
 select coalesce(recorded.column_name, found.column_name) as column_name, recorded_type, found_type
 from (
-    {{ stringx__pairs_as_rows(columns.items(), "column_name", "recorded_type") }}
+    {%- for name, type in columns.items() %}
+    select {{ stringx__text(name) }} as column_name, {{ stringx__text(type) }} as recorded_type
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
 ) as recorded
 {{ "left" if allow_new_columns else "full" }} join (
     {{ stringx__columns_and_types(model) }}

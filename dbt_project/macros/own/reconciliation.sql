@@ -1,7 +1,7 @@
 {#-
     The rows of this table and of `compare_model` belong to each other by their keys (nulls are equal), and agree in the
-    `compare_columns`: numbers within `tolerance`, all else exactly. Fails with each key that is not once in each of them, or whose
-    values do not agree (a null and a value do not).
+    `compare_columns` (or SQL, as `cast(paid as int)` for a boolean): with `tolerance`, numbers within that, else exactly. Fails with
+    each key that is not once in each of them, or whose values do not agree (a null and a value do not).
 
     `slice_columns`: columns of both tables by which a slice is cut. Then only those rows of the other table are compared whose
     values in them are found in this one; else all are.

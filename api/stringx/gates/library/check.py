@@ -67,3 +67,5 @@ class Check:
     whole: bool = False
     #: that it is about the table's columns and not its rows: no slice changes it, and its scope is always the table
     of_columns: bool = False
+    #: arguments of which it needs one at least
+    needs_one_of: tuple[str, ...] = ()

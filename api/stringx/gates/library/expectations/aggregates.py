@@ -24,6 +24,7 @@ def _between(
         dimension,
         short=short,
         fails_with=f"the table, or each group, whose {what} is outside the bounds",
+        needs_one_of=tuple(BOUNDS),
         example={"check": f"expect_column_{aggregate}_to_be_between", "column": column, "arguments": bounds},
     )
 
@@ -38,6 +39,7 @@ AGGREGATES: Mapping[str, Check] = {
         Dimension.ACCURACY,
         short="quantile_between",
         fails_with="the table, or each group, whose quantile is outside the bounds",
+        needs_one_of=tuple(BOUNDS),
         example={
             "check": "expect_column_quantile_values_to_be_between",
             "column": "dep_delay",
@@ -56,6 +58,7 @@ AGGREGATES: Mapping[str, Check] = {
         Dimension.UNIQUENESS,
         short="unique_share_between",
         fails_with="the table, or each group, whose number of different values, by the number of values, is outside the bounds",
+        needs_one_of=tuple(BOUNDS),
         example={
             "check": "expect_column_proportion_of_unique_values_to_be_between",
             "column": "flight",

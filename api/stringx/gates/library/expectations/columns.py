@@ -99,6 +99,7 @@ COLUMNS: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="column_count_between",
         fails_with="the table, where the number of its columns is outside the bounds",
+        needs_one_of=("min_value", "max_value"),
         example={"check": "expect_table_column_count_to_be_between", "arguments": {"min_value": 10, "max_value": 20}},
         differences=("`max_value: 0` is a bound: there it is none.",),
         of_columns=True,

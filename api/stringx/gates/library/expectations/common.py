@@ -23,7 +23,6 @@ IGNORE_ROW_IF = Argument(
     about="Which rows are left out.",
 )
 
-#: One of `min_value` and `max_value` must be there; the test says so.
 BOUNDS = {"min_value": MIN_VALUE, "max_value": MAX_VALUE}
 
 #: A check of each value of one column.

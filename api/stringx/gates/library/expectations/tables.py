@@ -35,6 +35,7 @@ TABLES: Mapping[str, Check] = {
         Dimension.COMPLETENESS,
         short="row_count_between",
         fails_with="the table, or each group that there is, whose number of rows is outside the bounds",
+        needs_one_of=tuple(BOUNDS),
         example={"check": "expect_table_row_count_to_be_between", "arguments": {"min_value": 500, "max_value": 1200}},
     ),
     "expect_table_row_count_to_equal": of_table(

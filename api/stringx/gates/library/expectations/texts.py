@@ -28,6 +28,7 @@ TEXTS: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="length_between",
         fails_with="rows whose text is shorter or longer; nulls pass",
+        needs_one_of=tuple(BOUNDS),
         example={
             "check": "expect_column_value_lengths_to_be_between",
             "column": "tailnum",

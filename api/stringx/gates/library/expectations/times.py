@@ -64,8 +64,7 @@ TIMES: Mapping[str, Check] = {
         },
         differences=(
             "An empty table and data of one day pass: there they are errors.",
-            "Periods begin with their date part, a month on its first day: there they begin on the day of the first row, and every "
-            "other month counts as missing.",
+            "Periods begin with their date part, a month on its first day: there with the day of the first row, and other months miss.",
             "`date_part: quarter` works on Postgres: there it is an error.",
         ),
     ),

@@ -35,6 +35,7 @@ VALUES: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="between",
         fails_with="rows whose value is outside the bounds; nulls pass",
+        needs_one_of=tuple(BOUNDS),
         example={
             "check": "expect_column_values_to_be_between",
             "column": "sched_dep_time",
@@ -51,6 +52,7 @@ VALUES: Mapping[str, Check] = {
         },
         Dimension.VALIDITY,
         fails_with="rows for which the SQL is outside the bounds; of an aggregate, the table, or each group",
+        needs_one_of=tuple(BOUNDS),
         example={
             "check": "expression_between",
             "arguments": {"expression": "arr_delay - dep_delay", "min_value": -120, "max_value": 240},
@@ -132,8 +134,8 @@ VALUES: Mapping[str, Check] = {
         fails_with="rows whose value is not smaller than the one before it",
         example={
             "check": "expect_column_values_to_be_decreasing",
-            "column": "time_hour",
-            "arguments": {"sort_column": "flight_date desc", "strictly": False},
+            "column": "dep_delay",
+            "arguments": {"sort_column": "-arr_delay", "strictly": False},
         },
     ),
 }
