@@ -15,7 +15,6 @@ from stringx.gates.parse import parse
 from stringx.gates.served import Served
 from stringx.model import Mode
 
-
 #: A file with more mistakes than ten.
 MISTAKES = """table: raw.orders
 tagret: demo
