@@ -11,16 +11,32 @@ from urllib.parse import quote
 import httpx2
 from pydantic import ValidationError
 
-from stringx.errors import ApiUnavailable, ConfigurationError, Conflict, Invalid, Malformed, NotFound, Refusal, TooLarge, WrongContentType
+from stringx.errors import (
+    ApiUnavailable,
+    ConfigurationError,
+    Conflict,
+    Invalid,
+    Malformed,
+    NotFound,
+    Refusal,
+    Stale,
+    TooLarge,
+    Unconditional,
+    WrongContentType,
+)
 from stringx.model import (
     Answer,
     BackendStatus,
     DeadLetter,
     DeadLetterPage,
     Door,
+    GateChange,
     GateDetail,
     GateList,
+    GatePlan,
     GateStatus,
+    GateVersionDetail,
+    GateVersionPage,
     RunDetail,
     RunPage,
     TriggerAnswer,
@@ -29,10 +45,21 @@ from stringx.model import (
 
 AnswerType = TypeVar("AnswerType", bound=Answer)
 
+#: A gate as its file says it.
+GateDocument = Mapping[str, Any]
+
 #: Seconds for an answer that does not wait for a verdict; what waits gets its wait on top.
 TIMEOUT_SECONDS = 30.0
 
-_REFUSALS: dict[int, type[Refusal]] = {400: Malformed, 409: Conflict, 413: TooLarge, 415: WrongContentType, 422: Invalid}
+_REFUSALS: dict[int, type[Refusal]] = {
+    400: Malformed,
+    409: Conflict,
+    412: Stale,
+    413: TooLarge,
+    415: WrongContentType,
+    422: Invalid,
+    428: Unconditional,
+}
 
 
 class Client:
@@ -122,6 +149,56 @@ class Client:
     def gate(self, table: str, workspace: str | None = None) -> GateDetail:
         return self._call(GateDetail, "GET", f"/v1/gates/{_segment(table)}", params={"workspace": workspace})
 
+    def gate_versions(self, table: str, workspace: str | None = None, *, limit: int = 50, cursor: str | None = None) -> GateVersionPage:
+        """The versions of a gate, newest first, of a withdrawn one too; `cursor` is the page before's `next`."""
+        asked = {"workspace": workspace, "limit": limit, "cursor": cursor}
+        return self._call(GateVersionPage, "GET", f"/v1/gates/{_segment(table)}/versions", params=asked)
+
+    def gate_version(self, table: str, number: int, workspace: str | None = None) -> GateVersionDetail:
+        return self._call(GateVersionDetail, "GET", f"/v1/gates/{_segment(table)}/versions/{number}", params={"workspace": workspace})
+
+    def plan_gate(self, gate: GateDocument, table: str, workspace: str | None = None) -> GatePlan:
+        """What `put_gate` would do, or all that is wrong with the gate; changes nothing."""
+        return self._call(GatePlan, "POST", f"/v1/gates/{_segment(table)}/plan", json=gate, params={"workspace": workspace})
+
+    def put_gate(
+        self,
+        gate: GateDocument,
+        table: str,
+        workspace: str | None = None,
+        *,
+        if_match: str | None = None,
+        take_over: bool = False,
+        author: str | None = None,
+        message: str | None = None,
+    ) -> GateDetail:
+        """Puts a gate in force: a new one without `if_match`, else in place of the version with that `etag`. `gate` has the fields of
+        a gate file. Stale where another version is in force, or any without `if_match`."""
+        preconditions = {"If-Match": if_match} if if_match is not None else {"If-None-Match": "*"}
+        asked = {"workspace": workspace, "take_over": _flag(take_over), "author": author, "message": message}
+        return self._call(GateDetail, "PUT", f"/v1/gates/{_segment(table)}", json=gate, params=asked, headers=preconditions)
+
+    def rollback_gate(
+        self,
+        table: str,
+        to: int,
+        workspace: str | None = None,
+        *,
+        if_match: str,
+        take_over: bool = False,
+        author: str | None = None,
+        message: str | None = None,
+    ) -> GateDetail:
+        """Puts an earlier version in force again, as a new one, in place of the version with the `etag`."""
+        asked = {"to": to, "workspace": workspace, "take_over": _flag(take_over), "author": author, "message": message}
+        path = f"/v1/gates/{_segment(table)}/rollback"
+        return self._call(GateDetail, "POST", path, params=asked, headers={"If-Match": if_match})
+
+    def withdraw_gate(self, table: str, workspace: str | None = None, *, if_match: str, take_over: bool = False) -> GateChange:
+        """Takes the version with that `etag` out of force; its triggers are `unmatched` from then on."""
+        asked = {"workspace": workspace, "take_over": _flag(take_over)}
+        return self._call(GateChange, "DELETE", f"/v1/gates/{_segment(table)}", params=asked, headers={"If-Match": if_match})
+
     def gate_status(self, table: str, workspace: str | None = None) -> GateStatus:
         """Whether a table's data may be used."""
         return self._call(GateStatus, "GET", f"/v1/gates/{_segment(table)}/status", params={"workspace": workspace})
@@ -205,6 +282,10 @@ def _problem(response: httpx2.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _flag(asked: bool) -> str | None:
+    return "true" if asked else None
 
 
 def _segment(text: str) -> str:

@@ -7,6 +7,8 @@
     │   ├── WrongContentType   not a content type that is read (415)
     │   ├── Invalid            readable, but a field is wrong (422)
     │   │   └── Unstorable     the database cannot hold one of its values (422)
+    │   ├── Stale              a precondition of the request does not hold: the thing has changed (412)
+    │   ├── Unconditional      a change that must say what it changes (428)
     │   └── Conflict           at odds with what is stored: a known id with another content (422 for triggers, 409 elsewhere)
     ├── NotFound               no such run, gate, trigger (404)
     ├── GateFileErrors         gate files that cannot be applied; nothing was changed
@@ -26,7 +28,7 @@ A check that fails is not an error: it is a value (`model.Outcome`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class StringXError(Exception):
@@ -89,6 +91,16 @@ class Conflict(Refusal):
     status = 422
 
 
+class Stale(Refusal):
+    code = "stale"
+    status = 412
+
+
+class Unconditional(Refusal):
+    code = "unconditional"
+    status = 428
+
+
 class NotFound(StringXError):
     """There is no such thing; the message names it."""
 
@@ -101,6 +113,8 @@ class Problem:
     line: int
     column: int
     message: str
+    #: JSON Pointer (RFC 6901) to the field that it is about; empty where that is the whole
+    pointer: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.message}"

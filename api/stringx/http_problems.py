@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from flask import Response
 from werkzeug.exceptions import HTTPException
@@ -22,6 +24,8 @@ class Problem:
     detail: str
     #: dotted path of the field that is wrong
     field: str | None = None
+    #: where several things are wrong, each of them
+    problems: Sequence[Mapping[str, Any]] = ()
 
 
 def problem_of(error: Exception) -> Problem:
@@ -48,6 +52,7 @@ def response_to(error: Exception, problem: Problem, *, retry_after_seconds: int 
         "detail": problem.detail,
         "code": problem.code,
         **({"field": problem.field} if problem.field else {}),
+        **({"problems": list(problem.problems)} if problem.problems else {}),
     }
     response = Response(json.dumps(body, ensure_ascii=False), problem.status, content_type=CONTENT_TYPE)
     if isinstance(error, HTTPException):  # `Allow` of a 405, `WWW-Authenticate` of a 401

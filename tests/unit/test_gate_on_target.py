@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stringx.gates.on_target import problems
-from stringx.model import GateFault
+from stringx.model import TargetFault
 
 TEXT = """\
 table: raw.rows
@@ -49,12 +49,12 @@ rules:
     ],
 )
 def test_a_fault_is_at_its_place(fault: dict[str, object], place: tuple[int, int]) -> None:
-    (found,) = problems(TEXT, "raw.rows.yaml", [GateFault.model_validate({**fault, "message": "is not there"})])
+    (found,) = problems(TEXT, "raw.rows.yaml", [TargetFault.model_validate({**fault, "message": "is not there"})])
     assert (found.line, found.column) == place
     assert str(found).startswith(f"raw.rows.yaml:{place[0]}:{place[1]}: ")
     assert found.message == (f"rule `{fault['rule']}`: is not there" if "rule" in fault else "is not there")
 
 
 def test_faults_come_in_the_order_of_the_file() -> None:
-    faults = [GateFault(rule="second", message="b"), GateFault(field=("table",), message="a")]
+    faults = [TargetFault(rule="second", message="b"), TargetFault(field=("table",), message="a")]
     assert [one.line for one in problems(TEXT, "f", faults)] == [1, 16]

@@ -25,12 +25,15 @@ COMMANDS = {
     "rerun": "reruns:rerun",
     "cancel": "reruns:cancel",
     "gates": "gates:gates",
+    "import": "imports:import_",
+    "status": "status:status",
     "dead-letters": "dead_letters:dead_letters",
     "settings": "settings:settings",
 }
 
 #: exit codes of every verb; a CI gate tells them apart
 EXIT_CLOSED = 1
+EXIT_DIFFERENT = 1
 EXIT_USAGE = 2
 EXIT_NOT_JUDGED = 3
 EXIT_WAITED_TOO_LONG = 4

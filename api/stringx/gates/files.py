@@ -26,16 +26,20 @@ class GateFile:
     file: str
 
 
-def read(place: Path, *, root: Path | None = None, served: Served | None = None) -> list[GateFile]:
+def read(place: Path, *, root: Path | None = None, served: Served | None = None, workspace: str | None = None) -> list[GateFile]:
     """All gates of a folder, by workspace and table, or the one gate of a file that stands in its workspace's folder. `root` is
-    the gates' folder as far as it is known: it is no workspace.
+    the gates' folder as far as it is known: it is no workspace. With `workspace`, nothing of others is looked at.
 
     Raises GateFileErrors with all that is wrong with any of them; with `served`, a gate that asks for what is not served is wrong
     too. ConfigurationError where there is neither folder nor file.
     """
     reading = _Reading(served)
     if place.is_file():
+        if workspace is not None and place.absolute().parent.name != workspace:
+            raise ConfigurationError(f"{place} does not stand in the folder of workspace {workspace}")
         reading.one_file(place, root)
+    elif place.is_dir() and workspace is not None:
+        reading.workspace(_folder_of(place, workspace))
     elif place.is_dir():
         reading.folder(place)
     elif _is_yaml(place):
@@ -43,8 +47,16 @@ def read(place: Path, *, root: Path | None = None, served: Served | None = None)
     else:
         raise ConfigurationError(f"there is no folder {place}: name the folder of gate files with --dir or STRINGX_GATES_DIR")
     if reading.problems:
-        raise GateFileErrors(reading.problems)
+        raise GateFileErrors(sorted(reading.problems, key=lambda one: (one.file, one.line, one.column)))
     return reading.gates
+
+
+def _folder_of(place: Path, workspace: str) -> Path:
+    known = workspaces(place)
+    if workspace not in known:
+        meant = did_you_mean(nearest(workspace, known))
+        raise ConfigurationError(f"there is no folder of workspace {workspace} in {place}{': ' + meant if meant else ''}")
+    return place / workspace
 
 
 def _no_such_file(path: Path) -> str:
@@ -91,7 +103,7 @@ class _Reading:
             if _hidden(path):
                 continue
             if path.is_dir():
-                self._workspace(path)
+                self.workspace(path)
             elif _is_yaml(path):
                 self._problem(path, _IN_NO_WORKSPACE)
 
@@ -104,16 +116,21 @@ class _Reading:
         elif self._named(folder):
             self._file(path)
 
-    def _workspace(self, folder: Path) -> None:
+    def workspace(self, folder: Path) -> None:
         if not self._named(folder):
             return
-        for path in sorted(folder.iterdir()):
+        by_table: dict[str, Path] = {}
+        for path in sorted(folder.iterdir(), key=_as_it_should_be):
             if _hidden(path):
                 continue
             if path.is_dir():
                 self._problem(path, "is a folder within a workspace, which is not read: put gate files right into the workspace")
             elif _is_yaml(path):
-                self._file(path)
+                first = by_table.setdefault(path.stem.lower(), path)
+                if first is path:
+                    self._file(path)
+                else:
+                    self._problem(path, f"is a second file for the table {first.stem}, beside {first.name}: leave one of them out")
 
     def _named(self, folder: Path) -> bool:
         if WORKSPACE_NAME.fullmatch(folder.name):
@@ -144,8 +161,21 @@ def _hidden(path: Path) -> bool:
     return path.name.startswith(".")
 
 
+def _as_it_should_be(path: Path) -> tuple[bool, Path]:
+    """Of two files for one table, the one that has its name right comes first."""
+    return path.suffix != ".yaml" or path.stem != path.stem.lower(), path
+
+
 def _is_yaml(path: Path) -> bool:
     return path.suffix.lower() in (".yaml", ".yml")
+
+
+def text_of(path: Path) -> str:
+    """The text of a file, not of a folder of them; GateFileErrors where it cannot be read."""
+    text = _text(path)
+    if isinstance(text, Problem):
+        raise GateFileErrors([text])
+    return text
 
 
 def _text(path: Path) -> str | Problem:

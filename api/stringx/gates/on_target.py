@@ -8,10 +8,10 @@ from typing import Any
 from stringx.errors import Problem
 from stringx.gates import located
 from stringx.gates.located import Located, Place
-from stringx.model import GateFault
+from stringx.model import TargetFault
 
 
-def problems(text: str, file: str, faults: Sequence[GateFault]) -> list[Problem]:
+def problems(text: str, file: str, faults: Sequence[TargetFault]) -> list[Problem]:
     """The faults at their lines and columns. `text` is that of a file that holds the gate; `file` is how to call it."""
     document = located.read(text)
     found = []
@@ -21,7 +21,7 @@ def problems(text: str, file: str, faults: Sequence[GateFault]) -> list[Problem]
     return sorted(found, key=lambda one: (one.line, one.column, one.message))
 
 
-def _place(document: Located, fault: GateFault) -> Place:
+def _place(document: Located, fault: TargetFault) -> Place:
     """Of what is meant; where the file says that in other words, of what it stands in."""
     path: located.Path = ()
     if fault.rule is not None:

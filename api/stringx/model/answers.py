@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, PlainSerializer
+from pydantic import AwareDatetime, ConfigDict, Field, PlainSerializer
 
-from stringx.model.gates import Decision, Engine, Gate, Mode
+from stringx.model.gates import Decision, Engine, Gate, Mode, version_etag
 from stringx.model.slices import Slice
 from stringx.model.triggers import Door
 from stringx.model.values import Value
-from stringx.model.verdicts import CheckResult, FailingRule, Outcome, Timings, VerdictName
+from stringx.model.verdicts import CheckResult, FailingRule, Outcome, Scores, Timings, VerdictName
 
 #: A slice as its predicates, each with only the fields that it has.
 PlainSlice = Annotated[Slice, PlainSerializer(lambda slice_: slice_.as_json(), return_type=list[dict[str, Any]])]
-PlainGate = Annotated[Gate, PlainSerializer(lambda gate: gate.as_json(), return_type=dict[str, Any])]
+
+
+def _effective(value: Any) -> Any:
+    if isinstance(value, Value):
+        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        return {name: _effective(item) for name, item in fields.items() if item is not None}
+    if isinstance(value, tuple):
+        return [_effective(item) for item in value]
+    return value
+
+
+#: A gate as it judges: with the fields, too, that a stored one leaves out since they have their default.
+PlainGate = Annotated[Gate, PlainSerializer(_effective, return_type=dict[str, Any])]
 
 RunState = Literal["queued", "leased", "done"]
 
@@ -146,6 +158,8 @@ class RunDetail(RunSummary):
     """A run with everything that says why it is open or closed."""
 
     checks: tuple[RunCheck, ...]
+    #: null where nothing was checked, and of runs from before there were scores
+    scores: Scores | None = None
     #: of a run that was to be prepared and that dbt executed: the tests that it takes dbt for; empty where it was not for its tests
     unprepared: tuple[UnpreparedTest, ...] = ()
     attempts: tuple[Attempt, ...]
@@ -175,11 +189,18 @@ class GateSummary(Answer):
     mode: Mode
     version: int
     fingerprint: str
+    author: str | None = None
+    message: str | None = None
+    #: that it was applied from, and that manages it; null: the API does
     file: str | None
     applied_at: AwareDatetime
     #: how many rules it has of its own, and how many selections of the dbt project's tests
     rules: int
     selections: int
+
+    @property
+    def etag(self) -> str:
+        return version_etag(self.version, self.fingerprint)
 
 
 class DistrustedReplays(Answer):
@@ -207,6 +228,8 @@ class PreparedUse(Answer):
 
 class GateDetail(GateSummary):
     gate: PlainGate
+    #: as its file says it, and as `PUT` takes it
+    document: dict[str, Any] = Field(default_factory=dict)
     #: null for a gate whose engine is `dbt`
     prepared: PreparedUse | None = None
 

@@ -52,7 +52,7 @@ class TableCatalog(RunnerWord):
     conditions: tuple[str, ...] = ()
 
 
-class GateFault(RunnerWord):
+class TargetFault(RunnerWord):
     """What of a gate would not work on its target."""
 
     #: the name of the rule that is meant
@@ -70,7 +70,7 @@ class GateOnTarget(RunnerWord):
 
     workspace: str
     table: str
-    faults: tuple[GateFault, ...] = ()
+    faults: tuple[TargetFault, ...] = ()
 
 
 class Validation(RunnerWord):

@@ -11,7 +11,7 @@ from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound
 from stringx.gates.tests import quoted_name
-from stringx.model import CatalogColumn, ColumnType, Gate, GateFault, GateOnTarget, Relation, TableCatalog, Validation
+from stringx.model import CatalogColumn, ColumnType, Gate, GateOnTarget, Relation, TableCatalog, TargetFault, Validation
 from stringx.nearest import did_you_mean, nearest
 from stringx.runner import catalog, one_statement, sessions
 from stringx.runner.catalog import Unreadable
@@ -63,11 +63,11 @@ class Inquirer:
             gates=tuple(GateOnTarget(workspace=gate.workspace, table=gate.table, faults=tuple(self._faults(gate))) for gate in gates)
         )
 
-    def _faults(self, gate: Gate) -> Iterator[GateFault]:
+    def _faults(self, gate: Gate) -> Iterator[TargetFault]:
         try:
             table = self._project.table(gate.table, gate.relation)
         except NotFound as error:
-            yield GateFault(field=("table",), message=self._shown(str(error)))
+            yield TargetFault(field=("table",), message=self._shown(str(error)))
             return
         columns: dict[str, CatalogColumn] = {}
         unreadable = False
@@ -78,7 +78,7 @@ class Inquirer:
         except Unreadable as error:
             unreadable = True
             message = f"the target {self._target} cannot read {gate.table}: {_told(error)}. Load it, or correct the name"
-            yield GateFault(field=("table",), message=self._shown(message))
+            yield TargetFault(field=("table",), message=self._shown(message))
         faulty = list(self._column_faults(gate, columns)) if columns else []
         yield from faulty
         planner = Planner(
@@ -90,7 +90,7 @@ class Inquirer:
         )
         plan = planner.plan(gate, gate.fingerprint)
         for refused in plan.refused:
-            yield GateFault(rule=refused.rule, select=refused.select, message=refused.message or "no test can be made of it")
+            yield TargetFault(rule=refused.rule, select=refused.select, message=refused.message or "no test can be made of it")
         if unreadable:
             return  # all of them would say so once more
         without_column = {fault.rule for fault in faulty if fault.field == ("column",)}
@@ -104,7 +104,7 @@ class Inquirer:
         """As names are compared: of another database it is not known whether it tells upper from lower case."""
         return name if sessions.opens(adapter()) else name.lower()
 
-    def _column_faults(self, gate: Gate, columns: Mapping[str, CatalogColumn]) -> Iterator[GateFault]:
+    def _column_faults(self, gate: Gate, columns: Mapping[str, CatalogColumn]) -> Iterator[TargetFault]:
         def missing(name: str) -> str | None:
             if self._folded(name) in columns:
                 return None
@@ -113,17 +113,17 @@ class Inquirer:
 
         for name, kind in gate.slice_columns.items():
             if (message := missing(name)) or (message := _misfit(kind, columns[self._folded(name)])):
-                yield GateFault(field=("slice", "columns", name), message=message)
+                yield TargetFault(field=("slice", "columns", name), message=message)
         lower = {name.lower() for name in columns}
         for place, name in enumerate(gate.samples.mask):
             if name.lower() not in lower:
-                yield GateFault(field=("samples", "mask", place), message=missing(name) or "")
+                yield TargetFault(field=("samples", "mask", place), message=missing(name) or "")
         for rule in gate.rules:
             if rule.column is not None and (message := missing(rule.column)):
-                yield GateFault(rule=rule.name, field=("column",), message=message)
+                yield TargetFault(rule=rule.name, field=("column",), message=message)
             for place, name in enumerate(rule.context_columns):
                 if message := missing(name):
-                    yield GateFault(rule=rule.name, field=("context_columns", place), message=message)
+                    yield TargetFault(rule=rule.name, field=("context_columns", place), message=message)
 
     def _some_slice(self, gate: Gate, columns: Mapping[str, CatalogColumn]) -> str:
         """A condition on every slice column that there is: the tests are looked at as they are for a slice."""
@@ -132,12 +132,12 @@ class Inquirer:
 
     # --- tests ---
 
-    def _test_faults(self, test: Planned) -> Iterator[GateFault]:
+    def _test_faults(self, test: Planned) -> Iterator[TargetFault]:
         name = f"the test {test.node.name}: " if test.rule is None else ""
         for node in test.nodes:
             message = self._fault_of(node, of_a_rule=test.rule is not None)
             if message is not None:
-                yield GateFault(rule=test.rule, select=test.select, message=self._shown(name + message))
+                yield TargetFault(rule=test.rule, select=test.select, message=self._shown(name + message))
                 return
 
     def _fault_of(self, node: Any, *, of_a_rule: bool) -> str | None:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
 from stringx.errors import NotFound, Unavailable
-from stringx.model import Gate, GateFault, GateOnTarget, TableCatalog, Validation
+from stringx.model import Gate, GateOnTarget, TableCatalog, TargetFault, Validation
 from stringx.runner.messages import Answered, CheckGates, DescribeTable
 
 #: After this time the process that should answer ends itself.
@@ -67,7 +67,7 @@ def validate(pools: Mapping[str, Asked], gates: Sequence[Gate]) -> Validation:
         if target in pools:
             waiting.append((places, pools[target].inquire(CheckGates(gates=tuple(gates[place] for place in places)))))
         else:
-            fault = GateFault(field=("target",), message=f"this runner serves {', '.join(pools) or 'no target'}, not {target}")
+            fault = TargetFault(field=("target",), message=f"this runner serves {', '.join(pools) or 'no target'}, not {target}")
             found |= {place: _of(gates[place], fault) for place in places}
     for places, answer in waiting:
         answered = _answer(answer, Validation)
@@ -82,7 +82,7 @@ def describe(pools: Mapping[str, Asked], table: str, target: str) -> TableCatalo
     return _answer(pools[target].inquire(DescribeTable(table=table)), TableCatalog)
 
 
-def _of(gate: Gate, *faults: GateFault) -> GateOnTarget:
+def _of(gate: Gate, *faults: TargetFault) -> GateOnTarget:
     return GateOnTarget(workspace=gate.workspace, table=gate.table, faults=faults)
 
 

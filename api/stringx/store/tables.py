@@ -48,6 +48,7 @@ def _time(name: str) -> Column[object]:
 #: One row: who this backend is to the runners, which may serve several.
 installation = Table("installation", metadata, Column("id", Text, primary_key=True), _now("created_at"))
 
+#: A trigger of the database refuses to change or delete a row.
 gate_versions = Table(
     "gate_versions",
     metadata,
@@ -59,6 +60,9 @@ gate_versions = Table(
     Column("content", JSONB, nullable=False),
     Column("file", Text),
     _now("applied_at"),
+    #: who asked for it and why, as they said
+    Column("author", Text),
+    Column("message", Text),
     UniqueConstraint("workspace", "table_name", "number"),
 )
 
@@ -211,6 +215,8 @@ verdicts = Table(
     Column("rows", BigInteger),
     #: list of {test, reason}: what kept a run that was to be prepared with dbt; None where nothing was told
     Column("unprepared", JSONB),
+    #: {overall, dimensions: {dimension: score}}; None where nothing was checked
+    Column("scores", JSONB),
     # Rows stand in the order of their times: this is some pages for all of them, and costs nothing while they are written. Pages that
     # are not summarized are read at each search: without `autosummarize`, all since the last vacuum.
     Index("ix_verdicts_judged_at", "judged_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from stringx import reasons
 from stringx.errors import Conflict, NotFound, Refusal
 from stringx.gates import slices
+from stringx.gates.document import document
 from stringx.model import (
     RUN_ID,
     TABLE_NAME,
@@ -206,7 +207,7 @@ def find_run(connection: Connection, text: str) -> str:
 
 def run(connection: Connection, run_id: str) -> RunDetail:
     """One run by its whole id, with its checks, attempts and triggers; NotFound."""
-    statement = _runs().add_columns(gate_versions.c.content.label("gate_content"), verdicts.c.unprepared)
+    statement = _runs().add_columns(gate_versions.c.content.label("gate_content"), verdicts.c.unprepared, verdicts.c.scores)
     row = connection.execute(statement.where(runs.c.id == run_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no run {run_id!r}")
@@ -217,6 +218,7 @@ def run(connection: Connection, run_id: str) -> RunDetail:
             RunCheck(**dict(check), **({} if rule is None else rule.words))
             for check, rule in with_rules(Gate.model_validate(row.gate_content), checks)
         ),
+        scores=row.scores,
         unprepared=row.unprepared or (),
         attempts=tuple(
             Attempt.model_validate({name: value for name, value in attempt.items() if name != "run_id"})
@@ -288,7 +290,8 @@ def _summaries(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[RunSum
 # --- gates ----------------------------------------------------------------------------------------------------------
 
 
-def _gate_fields(version: GateVersion) -> dict[str, Any]:
+def gate_fields(version: GateVersion) -> dict[str, Any]:
+    """Those of a `GateSummary`."""
     gate = version.gate
     return {
         "workspace": gate.workspace,
@@ -299,6 +302,8 @@ def _gate_fields(version: GateVersion) -> dict[str, Any]:
         "mode": gate.mode,
         "version": version.number,
         "fingerprint": version.fingerprint,
+        "author": version.author,
+        "message": version.message,
         "file": version.file,
         "applied_at": version.applied_at,
         "rules": len(gate.rules),
@@ -309,12 +314,17 @@ def _gate_fields(version: GateVersion) -> dict[str, Any]:
 def list_gates(connection: Connection, workspace: str | None = None) -> tuple[GateSummary, ...]:
     """The gates in force, by workspace and table."""
     versions = sorted(gates.list_current(connection, workspace), key=lambda version: (version.gate.workspace, version.gate.table))
-    return tuple(GateSummary(**_gate_fields(version)) for version in versions)
+    return tuple(GateSummary(**gate_fields(version)) for version in versions)
+
+
+def require_name(table: str) -> None:
+    """NotFound where no table can be called so: the name might not even be storable."""
+    if not TABLE_NAME.fullmatch(table):
+        raise NotFound(f"{table!r} is not the name of a table: give schema.table or database.schema.table")
 
 
 def _current_gate(connection: Connection, workspace: str, table: str) -> GateVersion:
-    if not TABLE_NAME.fullmatch(table):  # it might not even be storable
-        raise NotFound(f"{table!r} is not the name of a table: give schema.table or database.schema.table")
+    require_name(table)
     version = gates.current(connection, workspace, table)
     if version is None:
         raise NotFound(gates.absence(connection, workspace, table))
@@ -324,7 +334,8 @@ def _current_gate(connection: Connection, workspace: str, table: str) -> GateVer
 def gate(connection: Connection, workspace: str, table: str) -> GateDetail:
     """The gate in force for a table; NotFound."""
     version = _current_gate(connection, workspace, table)
-    return GateDetail(**_gate_fields(version), gate=version.gate, prepared=_prepared(connection, version))
+    said = document(version.gate)
+    return GateDetail(**gate_fields(version), gate=version.gate, document=said, prepared=_prepared(connection, version))
 
 
 def _prepared(connection: Connection, version: GateVersion) -> PreparedUse | None:

@@ -26,7 +26,7 @@ def no_such(what: str, name: str, known: Iterable[str]) -> str:
     """What to say of a name that there is not: the one that was probably meant, and all that there are."""
     known = sorted(known)
     meant = did_you_mean(nearest(name, known))
-    there_are = f"here are {', '.join(known)}"
+    there_are = f"here are {', '.join(known) or 'none'}"
     return f"no such {what}: {meant} T{there_are}" if meant else f"no such {what}; t{there_are}"
 
 

@@ -10,6 +10,7 @@ from stringx.model import DeadLetter, DeadLetterPage
 from stringx.store import views
 from stringx.store.database import transaction
 from stringx.web.backend import backend
+from stringx.web.query import NoParameters
 from stringx.web.runs import Page
 
 blueprint = APIBlueprint("dead_letters", __name__, tag="Dead letters", url_prefix="/v1/dead-letters")
@@ -27,9 +28,10 @@ def list_dead_letters(page: Page) -> Response:
 
 
 @blueprint.get("/<letter_id>")
+@blueprint.input(NoParameters, location="query", arg_name="_none")
 @blueprint.output(DeadLetter, description="The record with its bytes, as text where they are UTF-8, else in base64.")
 @blueprint.doc(operation_id="getDeadLetter")
-def get_dead_letter(letter_id: str) -> Response:
+def get_dead_letter(letter_id: str, _none: NoParameters) -> Response:
     """One refused record with its bytes"""
     if not (letter_id.isascii() and letter_id.isdigit() and len(letter_id) < 19):
         raise NotFound(f"there is no dead letter {letter_id!r}: its id is a number")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 
 from stringx.model import DEFAULT_WORKSPACE, GateDetail, GateList, GateStatus, WorkspaceName
 from stringx.store import views
@@ -38,10 +38,13 @@ def list_gates(asked: AnyWorkspace) -> Response:
 @blueprint.output(GateDetail, description="The version in force, with its rules.")
 @blueprint.doc(operation_id="getGate")
 def get_gate(table: str, asked: OneWorkspace) -> Response:
-    """The gate of a table"""
+    """The gate of a table; 304 where `If-None-Match` names the version in force"""
     with transaction(backend().engine) as connection:
         gate = views.gate(connection, asked.workspace, table)
-    return jsonify(gate.as_json())
+    response = jsonify(gate.as_json())
+    response.headers["ETag"] = gate.etag
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/<table>/status")

@@ -7,10 +7,12 @@ from typing import Any, cast
 
 from apiflask import APIFlask
 
-from stringx import http_problems
+from stringx import http_problems, metrics
+from stringx.gates.shape import GateShape
 from stringx.model import TriggerBody
 from stringx.triggers.http import CLOUDEVENT, IDEMPOTENCY_HEADER, JSON
-from stringx.web import health
+from stringx.web import health, schemas
+from stringx.web.gate_body import YAML
 
 CONFIG = {
     # Client generators do not read 3.2 yet.
@@ -20,6 +22,9 @@ CONFIG = {
     "AUTO_VALIDATION_ERROR_RESPONSE": False,
     "AUTO_AUTH_ERROR_RESPONSE": False,
 }
+
+#: Endpoints that are answered without a token.
+WITHOUT_TOKEN = (*health.ENDPOINTS, *schemas.ENDPOINTS)
 
 DESCRIPTION = "An event-driven data-quality gate on dbt: say that a table was loaded, and learn whether its data may be used."
 
@@ -34,6 +39,11 @@ PROBLEM = {
         "detail": {"type": "string"},
         "code": {"type": "string"},
         "field": {"type": "string"},
+        "problems": {
+            "type": "array",
+            "description": "Of a gate that is wrong, all that is.",
+            "items": {"$ref": "#/components/schemas/GateFault"},
+        },
     },
 }
 
@@ -61,14 +71,29 @@ TRACEPARENT = _header("traceparent", "W3C Trace Context; it goes along to the ru
 TRACESTATE = _header("tracestate", "W3C Trace Context; read beside a traceparent, and comes back with the acknowledgement.")
 CORRELATION_ID = _header("X-Correlation-Id", "Goes along to the runner and into the acknowledgement.")
 
+IF_MATCH = _header("If-Match", "The `ETag` of the version in force that is to be changed; without it, 428, and 412 where another one is.")
+IF_NONE_MATCH = _header("If-None-Match", "`*`: no version of the gate is in force.")
+IF_CHANGED = _header("If-None-Match", "The `ETag` of a version: 304 as long as that is in force. It says nothing of `prepared`.")
+
 #: Headers that an operation reads.
 HEADERS = {
     "createTrigger": [PREFER, IDEMPOTENCY_KEY, TRACEPARENT, TRACESTATE, CORRELATION_ID],
     "getTrigger": [PREFER],
     "rerun": [PREFER, IDEMPOTENCY_KEY],
+    "getGate": [IF_CHANGED],
+    "putGate": [IF_MATCH, IF_NONE_MATCH],
+    "rollbackGate": [IF_MATCH, IF_NONE_MATCH],
+    "withdrawGate": [IF_MATCH],
 }
 #: Operations that answer 200 instead of 202 once the verdict is there.
 WAITING = ("createTrigger", "rerun")
+#: Operations that answer 201 instead of 200 where no version of the gate was in force.
+CREATING = ("putGate", "rollbackGate")
+#: Operations whose body is a gate.
+TAKING_GATES = ("putGate", "planGate")
+#: Operations that answer with the version in force.
+TELLING_VERSIONS = ("getGate", "putGate", "rollbackGate")
+ETAG = {"ETag": {"description": "Of the version in force.", "schema": {"type": "string"}}}
 
 
 def describe(app: APIFlask) -> None:
@@ -91,7 +116,9 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     schemas |= body.pop("$defs")
     # One predicate may stand for a list of one.
     body["properties"]["slice"] = {"anyOf": [{"$ref": "#/components/schemas/Predicate"}, {"$ref": "#/components/schemas/Slice"}]}
-    schemas |= {"TriggerBody": body, "Problem": PROBLEM, "CloudEvent": CLOUD_EVENT}
+    gate_file = GateShape.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= gate_file.pop("$defs")
+    schemas |= {"GateFile": gate_file, "TriggerBody": body, "Problem": PROBLEM, "CloudEvent": CLOUD_EVENT}
     spec["components"]["responses"] = {
         "Problem": {
             "description": "What is wrong, and what would mend it.",
@@ -107,8 +134,17 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
             if name in WAITING:
                 settled = {**operation["responses"]["202"], "description": "Its verdict, waited for; or a duplicate that has one already."}
                 operation["responses"]["200"] = settled
-            if f"health.{name}" in health.ENDPOINTS:
+            if name in TELLING_VERSIONS:
+                operation["responses"]["200"]["headers"] = ETAG
+            if name in CREATING:
+                operation["responses"]["201"] = {**operation["responses"]["200"], "description": "No version of the gate was in force."}
+            if name in TAKING_GATES:
+                schema = {"schema": {"$ref": "#/components/schemas/GateFile"}}
+                operation["requestBody"] = {"required": True, "content": dict.fromkeys((JSON, *YAML), schema)}
+            if name in {endpoint.partition(".")[2] for endpoint in WITHOUT_TOKEN}:
                 operation["security"] = []
+    spec["paths"]["/v1/gates/{table}"]["get"]["responses"]["304"] = {"description": "`If-None-Match` names the version in force."}
+    spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {metrics.CONTENT_TYPE: {"schema": {"type": "string"}}}
     spec["paths"]["/v1/triggers"]["post"]["requestBody"] = {
         "required": True,
         "content": {

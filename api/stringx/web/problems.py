@@ -14,8 +14,9 @@ from stringx.errors import Conflict, DatabaseUnavailable, StringXError, TooLarge
 from stringx.http_problems import Problem
 from stringx.model import fault_text
 from stringx.triggers.parse import allowed_bytes
-from stringx.web import triggers
+from stringx.web import gate_body, gate_changes, triggers
 from stringx.web.backend import backend
+from stringx.web.gate_body import InvalidGate
 from stringx.web.query import UNKNOWN_PARAMETER
 
 log = logs.get(__name__)
@@ -39,6 +40,11 @@ def problem_of(error: Exception) -> Problem:
             if fault["type"] == UNKNOWN_PARAMETER:
                 return Problem(HTTPStatus.BAD_REQUEST, UNKNOWN_PARAMETER, fault_text(fault), fault["ctx"]["name"])
             return Problem(error.status_code, "invalid", fault_text(fault), ".".join(str(part) for part in fault["loc"]))
+        case InvalidGate():
+            problems = [fault.as_json() for fault in error.faults]
+            return Problem(error.status, error.code, error.reason, error.field, problems)
+        case RequestEntityTooLarge() if request.blueprint == gate_changes.blueprint.name:
+            return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TooLarge.code, gate_body.TOO_LARGE)
         case RequestEntityTooLarge():
             detail = f"the body is too large: it {allowed_bytes(backend().settings)}"
             return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TooLarge.code, detail)

@@ -25,3 +25,7 @@ class Query(Value):
                 told = {"name": shown(name), "reason": no_such("query parameter", name, cls.model_fields)}
                 raise PydanticCustomError(UNKNOWN_PARAMETER, "{reason}", told)
         return given
+
+
+class NoParameters(Query):
+    """Of a request that has none."""

@@ -28,7 +28,7 @@ from stringx.store import views
 from stringx.store.database import transaction
 from stringx.triggers.http import IDEMPOTENCY_HEADER, idempotency_key
 from stringx.web.backend import backend
-from stringx.web.query import Query
+from stringx.web.query import NoParameters, Query
 from stringx.web.triggers import accepted
 
 blueprint = APIBlueprint("runs", __name__, tag="Runs", url_prefix="/v1/runs")
@@ -69,9 +69,10 @@ def list_runs(filters: RunFilters) -> Response:
 
 
 @blueprint.get("/<run_id>")
+@blueprint.input(NoParameters, location="query", arg_name="_none")
 @blueprint.output(RunDetail, description="The run with its checks, attempts and triggers.")
 @blueprint.doc(operation_id="getRun")
-def get_run(run_id: str) -> Response:
+def get_run(run_id: str, _none: NoParameters) -> Response:
     """One run, by its id or the first 8 or more characters of it: why it is open or closed"""
     with transaction(backend().engine) as connection:
         run = views.run(connection, views.find_run(connection, run_id))
@@ -107,9 +108,10 @@ def rerun(run_id: str, options: RerunOptions) -> Response:
 
 
 @blueprint.post("/<run_id>/cancel")
+@blueprint.input(NoParameters, location="query", arg_name="_none")
 @blueprint.output(RunDetail, status_code=202, description="Asked for; a run that was still queued is cancelled already.")
 @blueprint.doc(operation_id="cancelRun")
-def cancel(run_id: str) -> Response:
+def cancel(run_id: str, _none: NoParameters) -> Response:
     """Stop a run; its verdict is `cancelled`, its decision `closed`"""
     with transaction(backend().engine) as connection:
         run = views.run(connection, views.find_run(connection, run_id))

@@ -13,6 +13,7 @@ from stringx.store import views
 from stringx.store.database import transaction
 from stringx.triggers.http import parse_request, preferred_wait
 from stringx.web.backend import backend
+from stringx.web.query import NoParameters
 
 blueprint = APIBlueprint("triggers", __name__, tag="Triggers", url_prefix="/v1/triggers")
 
@@ -34,9 +35,10 @@ def create_trigger() -> Response:
 
 
 @blueprint.get("/<trigger_id>")
+@blueprint.input(NoParameters, location="query", arg_name="_none")
 @blueprint.output(TriggerAnswer, description="What became of it so far.")
 @blueprint.doc(operation_id="getTrigger")
-def get_trigger(trigger_id: str) -> Response:
+def get_trigger(trigger_id: str, _none: NoParameters) -> Response:
     """One trigger, and its verdict once there is one; `Prefer: wait=30` waits for it"""
     with transaction(backend().engine) as connection:
         trigger = views.trigger(connection, trigger_id)

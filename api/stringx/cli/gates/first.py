@@ -8,9 +8,11 @@ import click
 
 from stringx import settings as settings_module
 from stringx.cli import runners
+from stringx.cli.output import output_option, print_json
 from stringx.gates import first_file
 from stringx.gates.parse import parse
 from stringx.model import DEFAULT_WORKSPACE, TABLE_NAME, WORKSPACE_NAME, Gate
+from stringx.reasons import number
 
 
 @click.command()
@@ -20,7 +22,8 @@ from stringx.model import DEFAULT_WORKSPACE, TABLE_NAME, WORKSPACE_NAME, Gate
 @click.option("-w", "--workspace", default=DEFAULT_WORKSPACE, show_default=True)
 @click.option("--dir", "folder", type=click.Path(path_type=Path), help="Folder of <workspace>/<table>.yaml; default: STRINGX_GATES_DIR.")
 @click.option("--force", is_flag=True, help="Replace the file that is there.")
-def init(table: str, target: str | None, runner: str, workspace: str, folder: Path | None, force: bool) -> None:
+@output_option
+def init(table: str, target: str | None, runner: str, workspace: str, folder: Path | None, force: bool, output: str) -> None:
     """Write a first gate file for TABLE, from its columns, keys and constraints.
 
     The runner is asked for them; no row is read. Foreign keys, unique keys, columns that are never null and constraints become rules,
@@ -43,4 +46,7 @@ def init(table: str, target: str | None, runner: str, workspace: str, folder: Pa
         raise AssertionError(f"the file is not as it should be: {gate}")  # a fault of ours, not of what was given
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    click.echo(f"{path}: {len(gate.rules)} rules. Read it, and add what the data must be; then `stringx gates validate --online`")
+    if output == "json":
+        print_json({"workspace": workspace, "table": name, "file": str(path), "rules": len(gate.rules)})
+        return
+    click.echo(f"{path}: {number(len(gate.rules), 'rule')}. Read it, and add what the data must be; then `stringx gates validate --online`")

@@ -1,0 +1,116 @@
+"""What the verbs of gates are given alike: which files, of which workspace, who asks and why; and the internal database."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from stringx.cli.gates.online import held_against_targets
+from stringx.cli.output import print_json, warn
+from stringx.errors import GateFileErrors
+from stringx.gates import files
+from stringx.model.values import made_storable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from stringx.gates.served import Served
+    from stringx.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: Of one table; `workspaces_option` is of many.
+workspace_option = click.option("-w", "--workspace", help="Default: `default`.")
+
+
+def place_options(command: Command) -> Command:
+    """Adds which gate files: as the arguments `path` and `folder`, of which `place` makes one, and `workspace`."""
+    path = click.argument("path", required=False, type=click.Path(path_type=Path))
+    folder = click.option(
+        "-f",
+        "--file",
+        "--dir",
+        "folder",
+        type=click.Path(path_type=Path),
+        help="Folder of <workspace>/<table>.yaml, or one such file; default: STRINGX_GATES_DIR.",
+    )
+    workspace = click.option("-w", "--workspace", help="Only the files of one workspace.")
+    return path(folder(workspace(command)))
+
+
+def signed_options(command: Command) -> Command:
+    """Adds who asks and why, as the arguments `author` and `message`."""
+    author = click.option("--author", help="Who asks for the new versions; default: git's user.email, else the user of this machine.")
+    message = click.option("-m", "--message", help="Why: it is kept with the new versions.")
+    return author(message(command))
+
+
+def place(path: Path | None, folder: Path | None, settings: Settings) -> Path:
+    if path is not None and folder is not None:
+        raise click.UsageError(f"name one of the two: {path}, or --file {folder}")
+    return path or folder or settings.gates_dir
+
+
+def signed(author: str | None, message: str | None, folder: Path | None = None) -> dict[str, str | None]:
+    """Who and why, as the store takes them. `folder` is where git is asked for its `user.email`; default: here."""
+    who = author or _email(folder) or _user()
+    return {"author": made_storable(who), "message": made_storable(message) if message else None}
+
+
+def _email(folder: Path | None) -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    place = folder if folder is None or folder.is_dir() else folder.parent
+    asked = subprocess.run([git, "config", "--get", "user.email"], cwd=place, capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name; which of the two, Python's version decides
+        return f"uid {os.getuid()}"
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Connection]:
+    """A transaction on the internal database."""
+    from stringx.store import database as internal
+
+    engine = internal.connect(settings)
+    try:
+        with internal.transaction(engine) as opened:
+            yield opened
+    finally:
+        engine.dispose()
+
+
+def read(
+    where: Path, settings: Settings, output: str, *, workspace: str | None, served: Served | None = None, online: bool = False
+) -> list[files.GateFile]:
+    """The gates of a folder or a file; its errors are raised, with `--output json` printed as well. `online`: held against their
+    targets, too."""
+    if where.is_dir() and workspace is None:
+        files.refuse_empty(where)
+    try:
+        found = files.read(where, root=settings.gates_dir, served=served, workspace=workspace)
+        if online and (wrong := held_against_targets(found, where, settings)):
+            raise GateFileErrors(wrong)
+        for file in found:
+            if not file.gate.rules and not file.gate.select:
+                warn(f"{file.file}: it has neither `rules` nor `select`: each run is `no_checks`, {file.gate.on_no_checks}")
+        return found
+    except GateFileErrors as error:
+        if output == "json":
+            problems = [{"file": one.file, "line": one.line, "column": one.column, "message": one.message} for one in error.problems]
+            print_json({"gates": [], "problems": problems})
+        raise

@@ -1,0 +1,71 @@
+"""`stringx gates history` and `rollback`: the versions that a gate has and had."""
+
+from __future__ import annotations
+
+import click
+
+from stringx import settings as settings_module
+from stringx.cli import connection
+from stringx.cli.gates.given import database, signed, signed_options, workspace_option
+from stringx.cli.gates.planned import print_change
+from stringx.cli.output import output_option, print_json, print_table
+from stringx.cli.tables import clock
+from stringx.errors import Conflict
+from stringx.model import DEFAULT_WORKSPACE
+
+
+@click.command()
+@click.argument("table")
+@workspace_option
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
+@click.option("--cursor", help="The page after the one whose `next` this is.")
+@output_option
+def history(table: str, workspace: str | None, limit: int, cursor: str | None, output: str) -> None:
+    """The versions of the gate of TABLE, the newest first: who applied each, when, and why."""
+    with connection.api(settings_module.load()) as client:
+        page = client.gate_versions(table, workspace, limit=limit, cursor=cursor)
+    if output == "json":
+        print_json(page.as_json())
+        return
+    print_table(
+        ["version", "applied", "author", "from", "in force", "message"],
+        (
+            (one.version, clock(one.applied_at), one.author, one.file or "the API", "yes" if one.in_force else None, one.message)
+            for one in page.versions
+        ),
+        optional=("from", "author"),
+        below="message",
+    )
+    if page.withdrawn_at is not None:
+        click.echo(f"withdrawn at {page.withdrawn_at.astimezone():%Y-%m-%d %H:%M:%S}: none is in force")
+    if page.next is not None:
+        click.echo(f"older ones: --cursor {page.next}", err=True)
+
+
+@click.command()
+@click.argument("table")
+@click.option("--to", "wanted", type=click.IntRange(min=1), required=True, help="The version whose content is to be in force again.")
+@workspace_option
+@click.option("--take-over", is_flag=True, help="Of a gate that a file manages, too: from then on `gates apply` leaves it alone.")
+@signed_options
+@output_option
+def rollback(table: str, wanted: int, workspace: str | None, take_over: bool, author: str | None, message: str | None, output: str) -> None:
+    """Put an earlier version of the gate of TABLE in force again, as a new version.
+
+    A gate that a file manages is rolled back by its file, or taken over.
+    """
+    from stringx.store import gates as store
+
+    try:
+        with database(connection.with_database(settings_module.load())) as opened:
+            change = store.rollback(
+                opened, workspace or DEFAULT_WORKSPACE, table, wanted, take_over=take_over, **signed(author, message)
+            ).answer()
+    except Conflict as conflict:
+        raise click.UsageError(conflict.reason.replace("take_over=true", "--take-over")) from conflict
+    if output == "json":
+        print_json(change.as_json())
+    elif change.action == "unchanged":
+        click.echo(f"version {change.version}, which is in force, has the content of version {wanted}")
+    else:
+        print_change(change)

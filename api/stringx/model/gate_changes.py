@@ -1,0 +1,86 @@
+"""What is said of the versions of gates, and of changes to them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime
+
+from stringx.model.answers import Answer, GateSummary, PlainGate
+
+#: `restored`: it had been withdrawn. `kept`: it is not as asked for, since another one manages it: the API, not this file.
+GateAction = Literal["created", "changed", "unchanged", "restored", "withdrawn", "kept"]
+
+
+class GateDifference(Answer):
+    """One field of the gate file that two versions have otherwise."""
+
+    #: as `timeout`, `rules.few_are_cancelled.arguments.below`; of a rule that is new or gone, `rules.few_are_cancelled`
+    field: str
+    #: null where it is not said
+    before: Any
+    after: Any
+
+
+class GateChange(Answer):
+    """What was done, or would be, with one gate."""
+
+    workspace: str
+    table: str
+    action: GateAction
+    #: that is in force afterwards; of one that is withdrawn, the last one that was
+    version: int
+    differences: tuple[GateDifference, ...]
+
+
+class GateFault(Answer):
+    """One thing that is wrong with a gate, and what would mend it."""
+
+    #: JSON Pointer (RFC 6901) to the field
+    pointer: str
+    #: of a text in YAML, counted from 1; null for JSON
+    line: int | None
+    column: int | None
+    message: str
+
+
+class GatePlan(Answer):
+    """What `PUT` would do with a gate; of one that is wrong, all that is."""
+
+    problems: tuple[GateFault, ...]
+    #: null where there are problems
+    change: GateChange | None
+
+
+class GateVersionSummary(Answer):
+    """One version of a gate."""
+
+    version: int
+    fingerprint: str
+    author: str | None
+    message: str | None
+    #: that it was applied from; null: it came by the API
+    file: str | None
+    applied_at: AwareDatetime
+    in_force: bool
+
+
+class GateVersionPage(Answer):
+    """The versions of one gate, the newest first."""
+
+    workspace: str
+    table: str
+    #: null for a gate in force
+    withdrawn_at: AwareDatetime | None
+    versions: tuple[GateVersionSummary, ...]
+    #: `cursor` of the next page; null on the last
+    next: str | None
+
+
+class GateVersionDetail(GateSummary):
+    """One version of a gate, with its rules."""
+
+    in_force: bool
+    gate: PlainGate
+    #: as its file says it, and as `PUT` takes it
+    document: dict[str, Any]

@@ -1,0 +1,74 @@
+"""Why a table has no gate in force, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, select
+
+from stringx.nearest import did_you_mean, nearest
+from stringx.store.tables import gate_versions, gates
+
+#: Tables of one batch for which it is looked which gate was probably meant.
+MOST_HINTS = 20
+
+
+def absence(connection: Connection, workspace: str, table: str, *, at: datetime | None = None) -> str:
+    """Why there is no gate in force for a table, in words; see `absences`."""
+    return absences(connection, [(workspace, table)], at=at)[workspace, table]
+
+
+def absences(connection: Connection, asked: Iterable[tuple[str, str]], *, at: datetime | None = None) -> dict[tuple[str, str], str]:
+    """Why there is no gate in force for these tables (workspace, table), in words: it was withdrawn, or another one was probably
+    meant. `at` is when there was none, where that was not now; each workspace is read once.
+    """
+    known: dict[str, dict[str, _Known]] = {}
+    said: dict[tuple[str, str], str] = {}
+    for workspace, table in asked:
+        if workspace not in known:
+            known[workspace] = _known(connection, workspace)
+        # Looking for names takes time, and whoever waits for the others' answers can ask for each alone.
+        said[workspace, table] = _absence(workspace, table, known[workspace], at, hint=len(said) < MOST_HINTS)
+    return said
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Of a gate that is in force, or was: when."""
+
+    first_applied_at: datetime
+    withdrawn_at: datetime | None
+
+
+def _known(connection: Connection, workspace: str) -> dict[str, _Known]:
+    """By table."""
+    first = and_(
+        gate_versions.c.workspace == gates.c.workspace, gate_versions.c.table_name == gates.c.table_name, gate_versions.c.number == 1
+    )
+    statement = select(gates.c.table_name, gates.c.withdrawn_at, gate_versions.c.applied_at).join(gate_versions, first)
+    rows = connection.execute(statement.where(gates.c.workspace == workspace))
+    return {row.table_name: _Known(row.applied_at, row.withdrawn_at) for row in rows}
+
+
+def _absence(workspace: str, table: str, known: Mapping[str, _Known], at: datetime | None, *, hint: bool) -> str:
+    what = f"no gate for table {table} in workspace {workspace}"
+    gate = known.get(table.lower())
+    if gate is None:
+        in_force = [name for name, one in known.items() if one.withdrawn_at is None]
+        meant = did_you_mean(_nearest(table.lower(), in_force)) if hint else ""
+        return f"there is {what}; {meant}" if meant else f"there is {what}"
+    if at is not None and at < gate.first_applied_at:
+        return f"there was {what} yet"
+    if gate.withdrawn_at is not None and (at is None or gate.withdrawn_at <= at):
+        return f"there is {what}: it was withdrawn at {gate.withdrawn_at:%Y-%m-%d %H:%M:%S} UTC"
+    # It had been withdrawn and came back, or was being applied: which one, and when, is not kept.
+    return f"there was {what} at that time"
+
+
+def _nearest(table: str, known: Sequence[str]) -> str | None:
+    """The table that was probably meant: a letter is wrong, or the schema is. Tables of one schema have much in common as it is."""
+    near = nearest(table, known, alike=0.8)
+    same_name = (name for name in sorted(known) if name.rpartition(".")[2] == table.rpartition(".")[2])
+    return near or next(same_name, None)
