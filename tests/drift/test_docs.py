@@ -194,5 +194,5 @@ def test_the_page_of_http_has_every_path_of_the_api(make_settings: Callable[...,
     engine.dispose()
     page = (REPOSITORY / "docs" / "reference" / "http.md").read_text()
     paths = {re.sub(r"<[^>]*?(\w+)>", "{}", rule.rule) for rule in rules}
-    described = {re.sub(r"\{\w+\}", "{}", path) for path in re.findall(r"(?:GET|POST) (/[\w./{}-]+)`", page)}
+    described = {re.sub(r"\{\w+\}", "{}", path) for path in re.findall(r"(?:GET|POST|PUT|DELETE) (/[\w./{}-]+)`", page)}
     assert paths == described

@@ -62,7 +62,8 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
         _LIST,
         Dimension.UNIQUENESS,
         short="compound_unique",
-        fails_with="combinations of values that occur more than once",
+        fails_with="combinations of values that occur more than once; of a slice, also those that occur once more outside it",
+        whole=True,
         example={
             "check": "expect_compound_columns_to_be_unique",
             "arguments": {"column_list": ["flight_date", "carrier", "flight", "origin"]},
