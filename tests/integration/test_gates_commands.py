@@ -95,7 +95,7 @@ def test_the_command_applies_a_folder_once(database_url: str, engine: Engine) ->
         assert json.loads(done.stdout) == {
             "dry_run": False,
             "changes": [
-                {"workspace": "default", "table": f"raw.{table}", "action": action, "version": 1}
+                {"workspace": "default", "table": f"raw.{table}", "action": action, "version": 1, "differences": []}
                 for table in ("airlines", "airports", "flights", "planes", "weather")
             ],
         }
@@ -286,7 +286,13 @@ def test_a_gate_is_withdrawn_and_applied_again(database_url: str, engine: Engine
     )
     assert in_force(engine) == []
     again = stringx(database_url, "gates", "withdraw", "raw.orders", "--output", "json")
-    assert json.loads(again.stdout) == {"workspace": "default", "table": "raw.orders", "action": "unchanged", "version": 1}
+    assert json.loads(again.stdout) == {
+        "workspace": "default",
+        "table": "raw.orders",
+        "action": "unchanged",
+        "version": 1,
+        "differences": [],
+    }
     assert "restored" in stringx(database_url, "gates", "apply", "--dir", str(tmp_path)).stdout
     assert in_force(engine) == ["raw.orders"]
     for words, says in ((("raw.order",), "did you mean `raw.orders`?"), (("raw.orders", "--workspace", "sales"), "in workspace sales")):

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine, event, func, select, text
+from sqlalchemy.exc import IntegrityError
 
-from stringx.errors import NotFound
+from stringx.errors import Conflict, NotFound
 from stringx.gates.files import GateFile
 from stringx.gates.parse import parse
-from stringx.model import Decision, Gate
+from stringx.model import Decision, Gate, GateDifference
 from stringx.store import database, gates
 from stringx.store.gates import Change
 from stringx.store.tables import gate_versions
@@ -266,3 +267,158 @@ def test_what_a_file_says_outlives_the_database(engine: Engine, written: str) ->
         stored = gates.current(connection, "default", "raw.orders")
         assert stored is not None
         assert stored.gate.fingerprint == stored.fingerprint == found.fingerprint
+
+
+# --- versions --------------------------------------------------------------------------------------------------------
+
+
+def told(engine: Engine, table: str = "raw.orders") -> list[tuple[int, int, str | None, str | None, str | None]]:
+    """Of each version, the newest first: its number, its gate's priority, and who applied it why from which file."""
+    with database.transaction(engine) as connection:
+        found = gates.versions(connection, "default", table)
+    return [(one.number, one.gate.priority, one.author, one.message, one.file) for one in found]
+
+
+FILE = "default/raw.orders.yaml"
+
+
+def test_a_version_keeps_who_asked_for_it_and_why(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate()], author="ann@example.org", message="first")
+        gates.apply(connection, [gate(priority=5)], author="bob@example.org")
+        gates.apply(connection, [gate(priority=5)], author="eve@example.org", message="nothing new")
+        found = gates.current(connection, "default", "raw.orders")
+    assert found is not None
+    assert (found.author, found.message) == ("bob@example.org", None)
+    assert told(engine) == [(2, 5, "bob@example.org", None, FILE), (1, 0, "ann@example.org", "first", FILE)]
+
+
+@pytest.mark.parametrize(
+    "statement", ["update gate_versions set content = '{}'", "delete from gate_versions", "truncate gate_versions cascade"]
+)
+def test_the_database_itself_keeps_versions_as_they_are(engine: Engine, statement: str) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate()])
+    with pytest.raises(IntegrityError, match="versions of gates are appended, never changed"), database.transaction(engine) as connection:
+        connection.execute(text(statement))
+    assert [number for number, *_ in told(engine)] == [1]
+
+
+def test_versions_are_told_in_pages_and_one_alone(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        for priority in range(5):
+            gates.apply(connection, [gate(priority=priority)])
+        gates.withdraw(connection, "default", "raw.orders")
+        assert [one.number for one in gates.versions(connection, "default", "RAW.orders", limit=2)] == [5, 4]
+        assert [one.number for one in gates.versions(connection, "default", "raw.orders", limit=2, before=4)] == [3, 2]
+        assert gates.versions(connection, "default", "raw.orders", before=1) == []
+        assert gates.version(connection, "default", "raw.orders", 2).gate.priority == 1
+        for number in (0, 6, 2**40):
+            with pytest.raises(NotFound, match=rf"has no version {number}: the newest is 5"):
+                gates.version(connection, "default", "raw.orders", number)
+        gates.apply(connection, [gate("raw.sales")])
+        with pytest.raises(NotFound, match=r"did you mean `raw\.sales`"):
+            gates.versions(connection, "default", "raw.sale")
+
+
+def test_a_change_tells_the_fields_that_differ(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate(), gate("raw.sales")])
+        changed, same = gates.plan(connection, [gate(priority=5, timeout_seconds=60), gate("raw.sales")])
+    assert [(one.field, one.before, one.after) for one in changed.differences] == [("timeout", None, "1m"), ("priority", None, 5)]
+    assert same.differences == ()
+
+
+def test_a_rollback_is_a_new_version_with_the_content_of_an_earlier_one(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        for priority in (0, 5):
+            gates.put(connection, gate(priority=priority).gate, author="ann")
+        assert gates.rollback(connection, "default", "raw.orders", 1, author="bob") == Change("default", "raw.orders", "changed", 3)
+        assert gates.rollback(connection, "default", "raw.orders", 1) == Change("default", "raw.orders", "unchanged", 3)
+        with pytest.raises(NotFound, match="has no version 4"):
+            gates.rollback(connection, "default", "raw.orders", 4)
+    assert told(engine)[0] == (3, 0, "bob", "rollback to version 1", None)
+
+
+def test_a_rollback_puts_a_withdrawn_gate_in_force_again(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        for priority in (0, 5):
+            gates.put(connection, gate(priority=priority).gate)
+        gates.withdraw(connection, "default", "raw.orders")
+        assert gates.rollback(connection, "default", "raw.orders", 1) == Change("default", "raw.orders", "restored", 3)
+        assert gates.in_force(connection) == {"default": 1}
+
+
+# --- who manages a gate ----------------------------------------------------------------------------------------------
+
+
+def test_what_a_file_manages_changes_by_that_file_or_is_taken_over(engine: Engine) -> None:
+    wanted = gate(priority=5).gate
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate()])
+        assert gates.put(connection, gate().gate) == Change("default", "raw.orders", "unchanged", 1), "it is so already"
+        for edit in (
+            lambda: gates.put(connection, wanted),
+            lambda: gates.withdraw(connection, "default", "raw.orders", by_file=False),
+        ):
+            with pytest.raises(Conflict, match=f"is managed by the file {FILE}: change that file") as refused:
+                edit()
+            assert refused.value.code == "managed_by_file"
+        assert gates.plan_put(connection, wanted).action == "kept"
+    assert told(engine) == [(1, 0, None, None, FILE)]
+    with database.transaction(engine) as connection:
+        taken = gates.put(connection, wanted, take_over=True, author="ann")
+        assert taken == Change("default", "raw.orders", "changed", 2)
+        assert taken.differences[0] == GateDifference(field="managed by", before=FILE, after="the API")
+    assert told(engine)[0] == (2, 5, "ann", None, None)
+
+
+def test_a_rollback_of_what_a_file_manages_takes_it_over_or_is_refused(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        for priority in (0, 5):
+            gates.apply(connection, [gate(priority=priority)])
+        with pytest.raises(Conflict, match=FILE):
+            gates.rollback(connection, "default", "raw.orders", 1)
+        assert gates.rollback(connection, "default", "raw.orders", 1, take_over=True).action == "changed"
+        assert gates.apply(connection, [gate(priority=5)]) == [Change("default", "raw.orders", "kept", 3)], "the file does not undo it"
+    assert told(engine)[0] == (3, 0, None, "rollback to version 1", None)
+
+
+def test_files_leave_what_the_api_manages_unless_they_take_it_over(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.put(connection, gate(priority=5).gate)
+        gates.put(connection, gate("raw.sales").gate)
+        gates.put(connection, gate("raw.other").gate)
+        kept, unchanged, created = gates.apply(connection, [gate(), gate("raw.sales"), gate("raw.new")])
+        assert [one.action for one in (kept, unchanged, created)] == ["kept", "unchanged", "created"]
+        assert [one.field for one in kept.differences] == ["managed by", "priority"]
+        pruned = gates.plan(connection, [gate()], prune=["default"])
+        assert {one.table: one.action for one in pruned} == {
+            "raw.orders": "kept",
+            "raw.new": "withdrawn",
+            "raw.other": "kept",
+            "raw.sales": "kept",
+        }
+    assert [number for number, *_ in told(engine)] == [1]
+    with database.transaction(engine) as connection:
+        changes = gates.apply(connection, [gate(), gate("raw.sales")], prune=["default"], take_over=True)
+        assert {one.table: (one.action, one.number) for one in changes} == {
+            "raw.orders": ("changed", 2),
+            "raw.sales": ("changed", 2),
+            "raw.new": ("withdrawn", 1),
+            "raw.other": ("withdrawn", 1),
+        }
+        assert [one.action for one in gates.apply(connection, [gate(), gate("raw.sales")])] == ["unchanged", "unchanged"]
+        with pytest.raises(Conflict):
+            gates.put(connection, gate("raw.sales", priority=1).gate)
+
+
+def test_nobody_manages_a_gate_that_is_withdrawn(engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate()])
+        gates.withdraw(connection, "default", "raw.orders")
+        assert gates.put(connection, gate().gate) == Change("default", "raw.orders", "restored", 2)
+        gates.withdraw(connection, "default", "raw.orders", by_file=False)
+        assert gates.apply(connection, [gate()]) == [Change("default", "raw.orders", "restored", 3)]
+        gates.withdraw(connection, "default", "raw.orders")
+        assert gates.apply(connection, [gate()]) == [Change("default", "raw.orders", "restored", 3)]

@@ -99,7 +99,7 @@ def test_a_check_that_looks_beyond_the_slice_is_given_the_table_without_it(condi
 def test_context_columns_are_told_to_a_check_that_takes_them_and_to_no_other() -> None:
     fields: dict[str, Any] = {"arguments": {"expression": "true"}, "context_columns": ("tailnum", "Odd name")}
     assert r'context_columns=["tailnum", "\x22Odd name\x22"]' in sql_of(rule(check="looks_beyond", **fields), "raw.flights", resolve)
-    assert "context_columns" not in sql_of(rule(check="expression_is_true", **fields), "raw.flights", resolve)
+    assert "context_columns" not in sql_of(rule(check="expect_column_to_exist", **fields), "raw.flights", resolve)
 
 
 def test_the_name_carries_the_gate_version() -> None:

@@ -9,7 +9,7 @@ from gate_texts import gate_of, orders, problems_of, rule
 
 from stringx.gates.files import read
 from stringx.gates.served import Served
-from stringx.model import Decision, Dimension, Gate, Kind, Level, Mode, Relation, Samples, Severity, Threshold
+from stringx.model import Decision, Dimension, Gate, Kind, Level, Mode, Notice, Relation, Samples, Severity, Threshold, When
 from stringx.model.slices import ColumnType
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -43,6 +43,7 @@ on_no_checks: open
 on_no_rows: closed
 samples: {rows: 20, mask: [email]}
 reply_to: [orders.verdicts]
+notify: [{topic: orders.closed, when: closed}, {topic: orders.all}]
 select:
   - {select: "tag:nightly", kind: business, dimension: accuracy, level: row, severity: warn, scope: table, weight: 3, required: true}
   - select: path:tests/orders
@@ -80,6 +81,7 @@ rules:
     assert gate.on_no_rows is Decision.CLOSED
     assert gate.samples == Samples(rows=20, mask=("email",))
     assert gate.reply_to == ("orders.verdicts",)
+    assert gate.notify == (Notice(topic="orders.closed", when=When.CLOSED), Notice(topic="orders.all", when=When.ALWAYS))
     assert [one.select for one in gate.select] == ["tag:nightly", "path:tests/orders"]
     assert gate.select[0].severity is Severity.WARN
     assert (gate.select[0].weight, gate.select[0].required) == (3, True)

@@ -26,6 +26,7 @@ COMMANDS = {
     "cancel": "reruns:cancel",
     "gates": "gates:gates",
     "import": "imports:import_",
+    "status": "status:status",
     "dead-letters": "dead_letters:dead_letters",
     "settings": "settings:settings",
 }

@@ -57,7 +57,8 @@ def _print_letter(letter: DeadLetter) -> None:
     if letter.event_id:
         out.print(cell(f"event {letter.event_id} from {letter.event_source}"))
     out.print(cell(f"key: {_shown(letter.key)}"))
-    print_table(("header", "value"), letter.headers)
+    if letter.headers:
+        print_table(("header", "value"), letter.headers)
     if letter.value is None:
         out.print("no value")
         return

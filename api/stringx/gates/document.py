@@ -13,14 +13,13 @@ from typing import Any
 import yaml
 
 from stringx.gates.library import LIBRARY
-from stringx.gates.located import FLOAT, LARGEST_INTEGER
+from stringx.gates.located import FLOAT, LARGEST_INTEGER, OCTAL
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape
 from stringx.model import Gate, Kind, Rule
 from stringx.model.values import Value
 
 #: What YAML takes for the end of a line, beside that which everybody does.
 _BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
-_OCTAL = re.compile(r"0o[0-7]+")
 _SECONDS = {3600: "h", 60: "m", 1: "s"}
 
 
@@ -88,7 +87,7 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
         style = '"'  # which writes them as escapes; elsewhere they would be read as the end of a line
     elif "\n" in value:
         style = "|"
-    elif FLOAT.fullmatch(value) or _OCTAL.fullmatch(value):
+    elif FLOAT.fullmatch(value) or OCTAL.fullmatch(value):
         style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -21,16 +22,21 @@ Path = tuple[str | int, ...]
 DEEPEST = 50
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_JINJA = ("{{", "{%", "{#")
+#: Which type YAML takes plain text for.
+_RESOLVER: Any = yaml.resolver.Resolver()
+#: What Jinja would render, which no gate may hold.
+JINJA = ("{{", "{%", "{#")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+OCTAL = re.compile(r"0o[0-7]+")
+#: What a number begins with.
+_NUMERIC = frozenset("+-.0123456789")
 LARGEST_INTEGER = 2**63 - 1
 _TAG = "tag:yaml.org,2002:"
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Line and column, both counted from 1."""
 
     line: int
@@ -76,41 +82,21 @@ def read(text: str) -> Located:
         place = Place(before.count("\n") + 1, odd.start() - (before.rfind("\n") + 1) + 1)
         located.faults.append(((), place, f"holds the character U+{ord(odd[0]):04X}, which YAML does not allow: take it out"))
         return located
-    aliases: list[_Alias] = []
     try:
-        too_deep = _look_through(text, aliases)
-        node = None if too_deep else yaml.compose(text, _LOADER)
+        located.data = _Reader(located, text).document()
+    except _Unreadable as unreadable:
+        located.faults.append(((), unreadable.place, str(unreadable)))
     except yaml.MarkedYAMLError as error:
-        # An alias of what there is not is no YAML either: then what is said of the alias is enough.
-        faults = [(place, told) for place, told in aliases] or [(_place(error.problem_mark or error.context_mark), _told(error, text))]
-        located.faults += [((), *fault) for fault in faults]
-        return located
-    if node is not None:
-        reader = _Reader(located, aliases)
-        located.data = reader.value(node, ())
-        aliases = reader.unread_aliases
-    located.faults += [((), *fault) for fault in (*aliases, *too_deep)]
+        located.faults.append(((), _place(error.problem_mark or error.context_mark), _told(error, text)))
     return located
 
 
-#: Where an alias stands, and what is said of it.
-_Alias = tuple[Place, str]
+class _Unreadable(ValueError):
+    """What is not read any further."""
 
-
-def _look_through(text: str, aliases: list[_Alias]) -> list[_Alias]:
-    """Notes all aliases, and tells nesting that composing the document could not bear."""
-    depth = 0
-    for event in yaml.parse(text, _LOADER):
-        if isinstance(event, yaml.AliasEvent):
-            message = f"`*{event.anchor}` is an alias, which is not taken here: write out what it stands for"
-            aliases.append((_place(event.start_mark), message))
-        elif isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                return [(_place(event.start_mark), f"is nested more than {DEEPEST} deep")]
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-    return []
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 def _place(mark: Any) -> Place:
@@ -128,50 +114,88 @@ def _told(error: yaml.MarkedYAMLError, text: str) -> str:
 
 
 class _Reader:
-    """Turns nodes into data, and notes where everything stands. An alias is a node that was read before: it may stand within itself."""
+    """Turns the events of YAML's parser into data, and notes where everything stands."""
 
-    def __init__(self, located: Located, aliases: list[_Alias]) -> None:
+    def __init__(self, located: Located, text: str) -> None:
         self._located = located
-        #: in the order in which they stand
-        self.unread_aliases = aliases
-        self._read: set[int] = set()
+        self._events = yaml.parse(text, _LOADER)
+        self._depth = 0
 
-    def value(self, node: yaml.Node, path: Path) -> Any:
-        if id(node) in self._read and self.unread_aliases:
-            place, message = self.unread_aliases.pop(0)
-            self._located.values[path] = place
-            self._located.faults.append((path, place, message))
+    def document(self) -> Any:
+        """The data of the one document that there is; None of none."""
+        next(self._events)  # the stream's start
+        if isinstance(next(self._events), yaml.StreamEndEvent):
             return None
-        self._read.add(id(node))
-        self._located.values[path] = _place(node.start_mark)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            if node.tag != f"{_TAG}seq":
-                self._fault(path, node, f"has the tag `{node.tag}`: leave it out")
-            return [self.value(item, (*path, number)) for number, item in enumerate(node.value)]
-        return self._scalar(node, path)
+        data = self._value(next(self._events), ())
+        next(self._events)  # the document's end
+        further = next(self._events)
+        if not isinstance(further, yaml.StreamEndEvent):
+            raise _Unreadable(_place(further.start_mark), "begins a second document: a file holds one")
+        return data
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
-        if node.tag != f"{_TAG}map":
-            self._fault(path, node, f"has the tag `{node.tag}`: leave it out")
+    def _value(self, event: Any, path: Path) -> Any:
+        self._located.values[path] = _place(event.start_mark)
+        match event:
+            case yaml.MappingStartEvent():
+                return self._collection(event, path, self._mapping)
+            case yaml.SequenceStartEvent():
+                return self._collection(event, path, self._sequence)
+            case yaml.AliasEvent():
+                self._fault(path, event, f"`*{event.anchor}` is an alias, which is not taken here: write out what it stands for")
+                return None
+            case _:
+                return self._scalar(event, path)
+
+    def _collection(self, event: Any, path: Path, read: Callable[[Path], Any]) -> Any:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise _Unreadable(_place(event.start_mark), f"is nested more than {DEEPEST} deep")
+        if event.tag is not None:
+            self._fault(path, event, f"has the tag `{event.tag}`: leave it out")
+        data = read(path)
+        self._depth -= 1
+        return data
+
+    def _sequence(self, path: Path) -> list[Any]:
+        found: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            found.append(self._value(event, (*path, len(found))))
+        return found
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for key, item in node.value:
-            name = self._scalar(key, (*path, key.value)) if isinstance(key, yaml.ScalarNode) else None
+        while not isinstance(key := next(self._events), yaml.MappingEndEvent):
+            name = self._name(key, path)
+            item = next(self._events)
             if not isinstance(name, str):
                 self._fault(path, key, "a field's name must be text: put it in quotes")
-                continue
-            if name in found:
+                self._pass_over(item)
+            elif name in found:
                 first = self._located.names[(*path, name)].line
                 self._fault(path, key, f"`{name}` stands twice, first in line {first}: leave one of them out")
-                continue
-            self._located.names[(*path, name)] = _place(key.start_mark)
-            found[name] = self.value(item, (*path, name))
+                self._pass_over(item)
+            else:
+                self._located.names[(*path, name)] = _place(key.start_mark)
+                found[name] = self._value(item, (*path, name))
         return found
+
+    def _name(self, key: Any, path: Path) -> Any:
+        if isinstance(key, yaml.ScalarEvent):
+            return self._scalar(key, (*path, key.value))
+        self._pass_over(key)
+        return None
+
+    def _pass_over(self, event: Any) -> None:
+        """Reads past the value that begins with this event."""
+        deep = int(isinstance(event, yaml.CollectionStartEvent))
+        while deep:
+            event = next(self._events)
+            deep += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
 
     def _scalar(self, node: Any, path: Path) -> Any:
         text: str = node.value
-        kind = node.tag.removeprefix(_TAG)
+        tag = _RESOLVER.resolve(yaml.ScalarNode, text, node.implicit) if node.tag in (None, "!") else node.tag
+        kind = tag.removeprefix(_TAG)
         plain = not node.style  # None, or the empty text where libyaml read it
         match kind:
             case "null":
@@ -190,12 +214,12 @@ class _Reader:
                 self._fault(
                     path, node, f"YAML reads `{text}` as {_as_number(text, kind)}: write that number, or '{text}' in quotes for the text"
                 )
-            case "str" if plain and (FLOAT.fullmatch(text) or re.fullmatch(r"0o[0-7]+", text)):
+            case "str" if plain and text[:1] in _NUMERIC and (FLOAT.fullmatch(text) or OCTAL.fullmatch(text)):
                 self._fault(path, node, f"YAML reads `{text}` as text: write the number in digits, or '{text}' in quotes for the text")
             case "str" | "timestamp" | "value" | "merge":
                 self._check_text(node, path)
             case _:
-                self._fault(path, node, f"has the tag `{node.tag}`: leave it out")
+                self._fault(path, node, f"has the tag `{tag}`: leave it out")
         return text
 
     def _integer(self, node: Any, path: Path) -> int | str:
@@ -206,15 +230,16 @@ class _Reader:
         return int(text)
 
     def _check_text(self, node: Any, path: Path) -> None:
-        for mark in _JINJA:
-            if mark in node.value:
-                self._fault(path, node, f"holds `{mark}`: what is written in a gate is never rendered as Jinja; take it out")
+        if "{" in node.value:
+            for mark in JINJA:
+                if mark in node.value:
+                    self._fault(path, node, f"holds `{mark}`: what is written in a gate is never rendered as Jinja; take it out")
         try:
             storable(node.value)
         except ValueError as error:
             self._fault(path, node, str(error))
 
-    def _fault(self, path: Path, node: yaml.Node, message: str) -> None:
+    def _fault(self, path: Path, node: Any, message: str) -> None:
         self._located.faults.append((path, _place(node.start_mark), message))
 
 

@@ -14,7 +14,7 @@ from stringx.gates.located import Found, Located
 from stringx.gates.rule_faults import items, rule_faults
 from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape, SliceShape
-from stringx.model import Gate, Samples, Threshold, fault_text
+from stringx.model import Gate, Notice, Samples, Threshold, fault_text
 from stringx.model.values import Value
 from stringx.nearest import did_you_mean, nearest
 
@@ -24,6 +24,7 @@ _FIELDS: dict[tuple[str, ...], type[Value]] = {
     ("slice",): SliceShape,
     ("samples",): Samples,
     ("threshold",): Threshold,
+    ("notify",): Notice,
     ("select",): SelectionShape,
     ("rules",): RuleShape,
     ("rules", "threshold"): Threshold,

@@ -20,6 +20,7 @@ from stringx.model import (
     Kind,
     Level,
     Mode,
+    Notice,
     Relation,
     Rule,
     Samples,
@@ -188,6 +189,7 @@ class GateShape(Value):
     threshold: Threshold | None = Field(None, description="How many failures are accepted, for rules that do not say, and that count rows.")
     samples: Samples = Field(Samples(), description="How many failing rows are shown, and which of their columns are masked.")
     reply_to: tuple[TopicName, ...] = Field((), description="Kafka topics that a trigger's `reply_to` may name.")
+    notify: tuple[Notice, ...] = Field((), description="Kafka topics that are told of each verdict, or of those that close the gate.")
     select: tuple[SelectionShape, ...] = Field((), description="The dbt project's own tests.")
     rules: tuple[RuleShape, ...] = Field((), description="The gate's own rules.")
 
@@ -213,6 +215,7 @@ class GateShape(Value):
             threshold=self.threshold,
             samples=self.samples,
             reply_to=self.reply_to,
+            notify=self.notify,
             select=tuple(Selection.model_validate(one.as_json()) for one in self.select),
             rules=tuple(one.rule(self.threshold) for one in self.rules),
         )

@@ -30,6 +30,8 @@ def storable(text: str) -> str:
     """`text`, or ValueError where UTF-8 or Postgres could not hold it (lone surrogates, NUL)."""
     if "\x00" in text:
         raise ValueError("must not contain NUL characters")
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fake_runner import report_of
 from queued import Store, gate
+from sqlalchemy import text
 from sqlalchemy.exc import DataError
 
 from stringx.dispatch import request_cancel, settle
@@ -66,6 +67,7 @@ def test_a_report_becomes_verdict_results_and_the_end_of_the_run(store: Store) -
     verdict = store.one("select * from verdicts where run_id = :run", run=run)
     assert (verdict["verdict"], verdict["decision"], verdict["attempt"], verdict["rows"]) == ("failed", "closed", 1, 928)
     assert verdict["counts"] == {"passed": 0, "warned": 0, "failed": 1, "errored": 0, "skipped": 0}
+    assert verdict["scores"] == {"overall": 0.0, "dimensions": {"completeness": 0.0}}
     check = store.one("select * from check_results where run_id = :run", run=run)
     assert (check["name"], check["outcome"], check["failures"], check["position"]) == ("dest_not_null", "failed", 3, 0)
     row = store.run(run)
@@ -98,6 +100,19 @@ def test_reports_that_come_together_are_settled_as_each_would_be_alone(store: St
     assert {row["reason"] for row in store.rows("select reason from set_apart_reports")} == {"late", "unknown"}
 
 
+def test_a_gates_topics_are_told_too_of_what_they_ask_for(store: Store) -> None:
+    topics = [{"topic": "gates.closed", "when": "closed"}, {"topic": "gates.all"}, {"topic": "answers"}, {"topic": "stringx.verdicts"}]
+    for failures, told in (
+        (2, ["answers", "gates.all", "gates.closed", "stringx.verdicts"]),
+        (0, ["answers", "gates.all", "stringx.verdicts"]),
+    ):
+        run = store.queue(notify=topics, reply_to="answers")
+        settled(store, report(claim(store), failures=failures))
+        records = [record for record in outbox_records(store) if record.run_id == run]
+        assert sorted(record.topic for record in records) == told, "each once"
+        assert len({record.value for record in records}) == 1
+
+
 def test_every_trigger_of_the_run_is_acknowledged_and_where_it_asked_for_it_too(store: Store) -> None:
     run = store.queue(triggered=3, reply_to="answers")
     settled(store, report(claim(store), failures=2))
@@ -120,6 +135,7 @@ def test_every_trigger_of_the_run_is_acknowledged_and_where_it_asked_for_it_too(
     assert (value["state"], value["run"], value["verdict"], value["decision"]) == ("judged", run, "failed", "closed")
     assert (value["trigger_id"], value["trigger_source"], value["metadata"]) == (triggers[0]["event_id"], "tests", {"load": 7})
     assert [(rule["name"], rule["failures"]) for rule in value["failing"]] == [("dest_not_null", 2)]
+    assert value["scores"] == {"overall": 0.0, "dimensions": {"completeness": 0.0}}
     assert value["timings"]["judged_at"] >= value["timings"]["started_at"] >= value["timings"]["received_at"]
 
 
@@ -172,6 +188,40 @@ def test_a_report_that_comes_again_changes_nothing(store: Store) -> None:
     assert (store.rows("select * from verdicts"), outbox_records(store)) == before
     assert store.rows("select * from set_apart_reports") == []
     assert store.attempts(run) == [(1, "settled")]
+
+
+def undo_claim(store: Store, run: str) -> None:
+    """What a crash of the database server does to a claim whose commit was not on its disk yet."""
+    with transaction(store.engine) as connection:
+        connection.execute(
+            text("delete from attempts where run_id = :run and number = (select attempt from runs where id = :run)"), {"run": run}
+        )
+        connection.execute(
+            text("""
+                update runs set state = 'queued', attempt = attempt - 1, lease_until = null, address = null, boot = null, started_at = null
+                where id = :run
+            """),
+            {"run": run},
+        )
+
+
+def test_a_claim_that_a_crash_of_the_database_undid_is_made_again_and_its_run_judged_once(store: Store) -> None:
+    """Both claims have the same number: whichever report comes while the run is leased is its verdict; the other changes nothing."""
+    run = store.queue()
+    of_first = report(claim(store), failures=1)
+    undo_claim(store, run)
+
+    # Nobody has the run leased.
+    assert settled(store, of_first) is Settlement.LATE
+    assert store.rows("select * from verdicts") == []
+    of_second = report(claim(store), failures=1)
+    assert of_second.attempt == of_first.attempt
+    assert settled(store, of_second) is Settlement.JUDGED
+    assert settled(store, of_first) is Settlement.REPEATED
+
+    assert store.verdict(run) == "failed"
+    assert store.attempts(run) == [(1, "settled")]
+    assert len(outbox_records(store)) == 1
 
 
 def test_the_report_of_a_lost_attempt_is_kept_and_changes_nothing(store: Store) -> None:

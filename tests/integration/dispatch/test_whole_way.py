@@ -26,7 +26,7 @@ from stringx.embedded.postgres import EmbeddedPostgres
 from stringx.gates import files
 from stringx.gates.files import GateFile
 from stringx.kafka_clients import ensure_topics
-from stringx.model import GateDetail, RunDetail, RunnerReplicaStatus
+from stringx.model import GateDetail, Rule, RunDetail, RunnerReplicaStatus
 from stringx.runner.service import Runner
 from stringx.settings import Settings
 from stringx.store import gates, views
@@ -185,6 +185,32 @@ def test_what_keeps_a_gate_with_dbt_is_told_and_a_trigger_may_force_it(way: Way)
     prepared = way.gate("raw.airports").prepared
     assert prepared is not None
     assert (prepared.engine, prepared.unprepared, prepared.distrusted) == (model.Engine.PREPARED, (), ())
+
+
+def test_a_rule_edited_while_triggers_flow_judges_the_next_run_and_earlier_verdicts_keep_their_version(way: Way) -> None:
+    passes = gate_of("raw.planes").rules[0].model_copy(update={"name": "known", "column": "tailnum"})
+    fails = passes.model_copy(update={"check": "expression_is_true", "column": None, "arguments": {"expression": "tailnum is null"}})
+
+    def apply(rule: Rule) -> None:
+        gate = gate_of("raw.planes", rules=(rule,), slice_columns={})
+        with transaction(way.engine) as connection:
+            gates.apply(connection, [GateFile(gate, "default/raw.planes.yaml")])
+
+    apply(passes)
+    first = way.judged(table="raw.planes")
+    flowing = [way.publish(table="raw.planes") for _ in range(3)]
+    apply(fails)
+    edited = way.judged(table="raw.planes")
+    assert (first.decision, edited.decision, edited.gate_version) == ("open", "closed", first.gate_version + 1)
+    found = way.acknowledgements(5)
+    with transaction(way.engine) as connection:
+        runs = [views.run(connection, run) for run in {found[name]["run"] for name in flowing} | {first.run, edited.run}]
+        for run in runs:
+            version = gates.version(connection, "default", "raw.planes", run.gate_version)
+            assert (version.gate.rules[0].check, version.fingerprint) == (
+                "not_null" if run.decision == "open" else "expression_is_true",
+                run.gate_fingerprint,
+            )
 
 
 def test_a_project_that_does_not_parse_is_told_and_the_one_before_goes_on(way: Way) -> None:

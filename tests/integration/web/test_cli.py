@@ -228,9 +228,21 @@ def test_dead_letters_are_listed_and_shown(served: Served) -> None:
     assert (code, letter["partition"], letter["offset"], letter["reason"]) == (0, 2, 7, "must be JSON")
     assert "must be JSON" in run(served, "dead-letters")[1]
     code, out, _ = run(served, "dead-letters", str(letter["id"]))
+    assert "header" in out
     for shown in ("malformed (table): must be JSON", "partition 2, offset 7", "key: key", "text/plain", "not json"):
         assert shown in out
     assert "\x1b" not in out  # a stranger's bytes do not steer the terminal
+
+
+def test_a_dead_letter_without_headers_has_no_table_of_them(served: Served) -> None:
+    record = KafkaRecord("stringx.triggers", None, 2, 7, 1, b"key", b"not json", ())
+    with transaction(served.engine) as connection:
+        inbox.refuse(connection, served.settings, RefusedRecord(record, Legible()), Malformed("must be JSON"))
+    (letter,) = served.client.dead_letters().dead_letters
+    code, out, _ = run(served, "dead-letters", str(letter.id))
+    assert code == 0
+    assert "not json" in out
+    assert "header" not in out
 
 
 def test_where_nothing_was_started_it_says_what_to_do(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from commands import run
-from served import RULES, Served
+from served import RULES, Served, flights_gate
 
 from stringx.gates import files
 from stringx.store import gates
@@ -43,7 +43,7 @@ def test_a_gate_is_shown_with_its_rules(served: Served) -> None:
         assert text in out
     code, out, _ = run(served, "gates", "show", "raw.flights", "--output", "json")
     assert json.loads(out)["gate"]["rules"][0]["name"] == "flight_is_unique"
-    assert "warned above 0, failed above 24 failures" in run(served, "gates", "show", "raw.weather")[1]
+    assert "warned above 0 failures, failed above 24 failures" in run(served, "gates", "show", "raw.weather")[1]
 
 
 def test_a_table_without_a_gate_is_named(served: Served) -> None:
@@ -71,3 +71,35 @@ def test_a_status_tells_the_newest_verdict_and_the_slices_still_closed(served: S
     assert "flight_date = 2013-02-08" in rest
     code, out, _ = run(served, "gates", "status", "raw.flights", "--output", "json")
     assert [one["run"] for one in json.loads(out)["closed"]] == [closed]
+
+
+def test_the_history_of_a_gate_is_told_and_each_version_shown(served: Served) -> None:
+    with transaction(served.engine) as connection:
+        edited = flights_gate(priority=5, on_no_rows="closed")
+        gates.apply(
+            connection, [files.GateFile(edited, "default/raw.flights.yaml")], author="ann@example.org", message="closed\nwithout rows"
+        )
+    code, out, err = run(served, "gates", "history", "raw.flights")
+    assert (code, err) == (0, "")
+    newest, oldest = [line for line in out.splitlines() if "default/raw.flights.yaml" in line]
+    assert newest.split()[0] == "2"
+    assert {"ann@example.org", "yes"} <= set(newest.split())
+    assert oldest.split()[0] == "1"
+    assert "yes" not in oldest
+    code, out, err = run(served, "gates", "history", "raw.flights", "--limit", "1", "--output", "json")
+    page = json.loads(out)
+    assert [(one["version"], one["message"], one["in_force"]) for one in page["versions"]] == [(2, "closed\nwithout rows", True)]
+    code, out, err = run(served, "gates", "show", "raw.flights", "--version", "1")
+    assert (code, err) == (0, "")
+    assert "raw.flights, version 1, not in force" in out
+    assert "no rows: open" in out
+    code, out, _ = run(served, "gates", "show", "raw.flights")
+    assert "raw.flights, version 2\n" in "\n".join(line.rstrip() for line in out.splitlines())
+    assert "by ann@example.org" in out
+    assert "no rows: closed" in out
+    told = json.loads(run(served, "gates", "show", "raw.flights", "--version", "1", "--output", "json")[1])
+    assert (told["gate"]["on_no_rows"], told["in_force"]) == ("open", False)
+    assert "has no version 3: the newest is 2" in run(served, "gates", "show", "raw.flights", "--version", "3")[2]
+    with transaction(served.engine) as connection:
+        gates.withdraw(connection, "default", "raw.flights")
+    assert "none is in force" in run(served, "gates", "history", "raw.flights")[1]

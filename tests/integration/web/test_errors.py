@@ -19,6 +19,7 @@ from served import Served
 from sqlalchemy import Engine, text
 
 from stringx.errors import ConfigurationError
+from stringx.metrics import CONTENT_TYPE
 from stringx.model import TriggerAnswer
 from stringx.settings import Settings
 from stringx.store.database import connect, transaction
@@ -163,6 +164,10 @@ def test_the_document_is_valid_openapi_3_1_0_and_names_every_view(nowhere: Setti
     assert document["paths"].keys() == paths
     body = document["paths"]["/v1/triggers"]["post"]["requestBody"]["content"]
     assert body.keys() == {"application/json", "application/cloudevents+json"}
+    assert document["paths"]["/metrics"]["get"]["responses"]["200"]["content"].keys() == {CONTENT_TYPE}
+    gate = document["paths"]["/v1/gates/{table}"]["put"]
+    assert gate["requestBody"]["content"].keys() == {"application/json", "application/yaml", "text/yaml"}
+    assert {header["name"] for header in gate["parameters"] if header["in"] == "header"} == {"If-Match", "If-None-Match"}
     for path, operations in document["paths"].items():
         for operation in (operations[method] for method in ("get", "post", "put", "delete") if method in operations):
             assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
@@ -214,11 +219,37 @@ def test_no_request_whatever_is_answered_with_a_fault_of_ours(
 def test_no_path_whatever_is_answered_with_a_fault_of_ours(served: Served, segment: str, query: dict[str, str]) -> None:
     app = served.app.test_client()
     name = quote(segment, safe="", errors="replace")
-    for path in (f"runs/{name}", f"triggers/{name}", f"gates/{name}", f"gates/{name}/status", f"dead-letters/{name}"):
+    of_gate = (f"gates/{name}", f"gates/{name}/status", f"gates/{name}/versions", f"gates/raw.flights/versions/{name}")
+    for path in (f"runs/{name}", f"triggers/{name}", *of_gate, f"dead-letters/{name}"):
         response = app.get(f"/v1/{path}", query_string=query, headers=served.authorized)
         assert response.status_code < 500, response.text
     for path in ("runs", "gates", "dead-letters"):
         assert app.get(f"/v1/{path}", query_string=query, headers=served.authorized).status_code in (200, 400, 422)
+
+
+@profile(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=60)
+    | JSON_VALUES
+    | st.fixed_dictionaries({"table": st.just("raw.flights"), "target": JSON_VALUES, "rules": JSON_VALUES}),
+    content_type=st.sampled_from(["application/json", "application/yaml"]) | HEADER_TEXT,
+    conditions=st.dictionaries(st.sampled_from(["If-Match", "If-None-Match"]), st.sampled_from(["*", '"1-x"']) | HEADER_TEXT, max_size=2),
+    query=st.dictionaries(st.sampled_from(["workspace", "author", "message", "take_over", "other"]), st.text(max_size=20), max_size=2),
+)
+def test_no_gate_whatever_is_answered_with_a_fault_of_ours(
+    served: Served, body: Any, content_type: str, conditions: dict[str, str], query: dict[str, str]
+) -> None:
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {"Content-Type": content_type, **conditions, **served.authorized}
+    for method, path in (
+        ("PUT", "raw.flights"),
+        ("POST", "raw.flights/plan"),
+        ("DELETE", "raw.flights"),
+        ("POST", "raw.flights/rollback?to=1"),
+    ):
+        asked = query if "?" not in path else None
+        response = served.app.test_client().open(f"/v1/gates/{path}", method=method, query_string=asked, data=sent, headers=named)
+        assert response.status_code < 500, response.text
 
 
 def test_a_served_app_speaks_http_as_the_test_client_says(served: Served) -> None:

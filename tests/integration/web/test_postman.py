@@ -28,6 +28,7 @@ COLLECTION: dict[str, Any] = json.loads((FOLDER / "stringx.postman_collection.js
 
 EXPECTED = re.compile(r"to\.be\.oneOf\((\[[\d, ]+\])\)")
 KEPT = re.compile(r'pm\.collectionVariables\.set\("(\w+)", pm\.response\.json\(\)\.(\w+)\)')
+KEPT_HEADER = re.compile(r'pm\.collectionVariables\.set\("(\w+)", pm\.response\.headers\.get\("([\w-]+)"\)\)')
 
 
 def requests() -> Iterator[dict[str, Any]]:
@@ -69,14 +70,16 @@ def test_each_request_of_the_collection_is_answered_as_it_says(served: Served) -
         assert expected is not None, f"{item['name']} checks no status"
         assert response.status_code in json.loads(expected[1]), f"{item['name']}: {response.status_code} {response.text}"
         for name, field in KEPT.findall(script(item)):
-            variables[name] = response.json()[field]
+            variables[name] = str(response.json()[field])
+        for name, header in KEPT_HEADER.findall(script(item)):
+            variables[name] = response.headers[header]
 
 
 def test_the_collection_has_every_request_of_the_api(served: Served) -> None:
     wanted = {
         (method, re.sub(r"<\w+>", "*", rule.rule))
         for rule in served.app.url_map.iter_rules()
-        for method in (rule.methods or set()) & {"GET", "POST"}
+        for method in (rule.methods or set()) & {"GET", "POST", "PUT", "DELETE"}
     }
 
     def path(item: dict[str, Any]) -> str:

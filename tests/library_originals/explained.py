@@ -1,0 +1,73 @@
+"""Which differences the catalogue names: for each sentence there, when it accounts for two answers that differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from scenario import Scenario
+
+from stringx.gates.library import LIBRARY
+
+Answer = int | str
+#: whether it accounts for it: the scenario, the original's answer, the library's
+Reason = Callable[[Scenario, Answer, Answer], bool]
+
+
+def explanation(scenario: Scenario, original: Answer, ours: Answer) -> str | None:
+    """The sentence of the catalogue that accounts for the difference, or None."""
+    for sentence in LIBRARY[scenario.check].differences:
+        for start, accounts in REASONS.items():
+            if sentence.startswith(start) and accounts(scenario, original, ours):
+                return sentence
+    return None
+
+
+def unknown_sentences() -> Iterator[str]:
+    """Beginnings that no sentence of the catalogue has any more."""
+    sentences = [sentence for check in LIBRARY.values() for sentence in check.differences]
+    return (start for start in REASONS if not any(sentence.startswith(start) for sentence in sentences))
+
+
+def _holds_quote(scenario: Scenario, original: Answer, _: Answer) -> bool:
+    texts = [one for value in scenario.arguments.values() for one in (value if isinstance(value, list) else [value])]
+    return original == "error" and any("'" in str(one) for one in texts)
+
+
+def _repeats(scenario: Scenario, original: Answer, ours: Answer) -> bool:
+    values = scenario.arguments["value_set"]
+    return len(set(values)) < len(values) and isinstance(original, int) and isinstance(ours, int) and original > ours
+
+
+def _ties(scenario: Scenario, original: Answer, ours: Answer) -> bool:
+    if {"row_condition"} & set(scenario.arguments) or scenario.where:
+        return "error" not in (original, ours)  # which rows are left cannot be told here
+    counts = Counter(Counter(row[str(scenario.column)] for row in scenario.rows[scenario.table]).values())
+    return any(how_many > 1 for how_many in counts.values()) and "error" not in (original, ours)
+
+
+def _periods(scenario: Scenario, original: Answer, ours: Answer) -> bool:
+    return scenario.arguments.get("date_part") in ("week", "month", "quarter") and "error" not in (original, ours)
+
+
+REASONS: dict[str, Reason] = {
+    "A quote within": _holds_quote,
+    "A row fails once": _repeats,
+    "`row_condition` may hold an `or`": lambda scenario, *_: " or " in scenario.arguments.get("row_condition", ""),
+    "Nulls pass": lambda scenario, original, ours: (original, ours) == (1, 0) and "display_inconsistent_columns" not in scenario.arguments,
+    "The flag `g`": lambda scenario, original, _: "g" in scenario.arguments.get("flags", "") and original == "error",
+    "Where there are no values": lambda _, original, ours: original != 0 and isinstance(ours, int),
+    "Of values that occur as often": _ties,
+    "`tolerance_percent` is measured": lambda scenario, *_: bool(scenario.arguments.get("tolerance_percent")),
+    "With `tolerance_percent`": lambda scenario, *_: bool(scenario.arguments.get("tolerance_percent")),
+    "A column whose name is quoted": lambda scenario, *_: scenario.odd,
+    "A column that the table does not have": lambda scenario, original, ours: scenario.column == "zz" and (original, ours) == (0, 1),
+    "`max_value: 0`": lambda scenario, *_: scenario.arguments.get("max_value") == 0,
+    "A group by a null can be too old": lambda _, original, ours: (
+        isinstance(original, int) and isinstance(ours, int) and ours == original + 1
+    ),
+    "An empty table and data of one day": lambda _, original, ours: (original, ours) == ("error", 0),
+    "Periods begin": _periods,
+    "A slice and dbt's `where`": lambda scenario, original, _: bool(scenario.where) and original == "error",
+    "`date_part: quarter`": lambda scenario, original, _: scenario.arguments.get("date_part") == "quarter" and original == "error",
+}
