@@ -26,6 +26,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         example={"check": "accepted_range", "column": "distance", "arguments": {"min_value": 0, "inclusive": False}},
         differences=("Without a bound it is an error: the original passes whatever there is.",),
         context_columns=True,
+        needs_one_of=("min_value", "max_value"),
     ),
     "at_least_one": Check(
         Column.REQUIRED,
@@ -224,6 +225,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT_UTILS,
         fails_with="rows whose value is not the one before it and the interval",
+        differences=("A column may be among those that it is grouped by: by the original it is an error on Postgres.",),
         example={
             "check": "sequential_values",
             "column": "time_hour",
