@@ -34,6 +34,26 @@ def _holds_quote(scenario: Scenario, original: Answer, _: Answer) -> bool:
     return original == "error" and any("'" in str(one) for one in texts)
 
 
+def _more(_: Scenario, original: Answer, ours: Answer) -> bool:
+    return isinstance(original, int) and isinstance(ours, int) and ours > original
+
+
+def _fewer(_: Scenario, original: Answer, ours: Answer) -> bool:
+    return isinstance(original, int) and isinstance(ours, int) and ours < original
+
+
+def _of_groups(scenario: Scenario, original: Answer, ours: Answer) -> bool:
+    return "group_by_columns" in scenario.arguments and "error" not in (original, ours)
+
+
+def _of_quoted_groups(scenario: Scenario, original: Answer, _: Answer) -> bool:
+    return '"' in "".join(scenario.arguments.get("group_by_columns", [])) and original == "error"
+
+
+def _without_bound(scenario: Scenario, _: Answer, ours: Answer) -> bool:
+    return not {"min_value", "max_value"} & set(scenario.arguments) and ours == "error"
+
+
 def _repeats(scenario: Scenario, original: Answer, ours: Answer) -> bool:
     values = scenario.arguments["value_set"]
     return len(set(values)) < len(values) and isinstance(original, int) and isinstance(ours, int) and original > ours
@@ -70,4 +90,16 @@ REASONS: dict[str, Reason] = {
     "Periods begin": _periods,
     "A slice and dbt's `where`": lambda scenario, original, _: bool(scenario.where) and original == "error",
     "`date_part: quarter`": lambda scenario, original, _: scenario.arguments.get("date_part") == "quarter" and original == "error",
+    "A table without rows has 0 rows": _more,
+    "Two empty tables": lambda _, original, ours: (original, ours) == ("error", 0),
+    "An empty table has not fewer": lambda _, original, ours: original == "error" and ours in (0, 1),
+    "A group by nulls": _of_groups,
+    "Groups can be by": _of_quoted_groups,
+    "A column may be among": lambda scenario, original, _: (
+        scenario.column in scenario.arguments.get("group_by_columns", []) and original == "error"
+    ),
+    "A table or a group without": _more,
+    "Of two equal ranges": _fewer,
+    "The last range before": _more,
+    "Without a bound": _without_bound,
 }

@@ -87,8 +87,24 @@ def test_the_packages_are_there_whole() -> None:
         ("expect_column_most_common_value_to_be_in_set", {"value_set": [1], "top_n": 0}, "must be a whole number above 0"),
         ("expect_row_values_to_have_recent_data", {"datepart": "days", "interval": 1}, "must be one of second, minute, hour"),
         ("expect_row_values_to_have_recent_data", {"datepart": "day", "interval": 1.5}, "must be a whole number"),
+        ("accepted_range", {}, "needs one of the arguments `min_value`, `max_value`, or all"),
+        (
+            "mutually_exclusive_ranges",
+            {"lower_bound_column": "a", "upper_bound_column": "b", "gaps": "no"},
+            "must be one of allowed, not_allowed",
+        ),
+        ("freshness_sla", {"by": 480}, 'must be a time of day between quotes, as "08:00"'),
+        ("freshness_sla", {"by": "24:00"}, "must be a time of day"),
+        ("freshness_sla", {"by": "08:00", "time_zone": "Berlin"}, "must be the name of a time zone: Europe/Berlin"),
+        ("freshness_sla", {"by": "08:00", "weekdays": ["Monday"]}, "must be a list of weekdays, each of them once: monday"),
+        ("freshness_sla", {"by": "08:00", "weekdays": ["monday", "monday"]}, "must be a list of weekdays"),
+        ("freshness_sla", {"by": "08:00", "days_behind": 0.5}, "must be a whole number, 0 or more"),
+        ("no_outliers_by_iqr", {"factor": -1}, "must be a number, 0 or more"),
+        ("no_schema_drift", {"columns": {"a": "int); select 1; --'"}}, "must give each column its type"),
+        ("no_schema_drift", {"columns": ["a"]}, "must give each column its type"),
+        ("row_count_like_before", {"slices": 0}, "must be a whole number above 0"),
     ],
 )
 def test_an_argument_that_does_not_fit_is_told_with_the_fix(name: str, arguments: dict[str, object], fault: str) -> None:
-    [(_, message)] = faults(name, column=True, arguments=arguments)
+    [(_, message)] = faults(name, column=LIBRARY[name].column is Column.REQUIRED, arguments=arguments)
     assert fault in message
