@@ -37,7 +37,7 @@ checks of dbt_expectations have as well, does the same as the rule's. An argumen
 be there.
 
 Now, where a check looks at the clock, is told in the time zone of the database's sessions, or of the dbt variable `stringx:time_zone`.
-Checks that are about a table's columns, and not its rows, look at the whole table whatever the slice.
+Checks that are about a table's columns, and not its rows, look at the whole table whatever the slice, and take no `row_condition`.
 """
 
 

@@ -36,7 +36,7 @@ DAY = dt.date(2024, 1, 1)
 
 def tables(chance: random.Random, now: dt.datetime) -> dict[str, Rows]:
     """Rows by table. `at` lies round `now`, half an hour off any bound that whole hours and days give."""
-    first = [_row(chance, number, now) for number in range(chance.choice([1, 4, 30]))]
+    first = [_row(chance, number, now) for number in range(chance.choice([1, 4, 30, 30]))]
     second = [dict(row) for row in first if chance.random() < 0.9]
     for row in second:
         if chance.random() < chance.choice([0, 0.2]):
