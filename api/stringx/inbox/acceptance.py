@@ -47,7 +47,6 @@ def accept(connection: Connection, settings: Settings, trigger: Trigger) -> Acce
     another content, Invalid for a slice or a `reply_to` that the gate does not allow. Safe for one id from several processes at one
     time."""
     [plan] = _plans(connection, [trigger])
-    triggers.lock(connection, plan.locks)
     try:
         with storing():
             [outcome] = _accept_all(connection, settings, [plan])
@@ -77,9 +76,7 @@ def take_each(connection: Connection, settings: Settings, deliveries: Sequence[D
 def _tried(connection: Connection, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, _Plan | Refusal]]:
     """With what will become of each, and the locks for it held."""
     plans = iter(_plans(connection, [delivery.parsed for delivery in deliveries if isinstance(delivery.parsed, Trigger)]))
-    tried = [(delivery, next(plans) if isinstance(delivery.parsed, Trigger) else delivery.parsed) for delivery in deliveries]
-    triggers.lock(connection, (wanted for _, plan in tried if isinstance(plan, _Plan) for wanted in plan.locks))
-    return tried
+    return [(delivery, next(plans) if isinstance(delivery.parsed, Trigger) else delivery.parsed) for delivery in deliveries]
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,6 @@ class _Plan:
     version: GateVersion | None
     #: the slice in its canonical form, or why the gate does not take the trigger
     bound: Slice | Refusal
-    locks: tuple[tuple[int, int], ...]
 
     @property
     def run_key(self) -> triggers.RunKey | None:
@@ -102,19 +98,21 @@ class _Plan:
 
 
 def _plans(connection: Connection, new: Iterable[Trigger]) -> list[_Plan]:
+    """What will become of triggers; nobody else decides it of any of them until the transaction ends."""
     # Tables are compared in lower case, and stored so.
     lowered = [trigger.model_copy(update={"table": trigger.table.lower()}) for trigger in new]
-    tables = {(trigger.workspace, trigger.table) for trigger in lowered}
-    versions = gates.current_of(connection, tables) if tables else {}
+    if not lowered:
+        return []
+    locks = [lock(trigger) for trigger in lowered for lock in (triggers.identity_lock, triggers.slice_lock)]
+    versions = gates.current_of(connection, {(trigger.workspace, trigger.table) for trigger in lowered}, locks=locks)
     return [_plan(trigger, versions.get((trigger.workspace, trigger.table))) for trigger in lowered]
 
 
 def _plan(trigger: Trigger, version: GateVersion | None) -> _Plan:
     """Binds the slice; a refusal waits for its turn, since a repeated delivery is answered as the first one was, whatever the
     gate says by now."""
-    identity = triggers.identity_lock(trigger)
     if version is None:
-        return _Plan(trigger, None, trigger.slice, (identity,))
+        return _Plan(trigger, None, trigger.slice)
     try:
         if trigger.reply_to is not None and trigger.reply_to not in version.gate.reply_to:
             raise Invalid("the gate of this table does not allow this topic: add it to the gate's reply_to", field="reply_to")
@@ -122,18 +120,20 @@ def _plan(trigger: Trigger, version: GateVersion | None) -> _Plan:
             raise Invalid("the gate of this table has dbt execute each run: leave it out, or change the gate's engine", field="engine")
         bound = slices.bind(trigger.slice, version.gate)
     except Refusal as refusal:
-        return _Plan(trigger, version, refusal, (identity,))
-    return _Plan(trigger, version, bound, (identity, triggers.slice_lock(version, bound)))
+        return _Plan(trigger, version, refusal)
+    return _Plan(trigger, version, bound)
 
 
 def _accept_all(connection: Connection, settings: Settings, plans: Sequence[_Plan]) -> list[Accepted | Refusal]:
-    """Call it with the plans' locks held; a trigger may stand in the list twice."""
-    known = triggers.find(connection, [plan.trigger for plan in plans])
+    """A trigger may stand in the list twice."""
+    if not plans:
+        return []
+    known = triggers.known(connection, [plan.trigger for plan in plans], _wanted_runs(plans))
     outcomes: list[Accepted | Refusal | None] = []
     new: dict[triggers.Identity, _Plan] = {}
     for plan in plans:
         identity = triggers.identity(plan.trigger)
-        stored, earlier = known.get(identity), new.get(identity)
+        stored, earlier = known.triggers.get(identity), new.get(identity)
         if stored is not None:
             same = plan.trigger.has_content(stored.content_fingerprint)
             outcomes.append(_accepted(stored, duplicate=True) if same else _conflict())
@@ -144,7 +144,7 @@ def _accept_all(connection: Connection, settings: Settings, plans: Sequence[_Pla
         else:
             new[identity] = plan
             outcomes.append(None)
-    added = _add(connection, settings, new)
+    added = _add(connection, settings, new, known.queued)
     told: set[triggers.Identity] = set()
     for index, plan in enumerate(plans):
         if outcomes[index] is None:
@@ -155,13 +155,21 @@ def _accept_all(connection: Connection, settings: Settings, plans: Sequence[_Pla
 
 
 def _add(
-    connection: Connection, settings: Settings, new: Mapping[triggers.Identity, _Plan]
+    connection: Connection,
+    settings: Settings,
+    new: Mapping[triggers.Identity, _Plan],
+    joinable: Mapping[triggers.RunKey, tuple[str, int]],
 ) -> dict[triggers.Identity, triggers.StoredTrigger]:
-    """Stores new triggers with their runs; answers those without a gate."""
+    """Stores new triggers with their runs, which are new too or are `joinable`; answers those without a gate."""
     wanted = _wanted_runs(new.values())
-    runs = triggers.join(connection, list(wanted.values())) if wanted else {}
-    queued = {uuid.uuid4().hex: want for key, want in wanted.items() if key not in runs}
-    runs |= {want.key: run for run, want in queued.items()}
+    queued = {uuid.uuid4().hex: want for key, want in wanted.items() if key not in joinable}
+    runs = {want.key: run for run, want in queued.items()}
+    raised: dict[str, int] = {}
+    for key in wanted.keys() & joinable.keys():
+        runs[key], priority = joinable[key]
+        if priority < wanted[key].priority:
+            raised[runs[key]] = wanted[key].priority
+    triggers.raise_priority(connection, raised)
     added = {}
     for identity, plan in new.items():
         run = runs[plan.run_key] if plan.run_key is not None else None

@@ -58,21 +58,10 @@ def identity_lock(trigger: Trigger) -> tuple[int, int]:
     return IDENTITY_LOCK, _lock_key(*identity(trigger))
 
 
-def slice_lock(version: GateVersion, bound: Slice) -> tuple[int, int]:
-    """Held by whoever decides whether a queued run of this gate version and slice is there to be joined."""
-    return SLICE_LOCK, _lock_key(str(version.id), bound.key)
-
-
-def lock(connection: Connection, locks: Iterable[tuple[int, int]]) -> None:
-    """Takes advisory locks until the end of the transaction; always in one order, so that no two callers wait for each other.
-
-    Call it once in a transaction, before its first write.
-    """
-    ordered = sorted(set(locks))
-    connection.execute(
-        sql("select pg_advisory_xact_lock(class, key) from unnest(cast(:classes as int[]), cast(:keys as int[])) as wanted(class, key)"),
-        {"classes": [kind for kind, _ in ordered], "keys": [key for _, key in ordered]},
-    )
+def slice_lock(trigger: Trigger) -> tuple[int, int]:
+    """Held by whoever decides whether a queued run of this table and slice is there to be joined. Of the slice as it was sent: one
+    that says the same in other words, and comes at the same moment through another door, has a run of its own."""
+    return SLICE_LOCK, _lock_key(trigger.workspace, trigger.table, trigger.slice.key)
 
 
 def _lock_key(*parts: str) -> int:
@@ -81,24 +70,60 @@ def _lock_key(*parts: str) -> int:
     return int.from_bytes(digest[:4], signed=True)
 
 
-def find(connection: Connection, wanted: Sequence[Trigger]) -> dict[Identity, StoredTrigger]:
-    """The stored triggers among those with the same workspace, source and id."""
+@dataclass(frozen=True)
+class Known:
+    """What the database has of some triggers, and of the runs that they ask for."""
+
+    #: the stored triggers with the same workspace, source and id
+    triggers: Mapping[Identity, StoredTrigger]
+    #: of the runs that are queued, and can be joined: id and priority
+    queued: Mapping[RunKey, tuple[str, int]]
+
+
+# `joined` locks the runs that it finds: they stay queued until the transaction ends. One that a dispatcher is just taking is passed
+# over: what it evaluates may be older than the trigger.
+_KNOWN = """
+with stored as (
+    select trigger.workspace, trigger.source, trigger.event_id, trigger.id, trigger.content_fingerprint, trigger.state, trigger.run_id
+    from unnest(cast(:workspaces as text[]), cast(:sources as text[]), cast(:ids as text[])) as wanted(workspace, source, id)
+    join triggers as trigger
+      on trigger.workspace = wanted.workspace and trigger.source = wanted.source and trigger.event_id = wanted.id
+), joined as (
+    select run.seq, run.id, run.version_id, run.slice_key, run.engine, run.priority
+    from unnest(cast(:versions as bigint[]), cast(:keys as text[]), cast(:engines as text[])) as wanted(version_id, slice_key, engine)
+    join runs as run on run.version_id = wanted.version_id and run.slice_key = wanted.slice_key and run.engine = wanted.engine
+    where run.state = 'queued'
+    order by run.seq
+    for update of run skip locked
+)
+select stored.*, joined.id as joined_id, joined.version_id, joined.slice_key, joined.engine, joined.priority
+from stored full join joined on false
+order by joined.seq
+"""
+
+
+def known(connection: Connection, triggers: Sequence[Trigger], wanted: Iterable[RunKey]) -> Known:
+    """What there is of these triggers already, and the oldest queued run, locked, of each of the wanted ones that has any."""
+    keys = list(wanted)
     rows = connection.execute(
-        sql("""
-            select stored.workspace, stored.source, stored.event_id, stored.id, stored.content_fingerprint, stored.state, stored.run_id
-            from unnest(cast(:workspaces as text[]), cast(:sources as text[]), cast(:ids as text[])) as wanted(workspace, source, id)
-            join triggers as stored
-              on stored.workspace = wanted.workspace and stored.source = wanted.source and stored.event_id = wanted.id
-        """),
+        sql(_KNOWN),
         {
-            "workspaces": [trigger.workspace for trigger in wanted],
-            "sources": [trigger.source for trigger in wanted],
-            "ids": [trigger.id for trigger in wanted],
+            "workspaces": [trigger.workspace for trigger in triggers],
+            "sources": [trigger.source for trigger in triggers],
+            "ids": [trigger.id for trigger in triggers],
+            "versions": [version for version, _, _ in keys],
+            "keys": [slice_key for _, slice_key, _ in keys],
+            "engines": [engine for _, _, engine in keys],
         },
     )
-    return {
-        (row.workspace, row.source, row.event_id): StoredTrigger(row.id, row.content_fingerprint, row.state, row.run_id) for row in rows
-    }
+    stored: dict[Identity, StoredTrigger] = {}
+    queued: dict[RunKey, tuple[str, int]] = {}
+    for row in rows:
+        if row.id is not None:
+            stored[row.workspace, row.source, row.event_id] = StoredTrigger(row.id, row.content_fingerprint, row.state, row.run_id)
+        else:
+            queued.setdefault((row.version_id, row.slice_key, Engine(row.engine)), (row.joined_id, row.priority))
+    return Known(stored, queued)
 
 
 _ADD = """
@@ -141,49 +166,18 @@ def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]], qu
     )
 
 
-def join(connection: Connection, wanted: Sequence[WantedRun]) -> dict[RunKey, str]:
-    """The queued runs that are there for some of them, raised to the priority.
-
-    They stay queued until the transaction ends. One that a dispatcher is just taking is not joined: what it evaluates may be older
-    than the trigger.
-    """
-    there = _joinable(connection, wanted)
-    raised = [(found[0], want.priority) for want in wanted if (found := there.get(want.key)) is not None and found[1] < want.priority]
-    if raised:
-        connection.execute(
-            sql("""
-                update runs set priority = raised.priority
-                from unnest(cast(:runs as text[]), cast(:priorities as int[])) as raised(run, priority)
-                where runs.id = raised.run
-            """),
-            {"runs": [run for run, _ in raised], "priorities": [priority for _, priority in raised]},
-        )
-    return {key: run for key, (run, _) in there.items()}
-
-
-def _joinable(connection: Connection, wanted: Sequence[WantedRun]) -> dict[RunKey, tuple[str, int]]:
-    """Id and priority of the oldest queued run of each gate version, slice and engine that has one, locked."""
-    rows = connection.execute(
+def raise_priority(connection: Connection, runs: Mapping[str, int]) -> None:
+    """Gives queued runs, locked, these priorities."""
+    if not runs:
+        return
+    connection.execute(
         sql("""
-            select run.id, run.version_id, run.slice_key, run.engine, run.priority
-            from unnest(cast(:versions as bigint[]), cast(:keys as text[]), cast(:engines as text[]))
-              as wanted(version_id, slice_key, engine)
-            join runs as run
-              on run.version_id = wanted.version_id and run.slice_key = wanted.slice_key and run.engine = wanted.engine
-            where run.state = 'queued'
-            order by run.seq
-            for update of run skip locked
+            update runs set priority = raised.priority
+            from unnest(cast(:runs as text[]), cast(:priorities as int[])) as raised(run, priority)
+            where runs.id = raised.run
         """),
-        {
-            "versions": [want.version.id for want in wanted],
-            "keys": [want.bound.key for want in wanted],
-            "engines": [want.engine for want in wanted],
-        },
+        {"runs": list(runs), "priorities": list(runs.values())},
     )
-    found: dict[RunKey, tuple[str, int]] = {}
-    for row in rows:
-        found.setdefault((row.version_id, row.slice_key, Engine(row.engine)), (row.id, row.priority))
-    return found
 
 
 def _trigger(trigger: Trigger, stored: StoredTrigger) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -20,20 +20,43 @@ def current(connection: Connection, workspace: str, table: str) -> GateVersion |
     return None if row is None else version_of(row)
 
 
-def current_of(connection: Connection, tables: Collection[tuple[str, str]]) -> dict[tuple[str, str], GateVersion]:
-    """`current` for each of some tables, given as workspace and name in lower case, that have a gate."""
+# The locks stand on the left, so that they are taken where no table has a gate, too.
+_CURRENT_OF = """
+with locked as materialized (
+    select count(*) from (
+        select pg_advisory_xact_lock(class, key) from unnest(cast(:classes as int[]), cast(:keys as int[])) as wanted(class, key)
+    ) as taken
+), current as (
+    select version.id, version.workspace, version.table_name, version.number, version.content::text as content, version.fingerprint,
+           version.author, version.message, version.file, version.applied_at
+    from unnest(cast(:workspaces as text[]), cast(:tables as text[])) as wanted(workspace, table_name)
+    join gates on gates.workspace = wanted.workspace and gates.table_name = wanted.table_name
+    join gate_versions as version on version.id = gates.version_id
+    where gates.withdrawn_at is null
+)
+select current.* from locked left join current on true
+"""
+
+
+def current_of(
+    connection: Connection, tables: Collection[tuple[str, str]], *, locks: Iterable[tuple[int, int]] = ()
+) -> dict[tuple[str, str], GateVersion]:
+    """`current` for each of some tables, given as workspace and name in lower case, that have a gate.
+
+    Takes these advisory locks on the way, until the end of the transaction: in one order, so that no two callers wait for each
+    other; call it once in a transaction with them, before its first write.
+    """
+    ordered = sorted(set(locks))
     rows = connection.execute(
-        sql("""
-            select version.id, version.workspace, version.table_name, version.number, version.content::text as content,
-                   version.fingerprint, version.author, version.message, version.file, version.applied_at
-            from unnest(cast(:workspaces as text[]), cast(:tables as text[])) as wanted(workspace, table_name)
-            join gates on gates.workspace = wanted.workspace and gates.table_name = wanted.table_name
-            join gate_versions as version on version.id = gates.version_id
-            where gates.withdrawn_at is null
-        """),
-        {"workspaces": [workspace for workspace, _ in tables], "tables": [table for _, table in tables]},
+        sql(_CURRENT_OF),
+        {
+            "classes": [kind for kind, _ in ordered],
+            "keys": [key for _, key in ordered],
+            "workspaces": [workspace for workspace, _ in tables],
+            "tables": [table for _, table in tables],
+        },
     )
-    return {(row.workspace, row.table_name): version_of(row) for row in rows}
+    return {(row.workspace, row.table_name): version_of(row) for row in rows if row.id is not None}
 
 
 def list_current(connection: Connection, workspace: str | None = None) -> list[GateVersion]:
