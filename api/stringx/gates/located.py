@@ -23,8 +23,6 @@ DEEPEST = 50
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _JINJA = ("{{", "{%", "{#")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: What stands before the first word of a line; a line ends in more ways than Python's `^` knows.
-_INDENT = re.compile("(?:^|(?<=[\n\r\x85\u2028\u2029]))[ \t?-]*")
 _ALIAS = re.compile(r"(?<!\S)\*|(?<=[\[{,:?-])\*")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -84,7 +82,9 @@ def read(text: str) -> Located:
         located.faults.append(((), _place(error.problem_mark or error.context_mark), _told(error, text)))
         return located
     if node is not None:
-        located.data = _Reader(located).value(node, ())
+        reader = _Reader(located)
+        reader.checks_texts = _may_hold_refused(text)
+        located.data = reader.value(node, ())
     return located
 
 
@@ -93,8 +93,13 @@ def _may_hold_unwanted(text: str) -> bool:
 
     Within a block, what is nested begins further to the right, but for a list right below its field.
     """
-    indent = max(map(len, _INDENT.findall(text)))
-    return bool(_ALIAS.search(text)) or 2 * (indent + 1) + text.count("[") + text.count("{") > DEEPEST
+    indent = max((len(line) - len(line.lstrip(" \t?-")) for line in text.splitlines()), default=0)
+    return ("*" in text and bool(_ALIAS.search(text))) or 2 * (indent + 1) + text.count("[") + text.count("{") > DEEPEST
+
+
+def _may_hold_refused(text: str) -> bool:
+    """Whether one of its texts may be refused; without an escape each is a part of the whole."""
+    return not text.isascii() or "\\" in text or any(mark in text for mark in _JINJA)
 
 
 def _unwanted(text: str) -> list[tuple[Path, Place, str]]:
@@ -134,6 +139,8 @@ class _Reader:
 
     def __init__(self, located: Located) -> None:
         self._located = located
+        #: False where it is known of all that none is refused
+        self.checks_texts = True
 
     def value(self, node: yaml.Node, path: Path) -> Any:
         self._located.values[path] = _place(node.start_mark)
@@ -186,7 +193,8 @@ class _Reader:
             case "str" if plain and text[:1] in _NUMERIC and (FLOAT.fullmatch(text) or OCTAL.fullmatch(text)):
                 self._fault(path, node, f"YAML reads `{text}` as text: write the number in digits, or '{text}' in quotes for the text")
             case "str" | "timestamp" | "value" | "merge":
-                self._check_text(node, path)
+                if self.checks_texts:
+                    self._check_text(node, path)
             case _:
                 self._fault(path, node, f"has the tag `{node.tag}`: leave it out")
         return text
