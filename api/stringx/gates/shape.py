@@ -121,7 +121,7 @@ class RuleShape(Value):
     name: RuleName = Field(description="Unique within the gate.")
     check: CheckName = Field(description="A check of the library, or a generic test of the dbt project.")
     column: ColumnName | None = Field(None, description="The column, for a check of one column.")
-    columns: tuple[ColumnName, ...] = Field((), description="The columns, for a check of several.", min_length=1)
+    columns: tuple[ColumnName, ...] = Field((), description="The columns, for a check of several.")
     arguments: dict[Text, Any] = Field(default_factory=dict, description="The check's arguments.")
     kind: Kind | None = Field(None, description="Whose rule it is; default: by the check.")
     dimension: Dimension | None = Field(None, description="What quality it measures; default: by the check.")
@@ -130,9 +130,7 @@ class RuleShape(Value):
     threshold: Threshold | None = Field(None, description="How many failures are accepted.")
     row_condition: Text | None = Field(None, description="SQL; only rows for which it is true are checked.", min_length=1)
     scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
-    context_columns: tuple[ColumnName, ...] = Field(
-        (), description="Columns that are shown beside those of the failing rows.", min_length=1
-    )
+    context_columns: tuple[ColumnName, ...] = Field((), description="Columns that are shown beside those of the failing rows.")
     weight: Weight = Field(1, description="Its part in the scores, beside the other rules'.")
     required: Required = Field(False, description="The gate is closed where it could not be judged, whatever `on_error` says.")
     description: Text = ""
