@@ -24,7 +24,8 @@ DEEPEST = 50
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: Which type YAML takes plain text for.
 _RESOLVER: Any = yaml.resolver.Resolver()
-_JINJA = ("{{", "{%", "{#")
+#: What Jinja would render, which no gate may hold.
+JINJA = ("{{", "{%", "{#")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -230,7 +231,7 @@ class _Reader:
 
     def _check_text(self, node: Any, path: Path) -> None:
         if "{" in node.value:
-            for mark in _JINJA:
+            for mark in JINJA:
                 if mark in node.value:
                     self._fault(path, node, f"holds `{mark}`: what is written in a gate is never rendered as Jinja; take it out")
         try:

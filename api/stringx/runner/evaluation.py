@@ -130,7 +130,7 @@ class Evaluator:
             uncounted, has_rows = self._text(str(error)), error.has_rows
         reads = Reads() if record else None
         manifest = self._project.cut(node for test in planned for node in test.nodes)
-        invocation = run_tests(manifest, self._folders, self._stop, reads, rules=plan.rules)
+        invocation = run_tests(manifest, self._folders, self._stop, reads, trusted=plan.trusted)
         if invocation.error is not None:
             return Evaluated(ReportStatus.ERRORED, message=self._text(invocation.error), results=results, rows=rows)
         evaluated = Evaluated(None, results=results, rows=rows, has_rows=has_rows)

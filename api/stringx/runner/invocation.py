@@ -135,18 +135,18 @@ def warnings_are_errors() -> bool:
 
 
 def run_tests(
-    manifest: Manifest, folders: DbtFolders, stop: StopSignal, reads: Reads | None = None, *, rules: Collection[str] = ()
+    manifest: Manifest, folders: DbtFolders, stop: StopSignal, reads: Reads | None = None, *, trusted: Collection[str] = ()
 ) -> Invocation:
     """Runs every test of the manifest. Blocks; never raises for what dbt says.
 
-    `reads` is told what dbt reads meanwhile. `rules`: the ids of the tests that were made from a gate's text.
+    `reads` is told what dbt reads meanwhile. `trusted`: the ids of the tests that hold nothing of a gate's.
     """
     # Each adapter appends to this module-wide list, and each entry costs half a millisecond in every later run.
     del _BEHAVIOUR_FLAGS[_BEHAVIOUR_FLAGS_AT_START:]
     invocation = Invocation()
     outcome = None
     try:
-        with guarded(rules, adapter().type()), reads.noting(type(adapter())) if reads else nullcontext(), stop.armed():
+        with guarded(manifest, trusted, adapter().type()), reads.noting(type(adapter())) if reads else nullcontext(), stop.armed():
             # A selection of our own: without one, a project's `default: true` selector decides, and may select nothing.
             arguments = folders.arguments("test", "--select", "fqn:*")
             outcome = dbtRunner(manifest=manifest, callbacks=[_recorder(invocation)]).invoke(arguments)

@@ -1,4 +1,4 @@
-"""Rules read, never write: what is sent for a test that was made from a gate's text is one statement, in any database.
+"""Rules read, never write: what is sent for a test is one statement, in any database, unless all of its text is the dbt project's own.
 
 In Postgres every session of a worker is read-only. A second statement could end that: some drivers, psycopg2 among them, send a
 text as it is, and the server executes all that stands in it. So the text is looked at before it is sent.
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dbt.adapters.base.query_headers import _QueryComment
+from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.contextvars import get_node_info
 from dbt_common.exceptions import CompilationError
 
@@ -31,15 +32,23 @@ def fault(sql: str, database: str) -> str | None:
 
 
 @contextmanager
-def guarded(rules: Collection[str], database: str) -> Iterator[None]:
-    """Meanwhile dbt sends nothing for these tests, told by their unique ids, that `fault` finds fault with: it is their error."""
+def guarded(manifest: Manifest, trusted: Collection[str], database: str) -> Iterator[None]:
+    """Meanwhile dbt sends nothing that `fault` finds fault with: it is the test's error. `trusted`: the unique ids of tests that
+    hold nothing of a gate's.
+
+    What the project puts round a test's own SQL (by a `get_test_sql` of its own, say) may be more statements: it is not the gate's.
+    """
     comments: Any = _QueryComment
     add_comment = comments.add
 
     def looked_at(comment: Any, sql: str) -> Any:
         # Every adapter has its statement commented before it sends it, in the thread of the test.
-        if get_node_info().get("unique_id") in rules and (found := fault(sql, database)):
-            raise CompilationError(f"{found}. Nothing of it was executed")
+        test = get_node_info().get("unique_id")
+        if test not in trusted:
+            own = getattr(manifest.nodes.get(test or ""), "compiled_code", None)
+            found = fault(own if own and own in sql else sql, database)
+            if found:
+                raise CompilationError(f"{found}. Nothing of it was executed")
         return add_comment(comment, sql)
 
     comments.add = looked_at

@@ -26,9 +26,9 @@ class Plan:
     refused: list[DbtResult] = field(default_factory=list)
 
     @property
-    def rules(self) -> frozenset[str]:
-        """The ids of the tests that were made from the gate's text."""
-        return frozenset(node.unique_id for test in self.tests if test.rule is not None for node in test.nodes)
+    def trusted(self) -> frozenset[str]:
+        """The ids of the tests that hold nothing of the gate's but its slice."""
+        return frozenset(test.node.unique_id for test in self.tests if test.rule is None)
 
 
 class Planner:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dbt.compilation import Compiler
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.model import RunRequest
+from stringx.runner.compiling import compiled
 from stringx.runner.invocation import Invocation
 from stringx.runner.parsed import ParsedProject, own_copy
 from stringx.runner.planned import Planned
@@ -53,7 +53,7 @@ class Recorder:
         )
 
     def _recorded(self, test: Planned) -> RecordedTest:
-        statement, compiled = self._sent(test.node)
+        statement, own = self._sent(test.node)
         return RecordedTest(
             rule=test.rule,
             select=test.select,
@@ -61,7 +61,7 @@ class Recorder:
             sliced=test.sliced,
             severity=test.severity,
             statement=statement,
-            compiled=compiled,
+            compiled=own,
             rows=None if test.rows_node is None else self._sent(test.rows_node)[0],
             warn_if=test.node.config.warn_if,
             error_if=test.node.config.error_if,
@@ -74,10 +74,10 @@ class Recorder:
             raise NotRepeatable(f"dbt sends {len(sent)} statements for it, not one")
         self._check_what_made_it(node)
         statement = self._reads.uncommented(sent[0])
-        compiled = self._invocation.results[node.unique_id].sql
-        if not compiled or compiled not in statement:
+        own = self._invocation.results[node.unique_id].sql
+        if not own or own not in statement:
             raise NotRepeatable("a macro of the dbt project changes its SQL before it is sent")
-        templates = self._template(statement), self._template(compiled)
+        templates = self._template(statement), self._template(own)
         check_one_select(templates[0])
         self._check_other_values(node, templates[1])
         return templates
@@ -103,22 +103,16 @@ class Recorder:
             if parent is not None and parent.is_ephemeral_model:
                 yield from self._rendered(parent)
 
-    def _check_other_values(self, tested: Any, compiled: Template) -> None:
+    def _check_other_values(self, tested: Any, known: Template) -> None:
         """Has dbt render the test with other values: a macro can look at the slice's text, and do one thing or another."""
-        if not compiled.places:
+        if not known.places:
             return
         others = [f"another value {place}" for place in range(len(self._values))]
         node = own_copy(tested)
         node.config.where = remarked(node.config.where, self._nonce, others)
-        manifest = self._project.cut([node])
         try:
-            _Compiler(self._project.config).compile_node(node, manifest, {}, write=False)
+            others_sql = compiled(self._project, node)
         except DbtBaseException as error:
             raise NotRepeatable("its SQL depends on the slice's values: with others it cannot be rendered") from error
-        if template(node.compiled_code, self._nonce, others) != compiled:
+        if template(others_sql, self._nonce, others) != known:
             raise NotRepeatable("its SQL depends on the slice's values")
-
-
-class _Compiler(Compiler):
-    def _write_node(self, node: Any, split_suffix: str | None = None) -> Any:  # noqa: ARG002  # dbt's signature
-        return node

@@ -13,6 +13,20 @@ DAY: dict[str, Any] = {"column": "day", "equals": "2013-02-02"}
 IN_THE_DAY = "day = '2013-02-02'"
 
 
+# --- versions ---
+
+
+def test_a_changed_rule_takes_effect_with_the_next_run_and_an_older_version_is_judged_by_its_own(bench: Bench) -> None:
+    """In any order, by both engines: a run that was queued before the change brings the gate that it was queued with."""
+    gates = [bench.gate(rule("few", "holds", arguments={"expression": f"id > {least}"})) for least in (10, 20)]
+    for evaluate in (bench.evaluate, lambda gate: prepared(bench, gate), bench.evaluate):
+        for gate, failures in zip(gates, (11, 21), strict=True):
+            report = evaluate(gate)
+            assert (report.gate_fingerprint, report.results[0].failures) == (gate.fingerprint, failures)
+            assert report.results[0].test == f"stringx_{gate.fingerprint[:12]}_few"
+    assert bench.runner.status("x").errors == {}
+
+
 # --- rows behind a share ---
 
 
@@ -104,6 +118,15 @@ def test_so_it_is_for_the_projects_own_unique(bench: Bench, lab: Lab) -> None:
     (result,) = bench.evaluate(gate, DAY).results
     repeated = f"select id from raw.orders where id in (select id from raw.orders where {IN_THE_DAY}) group by id having count(*) > 1"
     assert (result.status, result.failures) == (DbtStatus.FAIL, lab.ask(f"select count(*) from ({repeated}) as r")) == (DbtStatus.FAIL, 1)
+
+
+def test_so_it_is_in_an_ephemeral_model(bench: Bench, lab: Lab) -> None:
+    gate = bench.gate(rule("once", "unique", column="customer"), table="lab.paid_orders")
+    (result,) = bench.evaluate(gate, DAY).results
+    paid = "select customer from raw.orders where status = 'paid'"
+    repeated = f"{paid} and customer in ({paid} and {IN_THE_DAY}) group by customer having count(*) > 1"
+    assert result.failures == lab.ask(f"select count(*) from ({repeated}) as r"), result.message
+    assert result.failures
 
 
 # --- what the table is to the project ---
