@@ -26,6 +26,8 @@ def of_count(failures: int, outcome: Outcome, rule: Rule | None, rows: int | Non
         return None
     words = _share(failures, rule, rows) if rule is not None else None
     threshold = rule.threshold if rule is not None else None
+    if words is None and threshold is not None and threshold.has_share and rows:
+        words = f"{failures} of {number(rows, 'row')} ({_percent(failures / rows)})"
     words = words or number(failures, "failure")
     if threshold is None:
         return words

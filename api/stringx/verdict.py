@@ -1,7 +1,6 @@
 """The one judge: what a run's report means by the gate that the run was queued with. Pure.
 
-dbt counts failures; whether a count warns or fails is the gate's to say, and dbt's own only where the gate is silent.
-Nothing expected may be missing: every rule, and every selection, yields at least one check, and what has no result is
+Nothing expected may be missing: every rule, and every selection, yields at least one check (`checks`), and what has no result is
 `errored`. The order of the verdicts, strongest first:
 
     failed      a check failed: closed, whatever else happened
@@ -13,38 +12,33 @@ Nothing expected may be missing: every rule, and every selection, yields at leas
     warned      open
     passed      open
 
-What could not be judged is decided by `on_error` and `on_no_checks`; `cancelled` is closed. A run is about the rows of its slice,
-whatever the scope of its checks: a slice that is counted and has none is never `passed`, even if all checks looked at the whole
-table. Where the count was given up, a slice without rows may pass, unless the gate says `on_no_rows: closed`.
+What could not be judged is decided by `on_error` and `on_no_checks`; `cancelled` is closed, and so is what has no outcome of a rule
+that is `required`. A gate whose severity is `warn` is never `failed`: what would be is `warned`, and open. A run is about the rows of
+its slice, whatever the scope of its checks: a slice that is counted and has none is never `passed`, even if all checks looked at the
+whole table. Where the count was given up, a slice without rows may pass, unless the gate says `on_no_rows: closed`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import assert_never
 
-from stringx import reasons
+from stringx.checks import Judged, checks_of
 from stringx.model import (
     CheckResult,
     DbtResult,
-    DbtStatus,
     Decision,
     Gate,
     Outcome,
     Report,
     ReportStatus,
-    Rule,
     Scope,
-    Selection,
     Severity,
     Slice,
-    Threshold,
     Verdict,
     VerdictName,
 )
-
-#: Rows that a check looked at, by whether the slice was laid on it; None where they are not known.
-_Rows = Mapping[bool, int | None]
+from stringx.scores import scores
 
 #: Faults that a message names; the others are counted.
 _FAULTS_NAMED = 3
@@ -58,28 +52,13 @@ def judge(gate: Gate, report: Report, slice_: Slice) -> Verdict:
         faults.append(f"the runner judged by gate {report.gate_fingerprint}, and the run was queued with gate {gate.fingerprint}")
         results = ()
     faults += _foreign_results(gate, results)
-    checks = _checks(gate, results, _why_missing(report, faults), {True: report.rows, False: None if slice_ else report.rows})
-    outcomes = {check.outcome for check in checks}
-    if Outcome.FAILED in outcomes:
-        return Verdict(verdict=VerdictName.FAILED, decision=Decision.CLOSED, checks=checks)
-    if report.status is not ReportStatus.COMPLETED:
-        name = _verdict_of_status(report.status)
-        return Verdict(verdict=name, decision=_decision(gate, name), message=report.message or _said_nothing(report.status), checks=checks)
-    faults += [f"{check.name}: {check.message or check.outcome}" for check in checks if check.outcome in (Outcome.ERRORED, Outcome.SKIPPED)]
-    if faults:
-        name = VerdictName.ERRORED
-        return Verdict(verdict=name, decision=_decision(gate, name), message=_told(faults), checks=checks)
-    if not checks:
-        name = VerdictName.NO_CHECKS
-        return Verdict(verdict=name, decision=_decision(gate, name), message="the gate has no rule and selects no test")
-    if report.rows == 0:
-        name = VerdictName.FAILED if gate.on_no_rows is Decision.CLOSED else VerdictName.WARNED
-        return Verdict(verdict=name, decision=gate.on_no_rows, message=_no_rows(slice_, checks), checks=checks)
-    if report.rows is None and not report.has_rows and gate.on_no_rows is Decision.CLOSED:
-        message = f"the rows could not be counted: {report.message or 'the runner did not say why'}"
-        return Verdict(verdict=VerdictName.ERRORED, decision=gate.on_error, message=message, checks=checks)
-    name = VerdictName.WARNED if Outcome.WARNED in outcomes else VerdictName.PASSED
-    return Verdict(verdict=name, decision=Decision.OPEN, checks=checks)
+    judged = checks_of(gate, results, _why_missing(report, faults), {True: report.rows, False: None if slice_ else report.rows})
+    checks = tuple(one.check for one in judged)
+    faults += [f"{one.check.name}: {one.check.message or one.check.outcome}" for one in judged if not one.answered]
+    name, message = _name(gate, report, slice_, checks, faults)
+    # Where there was nothing to look at, a check that found nothing reached nothing.
+    reached = scores(judged) if checks and report.rows != 0 else None
+    return _verdict(gate, name, message, judged).model_copy(update={"scores": reached})
 
 
 def judge_without_report(gate: Gate, verdict: VerdictName, message: str) -> Verdict:
@@ -87,9 +66,41 @@ def judge_without_report(gate: Gate, verdict: VerdictName, message: str) -> Verd
 
     ValueError for a verdict that only a report can give.
     """
+    if verdict in (VerdictName.PASSED, VerdictName.WARNED, VerdictName.FAILED):
+        raise ValueError(f"{verdict} is the verdict of a report's checks")
     # Why is the run's to say, once: repeated at every check it would hide what the checks are.
-    checks = _checks(gate, (), (Outcome.SKIPPED, "not run"), {})
-    return Verdict(verdict=verdict, decision=_decision(gate, verdict), message=message, checks=checks)
+    return _verdict(gate, verdict, message, checks_of(gate, (), (Outcome.SKIPPED, "not run"), {}))
+
+
+def _name(
+    gate: Gate, report: Report, slice_: Slice, checks: Sequence[CheckResult], faults: Sequence[str]
+) -> tuple[VerdictName, str | None]:
+    """The verdict, with why where its checks do not say it: in the order above."""
+    outcomes = {check.outcome for check in checks}
+    if Outcome.FAILED in outcomes:
+        return VerdictName.FAILED, None
+    if report.status is not ReportStatus.COMPLETED:
+        return _verdict_of_status(report.status), report.message or _said_nothing(report.status)
+    if faults:
+        return VerdictName.ERRORED, _told(faults)
+    if not checks:
+        return VerdictName.NO_CHECKS, "the gate has no rule and selects no test"
+    if report.rows == 0:
+        closes = gate.on_no_rows is Decision.CLOSED and gate.severity is Severity.ERROR
+        return VerdictName.FAILED if closes else VerdictName.WARNED, _no_rows(slice_, checks)
+    if report.rows is None and not report.has_rows and gate.on_no_rows is Decision.CLOSED:
+        return VerdictName.ERRORED, f"the rows could not be counted: {report.message or 'the runner did not say why'}"
+    return VerdictName.WARNED if Outcome.WARNED in outcomes else VerdictName.PASSED, None
+
+
+def _verdict(gate: Gate, name: VerdictName, message: str | None, judged: Sequence[Judged]) -> Verdict:
+    """With its decision, and with what decided where that is not the verdict."""
+    decision = _decision(gate, name)
+    unanswered = [one.check.name for one in judged if one.source.required and not one.answered]
+    if unanswered and decision is Decision.OPEN:
+        decision = Decision.CLOSED
+        message = f"{message}; closed: required, and not judged: {', '.join(unanswered)}"
+    return Verdict(verdict=name, decision=decision, message=message, checks=tuple(one.check for one in judged))
 
 
 def _no_rows(slice_: Slice, checks: Sequence[CheckResult]) -> str:
@@ -105,10 +116,10 @@ def _decision(gate: Gate, verdict: VerdictName) -> Decision:
             return gate.on_error
         case VerdictName.NO_CHECKS:
             return gate.on_no_checks
-        case VerdictName.CANCELLED:
+        case VerdictName.CANCELLED | VerdictName.FAILED:
             return Decision.CLOSED
-        case VerdictName.PASSED | VerdictName.WARNED | VerdictName.FAILED:
-            raise ValueError(f"{verdict} is the verdict of a report's checks")
+        case VerdictName.PASSED | VerdictName.WARNED:
+            return Decision.OPEN
         case _:
             assert_never(verdict)
 
@@ -153,147 +164,6 @@ def _foreign_results(gate: Gate, results: Sequence[DbtResult]) -> list[str]:
         elif result.select not in selects:
             faults.append(f"the report has a result of test {result.test!r}, which the gate did not select")
     return faults
-
-
-def _checks(gate: Gate, results: Sequence[DbtResult], missing: tuple[Outcome, str], rows: _Rows) -> tuple[CheckResult, ...]:
-    """One check per rule, in the gate's order, then those of each selection in the report's."""
-    checks = [_check_of_rule(rule, [result for result in results if result.rule == rule.name], missing, rows) for rule in gate.rules]
-    for selection in gate.select:
-        chosen = [result for result in results if result.rule is None and result.select == selection.select]
-        checks += [_check_of_selected(selection, result) for result in chosen] or [_missing_selection(selection, missing)]
-    return tuple(checks)
-
-
-def _check_of_rule(rule: Rule, results: Sequence[DbtResult], missing: tuple[Outcome, str], rows: _Rows) -> CheckResult:
-    if not results:
-        outcome, message = missing
-        return CheckResult(
-            name=rule.name,
-            kind=rule.kind,
-            dimension=rule.dimension,
-            level=rule.level,
-            severity=rule.severity,
-            scope=rule.scope,
-            outcome=outcome,
-            failures=None,
-            message=message,
-        )
-    checks = [
-        _check(rule.name, rule, rule.severity, result, _outcome(result, rule.severity, rule, rows[result.sliced])) for result in results
-    ]
-    if len(checks) == 1:
-        return checks[0]
-    for check in checks:
-        if check.outcome is Outcome.FAILED:
-            return check
-    return checks[0].model_copy(update={"outcome": Outcome.ERRORED, "message": f"the report has {len(checks)} results for this rule"})
-
-
-def _check_of_selected(selection: Selection, result: DbtResult) -> CheckResult:
-    if selection.severity is not None:
-        return _check(result.test, selection, selection.severity, result, _outcome(result, selection.severity))
-    severity = result.severity or (Severity.WARN if result.status is DbtStatus.WARN else Severity.ERROR)
-    return _check(result.test, selection, severity, result, (_outcome_by_dbt(result.status), result.message))
-
-
-def _missing_selection(selection: Selection, missing: tuple[Outcome, str]) -> CheckResult:
-    outcome, message = missing
-    return CheckResult(
-        name=selection.select,
-        kind=selection.kind,
-        dimension=selection.dimension,
-        level=selection.level,
-        severity=selection.severity or Severity.ERROR,
-        scope=selection.scope,
-        outcome=outcome,
-        failures=None,
-        message=message,
-    )
-
-
-def _check(name: str, source: Rule | Selection, severity: Severity, result: DbtResult, judged: tuple[Outcome, str | None]) -> CheckResult:
-    outcome, message = judged
-    return CheckResult(
-        name=name,
-        kind=source.kind,
-        dimension=source.dimension,
-        level=source.level,
-        severity=severity,
-        # What was done, not what was asked for: a singular test cannot be sliced.
-        scope=Scope.SLICE if result.sliced else Scope.TABLE,
-        outcome=outcome,
-        failures=result.failures,
-        message=message,
-        test=result.test,
-        sql=result.sql,
-        duration_seconds=result.duration_seconds,
-        columns=result.columns,
-        sample=result.sample,
-    )
-
-
-def _outcome(result: DbtResult, severity: Severity, rule: Rule | None = None, rows: int | None = None) -> tuple[Outcome, str | None]:
-    """By the raw count of failures; by dbt's status only where dbt could not count. With why: dbt's words are of another limit."""
-    failures = result.failures
-    threshold = None if rule is None else rule.threshold
-    match result.status:
-        case DbtStatus.ERROR | DbtStatus.SKIPPED:
-            return _outcome_by_dbt(result.status), result.message
-        case DbtStatus.PASS:
-            if failures is None and threshold is None:
-                return Outcome.PASSED, result.message
-        case DbtStatus.WARN | DbtStatus.FAIL:
-            if failures is None and threshold is None:
-                return _outcome_of_severity(severity), result.message
-            if failures == 0:
-                return Outcome.ERRORED, f"dbt says {result.status} and counts no failures"
-        case _:
-            assert_never(result.status)
-    if failures is None:
-        return Outcome.ERRORED, "dbt counted no failures to hold against the threshold"
-    if failures < 0:
-        return Outcome.ERRORED, f"dbt counted {failures} failures"
-    if threshold is not None and threshold.has_share and rows is None:
-        return Outcome.ERRORED, "the rows were not counted, of which the threshold is a share"
-    outcome = _outcome_by_count(failures, severity, threshold, rows)
-    return outcome, reasons.of_count(failures, outcome, rule, rows)
-
-
-def _outcome_by_count(failures: int, severity: Severity, threshold: Threshold | None, rows: int | None) -> Outcome:
-    """More than `error` fails, more than `warn` warns; without a threshold any failure counts. `warn` rules never fail."""
-    if threshold is None:
-        return _outcome_of_severity(severity) if failures > 0 else Outcome.PASSED
-    if threshold.error is not None and Threshold.exceeded(threshold.error, failures, rows):
-        return _outcome_of_severity(severity)
-    if threshold.warn is not None and Threshold.exceeded(threshold.warn, failures, rows):
-        return Outcome.WARNED
-    return Outcome.PASSED
-
-
-def _outcome_of_severity(severity: Severity) -> Outcome:
-    match severity:
-        case Severity.ERROR:
-            return Outcome.FAILED
-        case Severity.WARN:
-            return Outcome.WARNED
-        case _:
-            assert_never(severity)
-
-
-def _outcome_by_dbt(status: DbtStatus) -> Outcome:
-    match status:
-        case DbtStatus.PASS:
-            return Outcome.PASSED
-        case DbtStatus.WARN:
-            return Outcome.WARNED
-        case DbtStatus.FAIL:
-            return Outcome.FAILED
-        case DbtStatus.ERROR:
-            return Outcome.ERRORED
-        case DbtStatus.SKIPPED:
-            return Outcome.SKIPPED
-        case _:
-            assert_never(status)
 
 
 def _told(faults: Sequence[str]) -> str:

@@ -97,6 +97,28 @@ GATES: dict[str, Gate] = {
         rule("average", "not_above_average", column="amount"),
         slice_columns=TYPES,
     ),
+    "shares of the rows": gate(
+        rule("known", "not_null", column="amount", threshold={"error": "5%"}),
+        rule("some_known", "not_null", column="amount", row_condition="flag -- set", severity="warn"),
+        rule("all_known", "not_null", column="amount", scope="table", row_condition="id > 0"),
+        rule("once", "unique", column="id"),
+        rule("counted", "not_null", column="name", threshold={"error": 3}),
+        threshold={"warn": "10%"},
+        slice_columns=TYPES,
+    ),
+    "keys that repeat": gate(
+        rule("once", "unique", column="Mixed Case", row_condition="id > 0 -- not all"),
+        rule("once_in_all", "unique", column="name", scope="table"),
+        select=[{"select": "source_unique_raw_things_id", "kind": "engineering"}],
+        slice_columns=TYPES,
+    ),
+    "a table that is in the database alone": gate(
+        rule("known", "not_null", column="amount", threshold={"error": "5%"}),
+        rule("once", "unique", column="id"),
+        rule("groups", "relationships", column="grp", arguments={"to": "raw.groups", "field": "id"}),
+        relation="plain",
+        slice_columns=TYPES,
+    ),
     "a model": selecting("tag:matrix", table="lab.listed", slice_columns=TYPES),
     "an ephemeral model": selecting("tag:matrix", table="lab.recent", slice_columns=TYPES),
 }

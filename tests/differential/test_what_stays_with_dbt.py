@@ -56,7 +56,6 @@ REFUSED = {
     "slice_by_its_length": "its SQL depends on the slice's values",
     "slice_by_its_value": "its SQL depends on the slice's values",
     "slice_that_must_be_known": "its SQL depends on the slice's values: with others it cannot be rendered",
-    "two_statements": "it is more than one statement",
 }
 
 
@@ -87,6 +86,14 @@ def test_tests_that_may_send_something_else_next_time_stay_with_dbt(engines: Eng
 def test_an_argument_and_an_ephemeral_model_are_part_of_a_test(name: str, reason: str, engines: Engines) -> None:
     done = recorded(engines, selecting(name))
     assert [(one.test, one.reason) for one in done.unprepared] == [(name, reason)]
+
+
+def test_two_statements_of_the_projects_own_stay_with_dbt_and_of_a_rule_are_not_sent(engines: Engines) -> None:
+    done = recorded(engines, selecting("things_two_statements"))
+    assert [(one.test, one.reason) for one in done.unprepared] == [("things_two_statements", "it is more than one statement")]
+    (result,) = engines.dbt(request(gate(rule("two", "two_statements")), NAMED)).results
+    assert result.status is DbtStatus.ERROR
+    assert "it is more than one statement. Nothing of it was executed" in (result.message or "")
 
 
 def test_one_test_keeps_the_run_with_dbt(engines: Engines) -> None:

@@ -10,7 +10,7 @@ from gate_texts import gate_of, orders
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stringx.gates import document, files
+from stringx.gates import document, files, sql_text
 from stringx.gates.difference import differences
 from stringx.gates.shape import GateShape
 
@@ -40,8 +40,10 @@ RULE = st.fixed_dictionaries(
         "kind": st.sampled_from(["engineering", "business"]),
         "severity": st.sampled_from(["warn", "error"]),
         "threshold": st.sampled_from([{"warn": 0}, {"error": "5%"}, {"warn": "0.1%", "error": 7}]),
-        "row_condition": NAME,
+        "row_condition": NAME.filter(lambda text: sql_text.fault(text) is None),
         "scope": st.sampled_from(["slice", "table"]),
+        "weight": st.integers(0, 1000),
+        "required": st.booleans(),
         "description": TEXT,
         "owner": TEXT,
     },
@@ -60,8 +62,13 @@ GATE = st.fixed_dictionaries(
         ).map(lambda columns: {"columns": columns}),
         "on_error": st.sampled_from(["open", "closed"]),
         "on_no_rows": st.sampled_from(["open", "closed"]),
+        "relation": st.sampled_from(["source", "model", "plain"]),
+        "severity": st.sampled_from(["warn", "error"]),
+        "threshold": st.sampled_from([{"warn": 0}, {"error": "5%"}]),
         "samples": st.sampled_from([{"rows": 0}, {"mask": ["name"]}, {"rows": 9, "mask": ["no"]}]),
-        "select": st.sampled_from([[], [{"select": "tag:a"}, {"select": "b", "severity": "warn", "dimension": "accuracy"}]]),
+        "select": st.sampled_from(
+            [[], [{"select": "tag:a"}, {"select": "b", "severity": "warn", "dimension": "accuracy", "weight": 3, "required": True}]]
+        ),
     },
 )
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
 from gate_texts import gate_of, orders, problems_of, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stringx.cli.gates import gates
 from stringx.gates.parse import parse
 from stringx.gates.served import Served
 from stringx.model import Mode
 
-
-def test_ten_mistakes_are_ten_problems_each_at_its_place() -> None:
-    assert problems_of("""table: raw.orders
+#: A file with more mistakes than ten.
+MISTAKES = """table: raw.orders
 tagret: demo
 mode: inlin
 timeout: 1:30
@@ -34,22 +37,48 @@ rules:
     arguments:
       condition: "{{ x }}"
       below: 25
-""") == [
-        "1:1: `target` is missing: add it",
-        "2:1: unknown field `tagret`: did you mean `target`?",
-        "3:7: must be 'inline' or 'async'; did you mean `inline`?",
-        "4:10: YAML reads `1:30` as 90: write that number, or '1:30' in quotes for the text",
-        "5:17: must be at most 100",
-        "5:22: unknown field `masks`: did you mean `mask`?",
-        "6:1: `description` is empty: give it a value, or leave it out",
-        "8:13: must be `tag:NAME`, `path:FOLDER` or the name of one test",
-        "11:12: unknown check `not_nul`: did you mean `not_null`? If it is a test of your dbt project, add `dimension` and `level`",
-        "13:11: rule `a` stands twice, first in line 10: give it another name",
-        "16:16: accepted_values needs the argument `values`",
-        "16:17: unknown argument `vals`: did you mean `values`?",
-        "20:18: holds `{{`: what is written in a gate is never rendered as Jinja; take it out",
-        "21:14: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
-    ]
+  - name: c
+    check: dbt_utils.expression_is_true
+    arguments: {expression: a > 1; delete from b}
+    threshold: {error: 5 %}
+    row_condition: (a > 1
+    weight: heavy
+"""
+#: What is wrong with it, by line and column.
+PROBLEMS = [
+    "1:1: `target` is missing: add it",
+    "2:1: unknown field `tagret`: did you mean `target`?",
+    "3:7: must be 'inline' or 'async'; did you mean `inline`?",
+    "4:10: YAML reads `1:30` as 90: write that number, or '1:30' in quotes for the text",
+    "5:17: must be at most 100",
+    "5:22: unknown field `masks`: did you mean `mask`?",
+    "6:1: `description` is empty: give it a value, or leave it out",
+    "8:13: must be `tag:NAME`, `path:FOLDER` or the name of one test",
+    "11:12: unknown check `not_nul`: did you mean `not_null`? If it is a test of your dbt project, add `dimension` and `level`",
+    "13:11: rule `a` stands twice, first in line 10: give it another name",
+    "16:16: accepted_values needs the argument `values`",
+    "16:17: unknown argument `vals`: did you mean `values`?",
+    "20:18: holds `{{`: what is written in a gate is never rendered as Jinja; take it out",
+    "21:14: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
+    "23:12: a check stands here without its package's name: write `expression_is_true`",
+    "24:29: holds `;`: a rule is one expression, not several statements; take it out",
+    "25:24: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
+    "26:20: opens `(`, and does not close it",
+    "27:13: must be a whole number",
+]
+
+
+def test_as_many_mistakes_are_as_many_problems_each_at_its_place() -> None:
+    assert problems_of(MISTAKES) == PROBLEMS
+
+
+def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "default" / "raw.orders.yaml"
+    file.parent.mkdir()
+    file.write_text(MISTAKES)
+    found = CliRunner().invoke(gates, ["validate", str(file)])
+    assert found.exception is not None
+    assert str(found.exception).splitlines() == [f"{file}:{problem}" for problem in PROBLEMS]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +103,16 @@ rules:
         ("workspace: default", "3:1: unknown field `workspace`: the folder that the file is in names the workspace"),
         ("slice: {columns: {day: dat}}", "3:24: must be 'date', 'timestamp', 'integer' or 'text'; did you mean `date`?"),
         ("slice: {columns: {}}", "3:18: must not be empty"),
+        ("relation: table", "3:11: must be 'source', 'model' or 'plain'"),
+        ("severity: err", "3:11: must be 'warn' or 'error'; did you mean `error`?"),
+        ("threshold: 5%", "3:12: must be fields with values, as `name: value`"),
+        ("threshold: {error: 101%}", "3:20: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%"),
+        ("threshold: {warning: 1}", "3:13: unknown field `warning`: did you mean `warn`?"),
+        ("select: [{select: a, weight: 1001}]", "3:30: must be at most 1000"),
+        ("select: [{select: a, required: yes}]", "3:32: YAML reads `yes` as true: write true or false, or 'yes' in quotes for the text"),
+        ("select: [{select: a, required: 1}]", "3:32: must be true or false"),
+        ("notify: [{topic: a b}]", "3:18: must be a Kafka topic name: letters, digits, '.', '_' and '-'"),
+        ("notify: [{topic: a, when: close}]", "3:27: must be 'closed' or 'always'; did you mean `closed`?"),
         ("slice: day", "3:8: must be fields with values, as `name: value`"),
         ("reply_to: ['a b']", "3:12: must be a Kafka topic name: letters, digits, '.', '_' and '-'"),
         ("description: 'a {% b'", "3:14: holds `{%`: what is written in a gate is never rendered as Jinja; take it out"),
@@ -83,7 +122,8 @@ rules:
         ("a\tb: [", "4:1: is not YAML: while parsing a flow node did not find expected node content"),
         ("slice:\n\tcolumns: {}", "4:1: holds a tab: indent with spaces"),
         ("a: \x07", "3:4: holds the character U+0007, which YAML does not allow: take it out"),
-        ("--- \na: b", "3:1: is not YAML: expected a single document in the stream but found another document"),
+        ("--- \na: b", "3:1: begins a second document: a file holds one"),
+        ("&o owners: [a]\n*o : b", "4:1: a field's name must be text: put it in quotes"),
     ],
 )
 def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
@@ -126,12 +166,8 @@ def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
             "7:23: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
         ),
         (
-            "check: unique\ncolumns: [a]\ncolumn: a",
-            "6:5: unknown field `columns`: a column stands in `column`, several in the check's `arguments`",
-        ),
-        (
-            "check: Unique\ncolumn: a\nlevel: row\ndimension: accuracy",
-            "5:12: must be lower-case letters, digits and '_', starting with a letter",
+            "check: un-ique\ncolumn: a\nlevel: row\ndimension: accuracy",
+            "5:12: must be the name of a dbt test: letters, digits and '_', starting with a letter",
         ),
     ],
 )
@@ -139,10 +175,31 @@ def test_a_rules_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
     assert problems_of(rule(lines)) == [problem]
 
 
-def test_an_unknown_check_is_told_what_there_is() -> None:
-    (problem,) = problems_of(rule("check: our_own\nlevel: row"))
-    assert problem.startswith("5:12: unknown check `our_own`: the library has accepted_values, expression_is_true, not_null, ")
-    assert problem.endswith("; if it is a test of your dbt project, add `dimension`")
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "owners: &o [a, *o]\ntagret: x",
+        "owners: &o [*o]\nrules: [*o, *o]\ntagret: x",
+        "owners: [*nobody]\ntagret: x",
+        "slice: &s\n  <<: *s\ntagret: x",
+    ],
+)
+def test_aliases_are_told_and_a_cycle_of_them_ends(lines: str) -> None:
+    found = problems_of(orders(lines + "\n"))
+    assert sum("is an alias" in problem for problem in found) == lines.count("*")
+    assert any("unknown field `tagret`" in problem for problem in found), "and what else is wrong"
+
+
+def test_what_stands_before_a_fault_of_yaml_is_told_too() -> None:
+    assert problems_of(orders("owners: [no]\nrules: [\n")) == [
+        "3:10: YAML reads `no` as false: write true or false, or 'no' in quotes for the text",
+        "5:1: is not YAML: while parsing a flow node did not find expected node content",
+    ]
+
+
+def test_a_document_that_would_unfold_without_end_is_read_in_no_time() -> None:
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40))]
+    assert len([problem for problem in problems_of(orders("\n".join(lines) + "\n")) if "is an alias" in problem]) == 9 * 39
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "a\n", "null\n"])

@@ -44,6 +44,59 @@ def test_a_folder_tells_everything_that_is_wrong_with_any_file(tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize("second", ["raw.orders.yml", "RAW.Orders.yaml", "raw.ORDERS.YML"])
+def test_two_files_for_one_table_are_told_at_the_second(tmp_path: Path, second: str) -> None:
+    (tmp_path / "default").mkdir()
+    for name in ("raw.orders.yaml", second):
+        (tmp_path / "default" / name).write_text(orders())
+    with pytest.raises(GateFileErrors) as caught:
+        read(tmp_path)
+    message = "is a second file for the table raw.orders, beside raw.orders.yaml: leave one of them out"
+    assert caught.value.problems == [Problem(str(tmp_path / "default" / second), 1, 1, message)]
+
+
+def test_a_file_that_is_linked_under_another_tables_name_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "default").mkdir()
+    (tmp_path / "default" / "raw.orders.yaml").write_text(orders())
+    (tmp_path / "default" / "raw.sales.yaml").symlink_to("raw.orders.yaml")
+    with pytest.raises(GateFileErrors) as caught:
+        read(tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.file.endswith("raw.sales.yaml")
+    assert "the file is called after another table" in problem.message
+
+
+def test_links_in_a_circle_are_told_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "default").mkdir()
+    (tmp_path / "default" / "raw.orders.yaml").symlink_to("raw.orders.yaml")
+    (tmp_path / "default" / "again").symlink_to(tmp_path / "default")
+    with pytest.raises(GateFileErrors) as caught:
+        read(tmp_path)
+    folder, file = sorted(caught.value.problems, key=lambda problem: problem.file)
+    assert "is a folder within a workspace" in folder.message
+    assert "cannot be read: Too many levels of symbolic links" in file.message
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"a" * 10_000_000, (1, 1, f"is larger than {LARGEST_BYTES} bytes: a gate file holds one table's rules")),
+        ("table: raw.orders\n".encode("utf-16"), (1, 1, "is not UTF-8: save it as UTF-8")),
+        (b"\xef\xbb\xbf" + orders("tagret: x\n").encode(), (3, 1, "unknown field `tagret`: did you mean `target`?")),
+        (orders("tagret: x\n").replace("\n", "\r\n").encode(), (3, 1, "unknown field `tagret`: did you mean `target`?")),
+        (orders("tagret: x\n").encode()[:-4] + b"\x00", (3, 7, "holds the character U+0000, which YAML does not allow: take it out")),
+    ],
+    ids=["ten megabytes", "UTF-16", "a byte order mark", "lines of Windows", "NUL"],
+)
+def test_what_is_in_a_file_is_told_at_its_place(tmp_path: Path, content: bytes, problem: tuple[int, int, str]) -> None:
+    file = tmp_path / "default" / "raw.orders.yaml"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(GateFileErrors) as caught:
+        read(tmp_path)
+    assert caught.value.problems == [Problem(str(file), *problem)]
+
+
 def test_the_same_table_in_two_workspaces_is_two_gates(tmp_path: Path) -> None:
     for workspace in ("sales", "default"):
         (tmp_path / workspace).mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jinja2
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stringx.errors import Invalid
+from stringx.gates.library import LIBRARY
 from stringx.gates.tests import column_sql, literal
 from stringx.gates.tests import test_name as name_of
 from stringx.gates.tests import test_sql as sql_of
@@ -65,6 +67,39 @@ def test_dbt_is_told_to_count_every_failure_whatever_the_threshold() -> None:
         "store_failures": False,
         "store_failures_as": "ephemeral",
     }
+
+
+@pytest.fixture
+def looks_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check of the library whose macro takes `whole` and `context_columns`."""
+    check = replace(LIBRARY["expression_is_true"], whole=True, context_columns=True)
+    monkeypatch.setattr("stringx.gates.tests.LIBRARY", {**LIBRARY, "looks_beyond": check})
+
+
+@pytest.mark.usefixtures("looks_beyond")
+@pytest.mark.parametrize(
+    ("condition", "whole"),
+    [(None, '"raw"."flights"'), ("dep_time > 0 -- flown", '(select * from "raw"."flights" where dep_time > 0 -- flown\n) stringx_whole')],
+)
+def test_a_check_that_looks_beyond_the_slice_is_given_the_table_without_it(condition: str | None, whole: str) -> None:
+    seen: dict[str, object] = {}
+    made = rule(check="looks_beyond", arguments={"expression": "true"}, row_condition=condition)
+    render(
+        sql_of(made, "raw.flights", resolve, sliced=True),
+        config=lambda **_given: "",
+        source=lambda *names: ".".join(f'"{name}"' for name in names),
+        get_where_subquery=lambda relation: f"(the slice of {relation})",
+        test_looks_beyond=lambda **given: seen.update(given) or "",
+    )
+    assert seen == {"model": '(the slice of "raw"."flights")', "whole": whole, "expression": "true"}
+    assert "whole=" not in sql_of(made, "raw.flights", resolve)
+
+
+@pytest.mark.usefixtures("looks_beyond")
+def test_context_columns_are_told_to_a_check_that_takes_them_and_to_no_other() -> None:
+    fields: dict[str, Any] = {"arguments": {"expression": "true"}, "context_columns": ("tailnum", "Odd name")}
+    assert r'context_columns=["tailnum", "\x22Odd name\x22"]' in sql_of(rule(check="looks_beyond", **fields), "raw.flights", resolve)
+    assert "context_columns" not in sql_of(rule(check="expect_column_to_exist", **fields), "raw.flights", resolve)
 
 
 def test_the_name_carries_the_gate_version() -> None:

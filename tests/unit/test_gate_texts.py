@@ -9,7 +9,7 @@ from gate_texts import gate_of, orders, problems_of, rule
 
 from stringx.gates.files import read
 from stringx.gates.served import Served
-from stringx.model import Decision, Dimension, Gate, Kind, Level, Mode, Samples, Severity, Threshold
+from stringx.model import Decision, Dimension, Gate, Kind, Level, Mode, Notice, Relation, Samples, Severity, Threshold, When
 from stringx.model.slices import ColumnType
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -28,6 +28,9 @@ table: raw.orders
 description: Orders, as they come
 owners: [sales, "data"]
 target: demo
+relation: plain
+severity: warn
+threshold: {error: 5%}
 runner: eu
 mode: inline
 engine: dbt
@@ -40,8 +43,9 @@ on_no_checks: open
 on_no_rows: closed
 samples: {rows: 20, mask: [email]}
 reply_to: [orders.verdicts]
+notify: [{topic: orders.closed, when: closed}, {topic: orders.all}]
 select:
-  - {select: "tag:nightly", kind: business, dimension: accuracy, level: row, severity: warn, scope: table}
+  - {select: "tag:nightly", kind: business, dimension: accuracy, level: row, severity: warn, scope: table, weight: 3, required: true}
   - select: path:tests/orders
 rules:
   - name: known
@@ -51,12 +55,15 @@ rules:
     dimension: accuracy
     level: row
     severity: warn
-    threshold: {warn: 1, error: 10}
+    threshold: {warn: 0.5%, error: 10}
     row_condition: paid
     scope: table
+    weight: 0
+    required: true
     description: why
     owner: sales
 """)
+    assert (gate.relation, gate.severity, gate.threshold) == (Relation.PLAIN, Severity.WARN, Threshold(error="5%"))
     assert gate.timeout_seconds == 120
     assert gate.slice_columns == {
         "day": ColumnType.DATE,
@@ -74,12 +81,16 @@ rules:
     assert gate.on_no_rows is Decision.CLOSED
     assert gate.samples == Samples(rows=20, mask=("email",))
     assert gate.reply_to == ("orders.verdicts",)
+    assert gate.notify == (Notice(topic="orders.closed", when=When.CLOSED), Notice(topic="orders.all", when=When.ALWAYS))
     assert [one.select for one in gate.select] == ["tag:nightly", "path:tests/orders"]
     assert gate.select[0].severity is Severity.WARN
+    assert (gate.select[0].weight, gate.select[0].required) == (3, True)
     assert gate.select[1].severity is None
+    assert (gate.select[1].weight, gate.select[1].required) == (1, False)
     (only,) = gate.rules
     assert (only.kind, only.dimension, only.level, only.severity) == (Kind.BUSINESS, Dimension.ACCURACY, Level.ROW, Severity.WARN)
-    assert only.threshold == Threshold(warn=1, error=10)
+    assert only.threshold == Threshold(warn="0.5%", error=10)
+    assert (only.weight, only.required) == (0, True)
     assert (only.row_condition, only.description, only.owner) == ("paid", "why", "sales")
 
 
@@ -98,6 +109,32 @@ rules:
 def test_a_rule_says_only_what_its_check_does_not(check: str, kind: Kind, dimension: Dimension, level: Level) -> None:
     (only,) = gate_of(rule(f"check: {check}")).rules
     assert (only.kind, only.dimension, only.level, only.severity) == (kind, dimension, level, Severity.ERROR)
+
+
+def test_the_columns_of_a_rule_are_its_checks_list_of_columns() -> None:
+    (only,) = gate_of(rule("check: unique_combination_of_columns\ncolumns: [a, b]\narguments: {quote_columns: true}")).rules
+    assert only.arguments == {"combination_of_columns": ["a", "b"], "quote_columns": True}
+
+
+def test_a_short_name_of_a_check_is_stored_as_the_public_one() -> None:
+    (only,) = gate_of(rule("check: match_regex\ncolumn: a\narguments: {regex: x}\ncontext_columns: [b, c]")).rules
+    assert (only.check, only.context_columns) == ("expect_column_values_to_match_regex", ("b", "c"))
+
+
+def test_a_gates_threshold_is_for_rules_that_count_rows_and_say_none() -> None:
+    its = gate_of(
+        orders("""threshold: {warn: 1, error: 5%}
+rules:
+  - {name: rows, check: not_null, column: a}
+  - {name: own, check: not_null, column: a, threshold: {error: 3}}
+  - {name: mean, check: mean_between, column: a, arguments: {min_value: 1}}
+  - {name: project, check: our_own, dimension: accuracy, level: row}
+""")
+    )
+    assert its.threshold == Threshold(warn=1, error="5%")
+    # A mean out of its bounds is one failure, however many rows there are, and of somebody's own test it is not known what a failure
+    # is: none is accepted, as without a gate's threshold.
+    assert [one.threshold for one in its.rules] == [None, Threshold(error=3), Threshold(error=0), Threshold(error=0)]
 
 
 def test_a_test_of_the_users_own_project_takes_any_arguments() -> None:

@@ -27,8 +27,8 @@ PASSWORD = "the-target's-password"
 class Project:
     """Two tests are attached to its only table."""
 
-    def table(self, _name: str) -> KnownTable:
-        return KnownTable("source.raw.a", "source('raw', 'a')", '"raw"."a"')
+    def table(self, _name: str, _wanted: object = None) -> KnownTable:
+        return KnownTable("source.raw.a", "source('raw', 'a')", '"raw"."a"', '"raw"."a"')
 
     def attached_tests(self, _name: str) -> list[Any]:
         return [node("answered"), node("unanswered")]
@@ -85,7 +85,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
         return Sample(("x",), ((1,),))
 
     invocation = Invocation(results={"answered": Ran("fail", 3, "Got 3 results", 0.1, "select 1")})
-    monkeypatch.setattr(evaluation, "run_tests", lambda *_: invocation)
+    monkeypatch.setattr(evaluation, "run_tests", lambda *_, **_more: invocation)
     monkeypatch.setattr(evaluation, "adapter", lambda: SimpleNamespace(type=lambda: "postgres", quote='"{}"'.format))
     monkeypatch.setattr(sessions, "cursor", cursor)
     monkeypatch.setattr(samples, "fetch", fetch)
@@ -161,7 +161,7 @@ def test_a_count_that_is_given_up_is_followed_by_the_question_for_one_row_where_
 def test_what_dbt_raises_is_told_without_secrets_and_where_columns_are_masked_by_its_name_alone(
     mask: tuple[str, ...], evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def explode(*_: object) -> Invocation:
+    def explode(*_: object, **_more: object) -> Invocation:
         raise LookupError(f"row ('odd@example.org') by {PASSWORD}\x00")
 
     monkeypatch.setattr(evaluation, "run_tests", explode)

@@ -9,19 +9,23 @@ from verdict_cases import gate, judge, report, result, rule, selected, selection
 from stringx.model import DbtStatus, Decision, Gate, Outcome, Report, ReportStatus, Severity, Threshold, VerdictName
 
 counts = st.none() | st.integers(-2, 20)
-thresholds = st.none() | st.builds(Threshold, warn=st.integers(0, 9), error=st.none() | st.integers(0, 9))
+limits = st.integers(0, 9) | st.sampled_from(["0%", "5%", "100%"])
+thresholds = st.none() | st.builds(Threshold, warn=limits, error=st.none() | limits)
 names = st.sampled_from("abcd")
-rules = st.builds(rule, names, st.sampled_from(Severity), thresholds)
-selections = st.builds(selection, st.sampled_from(["tag:x", "tag:y"]), st.none() | st.sampled_from(Severity))
+weights = st.integers(0, 3)
+rules = st.builds(rule, names, st.sampled_from(Severity), thresholds, weight=weights, required=st.booleans())
+selections = st.builds(
+    selection, st.sampled_from(["tag:x", "tag:y"]), st.none() | st.sampled_from(Severity), weight=weights, required=st.booleans()
+)
 gates = st.builds(
-    lambda rules, select, on_error, on_no_checks, on_no_rows: gate(
-        *rules, select=tuple(select), on_error=on_error, on_no_checks=on_no_checks, on_no_rows=on_no_rows
-    ),
+    lambda rules, select, **fields: gate(*rules, select=tuple(select), **fields),
     st.lists(rules, max_size=4, unique_by=lambda one: one.name),
-    st.lists(selections, max_size=2),
-    st.sampled_from(Decision),
-    st.sampled_from(Decision),
-    st.sampled_from(Decision),
+    st.lists(selections, max_size=2, unique_by=lambda one: one.select),
+    on_error=st.sampled_from(Decision),
+    on_no_checks=st.sampled_from(Decision),
+    on_no_rows=st.sampled_from(Decision),
+    severity=st.sampled_from(Severity),
+    threshold=thresholds,
 )
 results = st.builds(result, st.sampled_from(DbtStatus), counts, rule=names) | st.builds(
     selected, st.sampled_from(DbtStatus), counts, select=st.sampled_from(["tag:x", "tag:y", "tag:z"])
@@ -60,6 +64,7 @@ def test_a_verdict_fits_its_checks_and_its_decision(case: tuple[Gate, Report]) -
     its, found = case
     judged = judge(its, found)
     outcomes = {check.outcome for check in judged.checks}
+    assert its.severity is Severity.ERROR or judged.verdict is not VerdictName.FAILED
     closed_by_no_rows = judged.verdict is VerdictName.FAILED and found.rows == 0 and its.on_no_rows is Decision.CLOSED
     assert (judged.verdict is VerdictName.FAILED and not closed_by_no_rows) <= (Outcome.FAILED in outcomes)
     assert (Outcome.FAILED in outcomes) <= (judged.verdict is VerdictName.FAILED)
@@ -72,13 +77,31 @@ def test_a_verdict_fits_its_checks_and_its_decision(case: tuple[Gate, Report]) -
         VerdictName.FAILED: Decision.CLOSED,
         VerdictName.CANCELLED: Decision.CLOSED,
     }
-    assert judged.decision is by_policy[judged.verdict]
+    required = {one.name for one in its.rules if one.required} | {one.select for one in its.select if one.required}
+    unanswered = {check.name for check in judged.checks if check.outcome in (Outcome.ERRORED, Outcome.SKIPPED)}
+    if required & unanswered:
+        assert judged.decision is Decision.CLOSED, "whatever the policy says"
+    elif not any(one.required for one in its.select):  # whose checks have names of their own
+        assert judged.decision is by_policy[judged.verdict]
     assert sum(judged.counts.values()) == len(judged.checks) >= len(its.rules) + len(its.select)
     by_checks = judged.verdict in (VerdictName.PASSED, VerdictName.WARNED, VerdictName.FAILED)
     if found.rows != 0:
         assert (judged.message is None) == by_checks
     elif judged.message is None:
         assert judged.verdict is VerdictName.FAILED, "without rows, a failed check alone needs no reason"
+
+
+@given(judged_cases())
+def test_only_a_run_that_passed_everything_scores_100(case: tuple[Gate, Report]) -> None:
+    its, found = case
+    judged = judge(its, found)
+    if judged.scores is None:
+        assert found.rows == 0 or not judged.checks
+        return
+    if judged.scores.overall == 100 and all(one.weight for one in (*its.rules, *its.select)):
+        assert {check.outcome for check in judged.checks} == {Outcome.PASSED}
+    for dimension in judged.scores.dimensions:
+        assert dimension in {check.dimension for check in judged.checks}
 
 
 @given(judged_cases(), st.integers(0, 5))

@@ -33,20 +33,21 @@ def judge(gate: Gate, report: Report, slice_: Slice = WHOLE_TABLE) -> Verdict:
     return judge_of_slice(gate, report, slice_)
 
 
-def rule(name: str = "a", severity: Severity = ERROR, threshold: Threshold | None = None) -> Rule:
+def rule(name: str = "a", severity: Severity = ERROR, threshold: Threshold | None = None, **fields: Any) -> Rule:
+    given: dict[str, Any] = {"dimension": Dimension.COMPLETENESS, **fields}
     return Rule(
         name=name,
         check="not_null",
         kind=Kind.ENGINEERING,
-        dimension=Dimension.COMPLETENESS,
         level=Level.COLUMN,
         severity=severity,
         threshold=threshold,
+        **given,
     )
 
 
-def selection(select: str = "tag:x", severity: Severity | None = None) -> Selection:
-    return Selection(select=select, kind=Kind.BUSINESS, severity=severity)
+def selection(select: str = "tag:x", severity: Severity | None = None, **fields: Any) -> Selection:
+    return Selection(select=select, kind=Kind.BUSINESS, severity=severity, **fields)
 
 
 def gate(*rules: Rule, select: tuple[Selection, ...] = (), **fields: Any) -> Gate:

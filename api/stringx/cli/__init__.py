@@ -25,6 +25,7 @@ COMMANDS = {
     "rerun": "reruns:rerun",
     "cancel": "reruns:cancel",
     "gates": "gates:gates",
+    "import": "imports:import_",
     "status": "status:status",
     "dead-letters": "dead_letters:dead_letters",
     "settings": "settings:settings",

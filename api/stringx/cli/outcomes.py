@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from rich.text import Text
 
 from stringx.cli.tables import cell
-from stringx.model import CheckResult, Decision, FailingRule, Outcome, RunCheck
+from stringx.model import CheckResult, Decision, FailingRule, Outcome, RunCheck, Scores
 from stringx.model.verdicts import WORST_FIRST
 from stringx.reasons import number
 
@@ -39,6 +39,14 @@ def own_message(message: str | None, rules: Iterable[CheckResult | FailingRule])
 def tally(counts: Mapping[Outcome, int] | None) -> str:
     """`1 failed, 2 warned, 14 passed`; empty where nothing was counted."""
     return ", ".join(f"{counts[outcome]} {outcome}" for outcome in WORST_FIRST if counts.get(outcome)) if counts else ""
+
+
+def scored(scores: Scores | None) -> str:
+    """`score 97.5: completeness 100, validity 95`; empty where nothing was scored."""
+    if scores is None or not scores.dimensions:
+        return "" if scores is None or scores.overall is None else f"score {scores.overall:g}"
+    overall = "not overall, as not all could be judged" if scores.overall is None else f"{scores.overall:g}"
+    return f"score {overall}: " + ", ".join(f"{name} {score:g}" for name, score in scores.dimensions.items())
 
 
 def said_of_rule(rule: RunCheck | FailingRule) -> list[str]:

@@ -13,7 +13,7 @@ from rich.text import Text
 from stringx import settings
 from stringx.cli import connection
 from stringx.cli.absent import RUN, warn_of_absent
-from stringx.cli.outcomes import headline, own_message, said_of_rule, tally
+from stringx.cli.outcomes import headline, own_message, said_of_rule, scored, tally
 from stringx.cli.output import console, output_option, print_json, print_records, print_table
 from stringx.cli.prepared import print_unprepared
 from stringx.cli.tables import LONGEST_NAME, SHORT_ID, Short, cell, clock, hanging, shortened
@@ -108,7 +108,7 @@ def print_run(run: RunDetail) -> None:
     out = console()
     checks = worst_first(run.checks)
     out.print(headline(run.decision, run.verdict or run.state, f"{_table_of(run)}, {run.slice}", run.rows))
-    for line in (own_message(run.message, checks), *_why_closed(run), tally(run.counts)):
+    for line in (own_message(run.message, checks), *_why_closed(run), tally(run.counts), scored(run.scores)):
         if line:
             out.print(cell(line.strip()))
     facts = [f"run {run.run}", f"gate version {run.gate_version}", run.mode, run.engine, f"target {run.target}", f"attempt {run.attempt}"]

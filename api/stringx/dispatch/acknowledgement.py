@@ -16,7 +16,7 @@ from stringx.store.verdicts import Concluded, Judged, WaitingTrigger
 
 
 def acknowledge(connection: Connection, settings: Settings, judged: Sequence[Judged], concluded: Concluded) -> None:
-    """Has all triggers of runs acknowledged after this transaction, at their `reply_to` too where they have one."""
+    """Has all triggers of runs acknowledged after this transaction: also at their `reply_to`, and where their gate has it told."""
     outbox.add(
         connection,
         [
@@ -34,6 +34,9 @@ def _records(settings: Settings, judged: Judged, trigger: WaitingTrigger, judged
     topics = {name: settings.kafka_verdicts_topic}
     if trigger.reply_to is not None:
         topics[f"{name}-reply"] = trigger.reply_to
+    for notice in judged.run.gate.notify:
+        if notice.tells(judged.verdict.decision) and notice.topic not in topics.values():
+            topics[f"{name}-to-{notice.topic}"] = notice.topic
     for outbox_id, topic in topics.items():
         yield outbox.NewRecord(outbox_id, topic, record.key, record.headers, record.value, trigger_id=trigger.id, run_id=judged.run.id)
 
@@ -57,6 +60,7 @@ def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report
         message=verdict.message,
         counts=verdict.counts,
         rows=None if report is None else report.rows,
+        scores=verdict.scores,
         failing=failing_rules(run.gate, verdict.checks),
         timings=Timings(
             received_at=trigger.received_at,

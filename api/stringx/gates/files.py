@@ -47,7 +47,7 @@ def read(place: Path, *, root: Path | None = None, served: Served | None = None,
     else:
         raise ConfigurationError(f"there is no folder {place}: name the folder of gate files with --dir or STRINGX_GATES_DIR")
     if reading.problems:
-        raise GateFileErrors(reading.problems)
+        raise GateFileErrors(sorted(reading.problems, key=lambda one: (one.file, one.line, one.column)))
     return reading.gates
 
 
@@ -119,13 +119,18 @@ class _Reading:
     def workspace(self, folder: Path) -> None:
         if not self._named(folder):
             return
-        for path in sorted(folder.iterdir()):
+        by_table: dict[str, Path] = {}
+        for path in sorted(folder.iterdir(), key=_as_it_should_be):
             if _hidden(path):
                 continue
             if path.is_dir():
                 self._problem(path, "is a folder within a workspace, which is not read: put gate files right into the workspace")
             elif _is_yaml(path):
-                self._file(path)
+                first = by_table.setdefault(path.stem.lower(), path)
+                if first is path:
+                    self._file(path)
+                else:
+                    self._problem(path, f"is a second file for the table {first.stem}, beside {first.name}: leave one of them out")
 
     def _named(self, folder: Path) -> bool:
         if WORKSPACE_NAME.fullmatch(folder.name):
@@ -156,8 +161,21 @@ def _hidden(path: Path) -> bool:
     return path.name.startswith(".")
 
 
+def _as_it_should_be(path: Path) -> tuple[bool, Path]:
+    """Of two files for one table, the one that has its name right comes first."""
+    return path.suffix != ".yaml" or path.stem != path.stem.lower(), path
+
+
 def _is_yaml(path: Path) -> bool:
     return path.suffix.lower() in (".yaml", ".yml")
+
+
+def text_of(path: Path) -> str:
+    """The text of a file, not of a folder of them; GateFileErrors where it cannot be read."""
+    text = _text(path)
+    if isinstance(text, Problem):
+        raise GateFileErrors([text])
+    return text
 
 
 def _text(path: Path) -> str | Problem:

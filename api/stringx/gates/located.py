@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,9 +22,11 @@ Path = tuple[str | int, ...]
 DEEPEST = 50
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_JINJA = ("{{", "{%", "{#")
+#: Which type YAML takes plain text for.
+_RESOLVER: Any = yaml.resolver.Resolver()
+#: What Jinja would render, which no gate may hold.
+JINJA = ("{{", "{%", "{#")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ALIAS = re.compile(r"(?<!\S)\*|(?<=[\[{,:?-])\*")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 OCTAL = re.compile(r"0o[0-7]+")
@@ -40,6 +43,10 @@ class Place(NamedTuple):
     column: int
 
 
+#: What is wrong: with which value, where, and what would mend it.
+Found = list[tuple[Path, Place, str]]
+
+
 @dataclass
 class Located:
     """One document."""
@@ -49,8 +56,8 @@ class Located:
     values: dict[Path, Place] = field(default_factory=dict)
     #: where the name of each field stands
     names: dict[Path, Place] = field(default_factory=dict)
-    #: what is wrong with the text: of which value, where, and what would mend it; `data` then holds a stand-in there
-    faults: list[tuple[Path, Place, str]] = field(default_factory=list)
+    #: what is wrong with the text; `data` then holds a stand-in there
+    faults: Found = field(default_factory=list)
 
     def place(self, path: Path) -> Place:
         """Where a value stands; of one that is missing, where what should hold it stands."""
@@ -76,48 +83,20 @@ def read(text: str) -> Located:
         located.faults.append(((), place, f"holds the character U+{ord(odd[0]):04X}, which YAML does not allow: take it out"))
         return located
     try:
-        located.faults += _unwanted(text) if _may_hold_unwanted(text) else []
-        node = None if located.faults else yaml.compose(text, _LOADER)
+        located.data = _Reader(located, text).document()
+    except _Unreadable as unreadable:
+        located.faults.append(((), unreadable.place, str(unreadable)))
     except yaml.MarkedYAMLError as error:
         located.faults.append(((), _place(error.problem_mark or error.context_mark), _told(error, text)))
-        return located
-    if node is not None:
-        reader = _Reader(located)
-        reader.checks_texts = _may_hold_refused(text)
-        located.data = reader.value(node, ())
     return located
 
 
-def _may_hold_unwanted(text: str) -> bool:
-    """False for most files, at a glance: going through all of YAML's events takes as long as composing the document.
+class _Unreadable(ValueError):
+    """What is not read any further."""
 
-    Within a block, what is nested begins further to the right, but for a list right below its field.
-    """
-    indent = max((len(line) - len(line.lstrip(" \t?-")) for line in text.splitlines()), default=0)
-    return ("*" in text and bool(_ALIAS.search(text))) or 2 * (indent + 1) + text.count("[") + text.count("{") > DEEPEST
-
-
-def _may_hold_refused(text: str) -> bool:
-    """Whether one of its texts may be refused; without an escape each is a part of the whole."""
-    return not text.isascii() or "\\" in text or any(mark in text for mark in _JINJA)
-
-
-def _unwanted(text: str) -> list[tuple[Path, Place, str]]:
-    """Aliases, and nesting that composing the document could not bear."""
-    faults: list[tuple[Path, Place, str]] = []
-    depth = 0
-    for event in yaml.parse(text, _LOADER):
-        if isinstance(event, yaml.AliasEvent):
-            faults.append(
-                ((), _place(event.start_mark), f"`*{event.anchor}` is an alias, which is not taken here: write out what it stands for")
-            )
-        elif isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                return [*faults, ((), _place(event.start_mark), f"is nested more than {DEEPEST} deep")]
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-    return faults
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 def _place(mark: Any) -> Place:
@@ -135,43 +114,88 @@ def _told(error: yaml.MarkedYAMLError, text: str) -> str:
 
 
 class _Reader:
-    """Turns nodes into data, and notes where everything stands."""
+    """Turns the events of YAML's parser into data, and notes where everything stands."""
 
-    def __init__(self, located: Located) -> None:
+    def __init__(self, located: Located, text: str) -> None:
         self._located = located
-        #: False where it is known of all that none is refused
-        self.checks_texts = True
+        self._events = yaml.parse(text, _LOADER)
+        self._depth = 0
 
-    def value(self, node: yaml.Node, path: Path) -> Any:
-        self._located.values[path] = _place(node.start_mark)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            if node.tag != f"{_TAG}seq":
-                self._fault(path, node, f"has the tag `{node.tag}`: leave it out")
-            return [self.value(item, (*path, number)) for number, item in enumerate(node.value)]
-        return self._scalar(node, path)
+    def document(self) -> Any:
+        """The data of the one document that there is; None of none."""
+        next(self._events)  # the stream's start
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            return None
+        data = self._value(next(self._events), ())
+        next(self._events)  # the document's end
+        further = next(self._events)
+        if not isinstance(further, yaml.StreamEndEvent):
+            raise _Unreadable(_place(further.start_mark), "begins a second document: a file holds one")
+        return data
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
-        if node.tag != f"{_TAG}map":
-            self._fault(path, node, f"has the tag `{node.tag}`: leave it out")
+    def _value(self, event: Any, path: Path) -> Any:
+        self._located.values[path] = _place(event.start_mark)
+        match event:
+            case yaml.MappingStartEvent():
+                return self._collection(event, path, self._mapping)
+            case yaml.SequenceStartEvent():
+                return self._collection(event, path, self._sequence)
+            case yaml.AliasEvent():
+                self._fault(path, event, f"`*{event.anchor}` is an alias, which is not taken here: write out what it stands for")
+                return None
+            case _:
+                return self._scalar(event, path)
+
+    def _collection(self, event: Any, path: Path, read: Callable[[Path], Any]) -> Any:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise _Unreadable(_place(event.start_mark), f"is nested more than {DEEPEST} deep")
+        if event.tag is not None:
+            self._fault(path, event, f"has the tag `{event.tag}`: leave it out")
+        data = read(path)
+        self._depth -= 1
+        return data
+
+    def _sequence(self, path: Path) -> list[Any]:
+        found: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            found.append(self._value(event, (*path, len(found))))
+        return found
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for key, item in node.value:
-            name = self._scalar(key, (*path, key.value)) if isinstance(key, yaml.ScalarNode) else None
+        while not isinstance(key := next(self._events), yaml.MappingEndEvent):
+            name = self._name(key, path)
+            item = next(self._events)
             if not isinstance(name, str):
                 self._fault(path, key, "a field's name must be text: put it in quotes")
-                continue
-            if name in found:
+                self._pass_over(item)
+            elif name in found:
                 first = self._located.names[(*path, name)].line
                 self._fault(path, key, f"`{name}` stands twice, first in line {first}: leave one of them out")
-                continue
-            self._located.names[(*path, name)] = _place(key.start_mark)
-            found[name] = self.value(item, (*path, name))
+                self._pass_over(item)
+            else:
+                self._located.names[(*path, name)] = _place(key.start_mark)
+                found[name] = self._value(item, (*path, name))
         return found
+
+    def _name(self, key: Any, path: Path) -> Any:
+        if isinstance(key, yaml.ScalarEvent):
+            return self._scalar(key, (*path, key.value))
+        self._pass_over(key)
+        return None
+
+    def _pass_over(self, event: Any) -> None:
+        """Reads past the value that begins with this event."""
+        deep = int(isinstance(event, yaml.CollectionStartEvent))
+        while deep:
+            event = next(self._events)
+            deep += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
 
     def _scalar(self, node: Any, path: Path) -> Any:
         text: str = node.value
-        kind = node.tag.removeprefix(_TAG)
+        tag = _RESOLVER.resolve(yaml.ScalarNode, text, node.implicit) if node.tag in (None, "!") else node.tag
+        kind = tag.removeprefix(_TAG)
         plain = not node.style  # None, or the empty text where libyaml read it
         match kind:
             case "null":
@@ -193,10 +217,9 @@ class _Reader:
             case "str" if plain and text[:1] in _NUMERIC and (FLOAT.fullmatch(text) or OCTAL.fullmatch(text)):
                 self._fault(path, node, f"YAML reads `{text}` as text: write the number in digits, or '{text}' in quotes for the text")
             case "str" | "timestamp" | "value" | "merge":
-                if self.checks_texts:
-                    self._check_text(node, path)
+                self._check_text(node, path)
             case _:
-                self._fault(path, node, f"has the tag `{node.tag}`: leave it out")
+                self._fault(path, node, f"has the tag `{tag}`: leave it out")
         return text
 
     def _integer(self, node: Any, path: Path) -> int | str:
@@ -208,7 +231,7 @@ class _Reader:
 
     def _check_text(self, node: Any, path: Path) -> None:
         if "{" in node.value:
-            for mark in _JINJA:
+            for mark in JINJA:
                 if mark in node.value:
                     self._fault(path, node, f"holds `{mark}`: what is written in a gate is never rendered as Jinja; take it out")
         try:
@@ -216,7 +239,7 @@ class _Reader:
         except ValueError as error:
             self._fault(path, node, str(error))
 
-    def _fault(self, path: Path, node: yaml.Node, message: str) -> None:
+    def _fault(self, path: Path, node: Any, message: str) -> None:
         self._located.faults.append((path, _place(node.start_mark), message))
 
 

@@ -9,22 +9,22 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stringx.errors import Problem
-from stringx.gates import library, located
-from stringx.gates.located import Located
+from stringx.gates import dqx, library, located
+from stringx.gates.located import Found, Located
+from stringx.gates.rule_faults import items, rule_faults
 from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape, SliceShape
-from stringx.model import Gate, Samples, Threshold, fault_text
+from stringx.model import Gate, Notice, Samples, Threshold, fault_text
 from stringx.model.values import Value
 from stringx.nearest import did_you_mean, nearest
-
-#: What is wrong: with which value, where, and what would mend it.
-_Found = list[tuple[located.Path, located.Place, str]]
 
 #: The fields that there are, by the place in a file without the numbers of list items.
 _FIELDS: dict[tuple[str, ...], type[Value]] = {
     (): GateShape,
     ("slice",): SliceShape,
     ("samples",): Samples,
+    ("threshold",): Threshold,
+    ("notify",): Notice,
     ("select",): SelectionShape,
     ("rules",): RuleShape,
     ("rules", "threshold"): Threshold,
@@ -34,7 +34,6 @@ _FIELDS: dict[tuple[str, ...], type[Value]] = {
 _ELSEWHERE = {
     "workspace": "the folder that the file is in names the workspace",
     "slice_columns": "write `slice: {columns: {…}}`",
-    "columns": "a column stands in `column`, several in the check's `arguments`",
 }
 
 #: pydantic's faults in a person's words; what is raised by validators of ours is in them already.
@@ -45,6 +44,7 @@ _WORDS = {
     "model_attributes_type": "must be fields with values, as `name: value`",
     "string_type": "must be text: put it in quotes if it is meant so",
     "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "string_too_short": "must not be empty",
@@ -59,13 +59,20 @@ def parse(text: str, *, workspace: str, name: str, file: str, served: Served | N
 
     With `served`, a gate that asks for what is not served is wrong too.
     """
-    document = located.read(text)
-    found: _Found = list(document.faults)
+    return parse_document(located.read(text), workspace=workspace, name=name, file=file, served=served)
+
+
+def parse_document(document: Located, *, workspace: str, name: str, file: str, served: Served | None = None) -> Gate | list[Problem]:
+    """The same of a document that was read."""
+    found = dqx.translate(document)
+    found += document.faults
     # A text that was not even YAML has one fault, and nothing more can be said of it.
     shape: GateShape | None = None
     if document.data is not None or not found:
+        # Of what could not even be read, nothing more is said.
+        unread = {path for path, _, _ in found}
+        found += [fault for fault in rule_faults(document) if fault[0] not in unread]
         shape = _shape(document, found)
-        _check_rules(document, found)
         _check_selections(document, found)
         _check_name(document, name, found)
     if shape is not None and not found:
@@ -78,13 +85,13 @@ def parse(text: str, *, workspace: str, name: str, file: str, served: Served | N
     return [Problem(file, *place_and_message, pointer) for place_and_message, pointer in sorted(pointers.items())]
 
 
-def _shape(document: Located, found: _Found) -> GateShape | None:
+def _shape(document: Located, found: Found) -> GateShape | None:
     """The document as it should be, or None; what is wrong is added to `found`."""
     if not isinstance(document.data, dict):
         found.append(((), document.place(()), "is not a gate: it must have fields, of them at least `table`, `target` and some `rules`"))
         return None
     faulty = {path for path, _, _ in found}
-    for path in _empty(document.data, ()):
+    for path in set(_empty(document.data, ())) - faulty:
         faulty.add(path)
         found.append((path, document.place_of_name(path), f"`{path[-1]}` is empty: give it a value, or leave it out"))
     try:
@@ -140,68 +147,9 @@ def _located(fault: ErrorDetails, document: Located) -> tuple[located.Path, loca
             return path, document.place(path), message
 
 
-def _items(document: Located, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The items of a list of mappings, as far as they are such."""
-    items = document.data.get(name) if isinstance(document.data, dict) else None
-    for number, item in enumerate(items if isinstance(items, list) else ()):
-        if isinstance(item, dict):
-            yield number, item
-
-
-def _check_rules(document: Located, found: _Found) -> None:
-    """What only a rule's check can tell, and names that stand twice."""
-    names: dict[str, int] = {}
-    for number, rule in _items(document, "rules"):
-        path: located.Path = ("rules", number)
-        name = rule.get("name")
-        if isinstance(name, str):
-            if name in names:
-                first = document.place((*path[:1], names[name], "name")).line
-                found.append(
-                    (
-                        (*path, "name"),
-                        document.place((*path, "name")),
-                        f"rule `{name}` stands twice, first in line {first}: give it another name",
-                    )
-                )
-            names.setdefault(name, number)
-        check, arguments = rule.get("check"), rule.get("arguments", {})
-        if not isinstance(check, str) or not isinstance(arguments, dict):
-            continue  # said already
-        if check in library.LIBRARY:
-            for inner, message in library.faults(check, column="column" in rule, arguments=arguments):
-                found.append(((*path, *inner), _place_of_fault(document, (*path, *inner), rule), message))
-        else:
-            _check_own(document, path, rule, check, arguments, found)
-
-
-def _place_of_fault(document: Located, path: located.Path, rule: dict[str, Any]) -> located.Place:
-    """An argument that there is not is pointed at by its name; one that is wrong, by its value."""
-    if path[-1] == "arguments" and "arguments" not in rule:
-        return document.place((*path[:-1], "check"))
-    known = library.LIBRARY[rule["check"]].arguments
-    return document.place_of_name(path) if len(path) == 4 and path[-1] not in known else document.place(path)
-
-
-def _check_own(document: Located, path: located.Path, rule: dict[str, Any], check: str, arguments: dict[str, Any], found: _Found) -> None:
-    """A check that the library does not have: a typing error, or a generic test of the user's dbt project."""
-    place = document.place((*path, "check"))
-    missing = [name for name in ("dimension", "level") if name not in rule]
-    if missing:
-        meant = did_you_mean(nearest(check, library.LIBRARY))
-        meant = f"{meant} If it" if meant else f"the library has {', '.join(sorted(library.LIBRARY))}; if it"
-        fix = f"{meant} is a test of your dbt project, add {' and '.join(f'`{name}`' for name in missing)}"
-        found.append(((*path, "check"), place, f"unknown check `{check}`: {fix}"))
-    for name in ("model", "column_name"):
-        if name in arguments:
-            fix = "leave it out: it is the gate's table" if name == "model" else "write `column` beside `check`"
-            inner = (*path, "arguments", name)
-            found.append((inner, document.place_of_name(inner), f"`{name}` is not an argument here: {fix}"))
-
-
-def _check_selections(document: Located, found: _Found) -> None:
+def _check_selections(document: Located, found: Found) -> None:
     seen: set[str] = set()
-    for number, selection in _items(document, "select"):
+    for number, selection in items(document, "select"):
         select = selection.get("select")
         if isinstance(select, str):
             if select in seen:
@@ -210,7 +158,7 @@ def _check_selections(document: Located, found: _Found) -> None:
             seen.add(select)
 
 
-def _check_name(document: Located, name: str, found: _Found) -> None:
+def _check_name(document: Located, name: str, found: Found) -> None:
     table = document.data.get("table") if isinstance(document.data, dict) else None
     if not isinstance(table, str) or not table:
         return

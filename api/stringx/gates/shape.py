@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
 
-from stringx.gates.library import LIBRARY
+from stringx.gates.library import LIBRARY, SHORT_NAMES, Check, Origin, arguments, public_name
 from stringx.model import (
     DEFAULT_WORKSPACE,
     Decision,
@@ -20,19 +20,19 @@ from stringx.model import (
     Kind,
     Level,
     Mode,
+    Notice,
+    Relation,
     Rule,
     Samples,
     Scope,
     Selection,
     Severity,
     Threshold,
+    values,
 )
 from stringx.model.slices import ColumnType
-from stringx.model.values import RULE_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
+from stringx.model.values import CHECK_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
 from stringx.settings import INLINE_RUNNER
-
-#: What a JSON Schema is told from others by; it is no address.
-SCHEMA_ID = "urn:stringx:schema:gate.v1"
 
 _TIMEOUT = re.compile(r"([1-9][0-9]{0,5})(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -69,9 +69,12 @@ Timeout = Annotated[
 ]
 #: The library's names are listed, so that an editor offers them; any other is a test of the user's own dbt project.
 CheckName = Annotated[
-    RuleName, WithJsonSchema({"anyOf": [{"enum": sorted(LIBRARY)}, {"type": "string", "pattern": f"^{RULE_NAME.pattern}$"}]})
+    values.CheckName,
+    WithJsonSchema({"anyOf": [{"enum": sorted([*LIBRARY, *SHORT_NAMES])}, {"type": "string", "pattern": f"^{CHECK_NAME.pattern}$"}]}),
 ]
 RunnerName = Annotated[ShortText, AfterValidator(_runner)]
+Weight = Annotated[StrictInt, Field(ge=0, le=1000)]
+Required = Annotated[bool, Field(strict=True)]
 Selector = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(_selector)]
 
 
@@ -90,6 +93,26 @@ class SelectionShape(Value):
     level: Level | None = Field(None, description="What it looks at.")
     severity: Severity | None = Field(None, description="What a failure means; left out, the test's own severity and thresholds hold.")
     scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
+    weight: Weight = Field(1, description="The part of each of its tests in the scores.")
+    required: Required = Field(
+        False, description="The gate is closed where one of its tests could not be judged, whatever `on_error` says."
+    )
+
+
+#: As if there were no threshold.
+_NONE_IS_ACCEPTED = Threshold(error=0)
+
+
+def _counts_rows(check: Check | None) -> bool:
+    """Whether a gate's threshold fits it: a mean that is out of its bounds is one failure, and never more than 5 % of the rows."""
+    return check is not None and (check.context_columns or check.origin is Origin.DBT)
+
+
+def list_argument(check: Check) -> str | None:
+    """The argument that a rule's `columns` stands for; None where the check takes no list of columns, or several. The public checks of
+    several columns call it `column_list`, whatever they do with it."""
+    names = [name for name, argument in check.arguments.items() if argument.sort is arguments.COLUMNS or name == "column_list"]
+    return names[0] if len(names) == 1 else None
 
 
 class RuleShape(Value):
@@ -98,6 +121,7 @@ class RuleShape(Value):
     name: RuleName = Field(description="Unique within the gate.")
     check: CheckName = Field(description="A check of the library, or a generic test of the dbt project.")
     column: ColumnName | None = Field(None, description="The column, for a check of one column.")
+    columns: tuple[ColumnName, ...] = Field((), description="The columns, for a check of several.")
     arguments: dict[Text, Any] = Field(default_factory=dict, description="The check's arguments.")
     kind: Kind | None = Field(None, description="Whose rule it is; default: by the check.")
     dimension: Dimension | None = Field(None, description="What quality it measures; default: by the check.")
@@ -106,26 +130,34 @@ class RuleShape(Value):
     threshold: Threshold | None = Field(None, description="How many failures are accepted.")
     row_condition: Text | None = Field(None, description="SQL; only rows for which it is true are checked.", min_length=1)
     scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
+    context_columns: tuple[ColumnName, ...] = Field((), description="Columns that are shown beside those of the failing rows.")
+    weight: Weight = Field(1, description="Its part in the scores, beside the other rules'.")
+    required: Required = Field(False, description="The gate is closed where it could not be judged, whatever `on_error` says.")
     description: Text = ""
     owner: Text = ""
 
-    def rule(self) -> Rule:
-        """The rule with what its check says where it is silent; KeyError for a check that says nothing."""
-        check = LIBRARY.get(self.check)
+    def rule(self, of_gate: Threshold | None = None) -> Rule:
+        """The rule, with what its check says where it is silent; KeyError where that says nothing. `of_gate` is its gate's threshold."""
+        name = public_name(self.check)
+        check = LIBRARY.get(name)
+        several = list_argument(check) if check and self.columns else None
         return Rule(
             name=self.name,
-            check=self.check,
+            check=name,
             column=self.column,
-            arguments=self.arguments,
+            arguments=self.arguments | ({several: list(self.columns)} if several else {}),
             kind=self.kind or (check.kind if check else Kind.ENGINEERING),
-            dimension=self.dimension or LIBRARY[self.check].dimension,
-            level=self.level or LIBRARY[self.check].level,
+            dimension=self.dimension or LIBRARY[name].dimension,
+            level=self.level or LIBRARY[name].level,
             severity=self.severity,
-            threshold=self.threshold,
+            threshold=self.threshold or (_NONE_IS_ACCEPTED if of_gate and not _counts_rows(check) else None),
             row_condition=self.row_condition,
-            scope=self.scope,
+            scope=Scope.TABLE if check and check.of_columns else self.scope,
             description=self.description,
             owner=self.owner,
+            weight=self.weight,
+            required=self.required,
+            context_columns=self.context_columns,
         )
 
 
@@ -135,6 +167,10 @@ class GateShape(Value):
     table: TableName = Field(description="The table, in lower case; the file is called after it.")
     description: Text = ""
     owners: tuple[Text, ...] = Field((), description="Who answers for the table.")
+    relation: Relation | None = Field(
+        None,
+        description="What the table is to the dbt project: `source`, `model`, or `plain`: only in the database. Left out, dbt is asked.",
+    )
     target: ShortText = Field(description="The output of the dbt profile that the table is reached by.")
     runner: RunnerName = Field("default", description="The runner that does it, for `mode: async`.")
     mode: Mode = Field(Mode.ASYNC, description="`async`: the runner does it. `inline`: the backend itself, at once; for small checks.")
@@ -147,8 +183,11 @@ class GateShape(Value):
     on_error: Decision = Field(Decision.CLOSED, description="The decision when the table could not be judged.")
     on_no_checks: Decision = Field(Decision.CLOSED, description="The decision when there is nothing to check.")
     on_no_rows: Decision = Field(Decision.OPEN, description="The decision when the slice, or the table, has no rows.")
+    severity: Severity = Field(Severity.ERROR, description="`warn`: whatever its rules find is told, and leaves the gate open.")
+    threshold: Threshold | None = Field(None, description="How many failures are accepted, for rules that do not say, and that count rows.")
     samples: Samples = Field(Samples(), description="How many failing rows are shown, and which of their columns are masked.")
     reply_to: tuple[TopicName, ...] = Field((), description="Kafka topics that a trigger's `reply_to` may name.")
+    notify: tuple[Notice, ...] = Field((), description="Kafka topics that are told of each verdict, or of those that close the gate.")
     select: tuple[SelectionShape, ...] = Field((), description="The dbt project's own tests.")
     rules: tuple[RuleShape, ...] = Field((), description="The gate's own rules.")
 
@@ -159,6 +198,7 @@ class GateShape(Value):
             table=self.table,
             description=self.description,
             owners=self.owners,
+            relation=self.relation,
             target=self.target,
             runner=self.runner,
             mode=self.mode,
@@ -169,29 +209,11 @@ class GateShape(Value):
             on_error=self.on_error,
             on_no_checks=self.on_no_checks,
             on_no_rows=self.on_no_rows,
+            severity=self.severity,
+            threshold=self.threshold,
             samples=self.samples,
             reply_to=self.reply_to,
+            notify=self.notify,
             select=tuple(Selection.model_validate(one.as_json()) for one in self.select),
-            rules=tuple(one.rule() for one in self.rules),
+            rules=tuple(one.rule(self.threshold) for one in self.rules),
         )
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a gate file; `schemas/gate.v1.json` is its text."""
-    schema = _without_nulls(GateShape.model_json_schema())
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema, "title": "Gate of StringX"}
-
-
-def _without_nulls(schema: Any) -> Any:
-    """A field that may be left out is left out: null is not a way to write it."""
-    if isinstance(schema, (list, tuple)):
-        return [_without_nulls(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    fields = {name: _without_nulls(item) for name, item in schema.items() if not (name == "default" and item is None)}
-    choices = fields.get("anyOf")
-    if isinstance(choices, list) and {"type": "null"} in choices:
-        others = [choice for choice in choices if choice != {"type": "null"}]
-        del fields["anyOf"]
-        return {**(others[0] if len(others) == 1 else {"anyOf": others}), **fields}
-    return fields

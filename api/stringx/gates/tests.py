@@ -12,12 +12,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from stringx.errors import Invalid
+from stringx.gates.library import LIBRARY, Check
+from stringx.gates.library import arguments as sorts
+from stringx.gates.located import JINJA
 from stringx.model import Rule
 
-#: Arguments that name another table, as people write it; they reach the test as dbt's `source(…)` or `ref(…)`.
+#: Arguments of a project's own tests that name another table, as people write it: they reach the test as dbt's `source(…)` or
+#: `ref(…)`. Of the library's checks the catalogue tells which do.
 RELATION_ARGUMENTS = frozenset({"to", "compare_model"})
 
-_JINJA = ("{{", "{%", "{#")
 _HARMLESS = re.compile(r"[A-Za-z0-9 _.,:;=<>()+*/@!?|&~^$-]")
 _PLAIN_COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -40,21 +43,54 @@ def test_name(gate_fingerprint: str, rule: Rule) -> str:
     return f"stringx_{gate_fingerprint[:12]}_{rule.name}"
 
 
+def rows_test_name(gate_fingerprint: str, rule: Rule) -> str:
+    """The name of the test that counts the rows which the rule's looks at; no rule's test has it."""
+    return f"stringx_rows_{gate_fingerprint[:12]}_{rule.name}"
+
+
 def test_sql(
     rule: Rule,
     relation: str,
     resolve: Callable[[str], str],
     *,
-    names_between: str = '""',  # noqa: PT028  # it is no test of pytest's
+    sliced: bool = False,  # noqa: PT028  # it is no test of pytest's
+    names_between: str = '""',  # noqa: PT028
 ) -> str:
     """The text of the singular test. `relation` is the gate's table; `resolve("raw.airports")` gives "source('raw', 'airports')".
-    `names_between`: the characters that this database has a name between.
+    `sliced`: that a slice is laid on. `names_between`: the characters that this database has a name between.
 
     dbt is told to count: `!= 0` whatever the gate's threshold, for dbt says 0 failures of a test that it lets pass, and the
     gate judges the raw count. All that a project's `data_tests:` block could set for every test is set here. Raises Invalid,
     with the argument's name, for text that Jinja would render and for values that no literal can stand for.
     """
-    config = {
+    check = LIBRARY.get(rule.check)
+    arguments = [f"model=get_where_subquery({resolve(relation)})"]
+    if check is not None and check.whole and sliced:
+        arguments.append(f"whole={_whole(rule, resolve(relation))}")
+    if rule.column is not None:
+        arguments.append(f"column_name={literal(column_sql(rule.column, names_between), 'column')}")
+    if check is not None and check.context_columns and rule.context_columns:
+        columns = [column_sql(column, names_between) for column in rule.context_columns]
+        arguments.append(f"context_columns={literal(columns, 'context_columns')}")
+    for name, value in _for_dbt(rule).items():
+        field = f"arguments.{name}"
+        if not _ARGUMENT.fullmatch(name):
+            raise Invalid("is not the name of an argument", field=field)
+        if isinstance(value, str) and _names_a_table(check, name):
+            _refuse_jinja(value, field)
+            arguments.append(f"{name}={resolve(value)}")
+        else:
+            arguments.append(f"{name}={literal(value, field)}")
+    return f"{_config(rule)}\n{{{{ test_{rule.check}({', '.join(arguments)}) }}}}\n"
+
+
+def rows_test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
+    """The text of the singular test whose failures are the rows that the rule's test looks at."""
+    return f"{_config(rule)}\nselect 1 as looked_at from {{{{ get_where_subquery({resolve(relation)}) }}}}\n"
+
+
+def _config(rule: Rule) -> str:
+    options = {
         "enabled": True,
         "severity": rule.severity.value,
         "warn_if": "!= 0",
@@ -65,20 +101,23 @@ def test_sql(
         "store_failures": False,
         "store_failures_as": "ephemeral",
     }
-    arguments = [f"model=get_where_subquery({resolve(relation)})"]
-    if rule.column is not None:
-        arguments.append(f"column_name={literal(column_sql(rule.column, names_between), 'column')}")
-    for name, value in _for_dbt(rule).items():
-        field = f"arguments.{name}"
-        if not _ARGUMENT.fullmatch(name):
-            raise Invalid("is not the name of an argument", field=field)
-        if name in RELATION_ARGUMENTS and isinstance(value, str):
-            _refuse_jinja(value, field)
-            arguments.append(f"{name}={resolve(value)}")
-        else:
-            arguments.append(f"{name}={literal(value, field)}")
-    options = ", ".join(f"{name}={literal(value, 'row_condition')}" for name, value in config.items())
-    return f"{{{{ config({options}) }}}}\n{{{{ test_{rule.check}({', '.join(arguments)}) }}}}\n"
+    written = ", ".join(f"{name}={literal(value, 'row_condition')}" for name, value in options.items())
+    return f"{{{{ config({written}) }}}}"
+
+
+def _whole(rule: Rule, relation: str) -> str:
+    """The gate's table as `model` has it, but for the slice: the rule's condition holds beyond that too."""
+    if rule.row_condition is None:
+        return relation
+    # The line break lets the condition end in a `--` comment.
+    after = literal(f" where {rule.row_condition}\n) stringx_whole", "row_condition")
+    return f'"(select * from " ~ {relation} ~ {after}'  # noqa: S608  # Jinja that makes the SQL
+
+
+def _names_a_table(check: Check | None, argument: str) -> bool:
+    if check is None:
+        return argument in RELATION_ARGUMENTS
+    return argument in check.arguments and check.arguments[argument].sort is sorts.TABLE
 
 
 def _for_dbt(rule: Rule) -> dict[str, object]:
@@ -131,7 +170,7 @@ def literal(value: object, field: str, *, depth: int = 0) -> str:
 
 
 def _refuse_jinja(text: str, field: str) -> None:
-    for mark in _JINJA:
+    for mark in JINJA:
         if mark in text:
             raise Invalid(f"must not hold {mark!r}: what is written in a gate is never rendered as Jinja", field=field)
 

@@ -10,7 +10,7 @@ from stringx.model.gates import Decision, Engine, Gate, Mode, version_etag
 from stringx.model.slices import Slice
 from stringx.model.triggers import Door
 from stringx.model.values import Value
-from stringx.model.verdicts import CheckResult, FailingRule, Outcome, Timings, VerdictName
+from stringx.model.verdicts import CheckResult, FailingRule, Outcome, Scores, Timings, VerdictName
 
 #: A slice as its predicates, each with only the fields that it has.
 PlainSlice = Annotated[Slice, PlainSerializer(lambda slice_: slice_.as_json(), return_type=list[dict[str, Any]])]
@@ -158,6 +158,8 @@ class RunDetail(RunSummary):
     """A run with everything that says why it is open or closed."""
 
     checks: tuple[RunCheck, ...]
+    #: null where nothing was checked, and of runs from before there were scores
+    scores: Scores | None = None
     #: of a run that was to be prepared and that dbt executed: the tests that it takes dbt for; empty where it was not for its tests
     unprepared: tuple[UnpreparedTest, ...] = ()
     attempts: tuple[Attempt, ...]

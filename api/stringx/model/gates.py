@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt, WithJsonS
 from stringx.model.slices import ColumnType
 from stringx.model.values import (
     SHARE,
+    CheckName,
     ColumnName,
     RuleName,
     ShortText,
@@ -73,6 +74,14 @@ class Decision(StrEnum):
     CLOSED = "closed"
 
 
+class When(StrEnum):
+    """Which verdicts are told."""
+
+    #: those that close the gate
+    CLOSED = "closed"
+    ALWAYS = "always"
+
+
 class Relation(StrEnum):
     """What a gate's table is to the dbt project."""
 
@@ -129,7 +138,7 @@ class Rule(Value):
 
     name: RuleName
     #: the name of a dbt generic test: one of dbt's four, or one of the dbt project's macros
-    check: RuleName
+    check: CheckName
     column: ColumnName | None = None
     arguments: dict[Text, Any] = Field(default_factory=dict)
     kind: Kind
@@ -186,6 +195,16 @@ class Samples(Value):
     mask: tuple[ColumnName, ...] = ()
 
 
+class Notice(Value):
+    """A Kafka topic that is told of a gate's verdicts, beside the one of all verdicts."""
+
+    topic: TopicName
+    when: When = When.ALWAYS
+
+    def tells(self, decision: Decision) -> bool:
+        return self.when is When.ALWAYS or decision is Decision.CLOSED
+
+
 class Gate(Value):
     """The configuration of one table in one workspace, as one version of it stands."""
 
@@ -216,6 +235,8 @@ class Gate(Value):
     samples: Samples = Samples()
     #: topics that a trigger's `reply_to` may name
     reply_to: tuple[TopicName, ...] = ()
+    #: who else is told, each once for every trigger
+    notify: Annotated[tuple[Notice, ...], Field(exclude_if=lambda notices: not notices)] = ()
     select: tuple[Selection, ...] = ()
     rules: tuple[Rule, ...] = ()
 

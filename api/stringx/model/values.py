@@ -18,6 +18,8 @@ DEFAULT_WORKSPACE = "default"
 TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}(\.[A-Za-z_][A-Za-z0-9_$]{0,62}){1,2}")
 WORKSPACE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 RULE_NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
+#: A dbt generic test; capital letters because dbt_expectations has them.
+CHECK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 #: Of rows, as people write it.
@@ -83,6 +85,11 @@ WorkspaceName = Annotated[
 ]
 RuleName = Annotated[
     StrictStr, _matching(RULE_NAME, "must be lower-case letters, digits and '_', starting with a letter"), _pattern(RULE_NAME)
+]
+CheckName = Annotated[
+    StrictStr,
+    _matching(CHECK_NAME, "must be the name of a dbt test: letters, digits and '_', starting with a letter"),
+    _pattern(CHECK_NAME),
 ]
 TopicName = Annotated[
     StrictStr, _matching(TOPIC_NAME, "must be a Kafka topic name: letters, digits, '.', '_' and '-'"), _pattern(TOPIC_NAME)

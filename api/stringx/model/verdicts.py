@@ -59,6 +59,15 @@ class VerdictName(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Scores(Value):
+    """How much of the checks' weights a run reached, from 0 to 100, by `stringx.scores`."""
+
+    #: None where a check could not be judged
+    overall: Annotated[float, Field(ge=0, le=100)] | None = None
+    #: without those of which a check could not be judged, and those without checks
+    dimensions: dict[Dimension, Annotated[float, Field(ge=0, le=100)]] = Field(default_factory=dict)
+
+
 class Verdict(Value):
     """The outcome of a run, and what it means for the data."""
 
@@ -67,6 +76,8 @@ class Verdict(Value):
     #: why it could not be judged, or that there were no rows; None for a verdict by rules
     message: str | None = None
     checks: tuple[CheckResult, ...] = ()
+    #: None where nothing was checked
+    scores: Scores | None = None
 
     @property
     def counts(self) -> dict[Outcome, int]:
@@ -161,6 +172,8 @@ class Acknowledgement(Value):
     counts: dict[Outcome, int] | None = None
     #: that the run was about: of the slice, or of the whole table; None where they were not counted
     rows: Annotated[int, Field(ge=0)] | None = None
+    #: None where nothing was checked, and of runs from before there were scores
+    scores: Scores | None = None
     failing: tuple[FailingRule, ...] = ()
     timings: Timings | None = None
     project_fingerprint: str | None = None

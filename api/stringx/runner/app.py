@@ -17,8 +17,8 @@ from stringx import logs
 from stringx.bearer import require_token
 from stringx.errors import Invalid, Malformed, NotFound, RunnerBusy, Unavailable
 from stringx.http_problems import Problem, problem_of, response_to
-from stringx.model import Value, fault_text
-from stringx.runner.port import AckBody, CancelBody, RunsBody
+from stringx.model import TABLE_NAME, Value, fault_text
+from stringx.runner.port import AckBody, CancelBody, RunsBody, ValidateBody
 from stringx.runner.service import Runner
 from stringx.settings import Settings
 
@@ -29,6 +29,8 @@ MAX_BODY_BYTES = 64 * 2**20
 LONGEST_WAIT_SECONDS = 60.0
 #: Requests that may wait for reports at a time; others of this process's threads answer probes and take runs.
 WAITING_POLLS = 8
+#: Questions that are answered at a time: each takes a thread and a process.
+ANSWERING = 2
 _PROBES = ("livez", "readyz")
 
 _Body = TypeVar("_Body", bound=Value)
@@ -52,6 +54,7 @@ def create_app(runner: Runner, settings: Settings, *, when_broken: Callable[[], 
     _add_probes(app, runner)
     _add_runs(app, runner)
     _add_reports(app, runner)
+    _add_inquiries(app, runner)
     return app
 
 
@@ -111,6 +114,32 @@ def _add_reports(app: Flask, runner: Runner) -> None:
     @app.get("/v1/status")
     def status() -> Response:
         return _value(runner.status(_installation()))
+
+
+def _add_inquiries(app: Flask, runner: Runner) -> None:
+    answering = threading.BoundedSemaphore(ANSWERING)
+
+    def answered(ask: Callable[[], Value]) -> Response:
+        if not answering.acquire(blocking=False):
+            raise RunnerBusy(f"it answers {ANSWERING} such questions already", 1.0)
+        try:
+            return _value(ask())
+        finally:
+            answering.release()
+
+    @app.post("/v1/validate")
+    def validate() -> Response:
+        gates = _body(ValidateBody).gates
+        return answered(lambda: runner.validate(gates))
+
+    @app.get("/v1/tables/<name>")
+    def table(name: str) -> Response:
+        target = request.args.get("target")
+        if target is None:
+            raise Invalid("is missing: name an output of the dbt profile", field="target")
+        if not TABLE_NAME.fullmatch(name):
+            raise Invalid("must be schema.table or database.schema.table", field="name")
+        return answered(lambda: runner.table(name, target))
 
 
 # --- reading ---

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from stringx.errors import NotFound, Refusal, StringXError
 from stringx.gates import files
 from stringx.gates.files import GateFile
 from stringx.gates.tests import test_name, test_sql
-from stringx.model import Gate, Rule
+from stringx.model import Gate, Relation, Rule
 from stringx.runner import table_names
 from stringx.runner.environment import environment_for_dbt, without_secrets
 from stringx.runner.project_copy import copy_project
@@ -136,7 +137,11 @@ def _tables(manifest: Path) -> dict[str, str]:
 def _write_tests(gates: list[GateFile], project: Path, tables: Mapping[str, str]) -> dict[str, str]:
     """Writes the rules as tests into the project; what cannot be one is answered, by the rule's full name."""
 
-    def resolve(table: str) -> str:
+    def resolve(table: str, gate: Gate) -> str:
+        # As the runner does: a plain table is not looked for, and beside it stand others that need not be known.
+        plain = gate.relation is Relation.PLAIN
+        if plain and (table == gate.table or table.lower() not in tables):
+            return table_names.plain(table)
         if table.lower() not in tables:
             raise NotFound(f"the dbt project has no {table}")
         return tables[table.lower()]
@@ -150,7 +155,7 @@ def _write_tests(gates: list[GateFile], project: Path, tables: Mapping[str, str]
         for rule in gate.rules:
             name = test_name(gate.fingerprint, rule)
             try:
-                (folder / f"{name}.sql").write_text(test_sql(rule, gate.table, resolve))
+                (folder / f"{name}.sql").write_text(test_sql(rule, gate.table, partial(resolve, gate=gate)))
             except (NotFound, Refusal) as error:
                 left_out[f"{gate.workspace}/{gate.table}: {rule.name}"] = str(error)
                 continue

@@ -10,16 +10,31 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import ValidationError
 
-from stringx.errors import RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
-from stringx.model import RUN_ID, Report, ReportBatch, RunnerStatus, RunRequest, Submission, UnreadableReport, Value
+from stringx.errors import NotFound, RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
+from stringx.model import (
+    RUN_ID,
+    Gate,
+    Report,
+    ReportBatch,
+    RunnerStatus,
+    RunRequest,
+    Submission,
+    TableCatalog,
+    UnreadableReport,
+    Validation,
+    Value,
+)
+from stringx.runner.inquiries import WAIT_SECONDS
 from stringx.runner.one_send import OneSendTransport
-from stringx.runner.port import AckBody, CancelBody, RunsBody, faults
+from stringx.runner.port import AckBody, CancelBody, RunsBody, ValidateBody, faults
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 15.0
 
 #: Client errors that say nothing of what was sent: the token, the address, a proxy, or too slow a request.
 _NOT_OF_THE_BODY = frozenset({401, 403, 404, 405, 407, 408})
+
+_INQUIRY = httpx2.Timeout(WAIT_SECONDS + ANSWER_SECONDS, connect=CONNECT_SECONDS)
 
 _Answer = TypeVar("_Answer", bound=Value)
 
@@ -69,6 +84,17 @@ class HttpRunner:
 
     def status(self, installation: str) -> RunnerStatus:
         return _read(self._send("GET", "/v1/status", params={"installation": installation}, timeout=self._beat), RunnerStatus)
+
+    def validate(self, gates: Sequence[Gate]) -> Validation:
+        """What of these gates would not work on their targets."""
+        return _read(self._send("POST", "/v1/validate", body=ValidateBody(gates=tuple(gates)), timeout=_INQUIRY), Validation)
+
+    def table(self, name: str, target: str) -> TableCatalog:
+        """What a table is like; NotFound where there is none."""
+        response = self._send("GET", f"/v1/tables/{name}", params={"target": target}, missing=True, timeout=_INQUIRY)
+        if response.status_code == httpx2.codes.NOT_FOUND:
+            raise NotFound(_detail(response))
+        return _read(response, TableCatalog)
 
     def _send(self, method: str, path: str, *, body: Value | None = None, missing: bool = False, **more: Any) -> httpx2.Response:
         """The answer, if it is one of success, or 404 where that may be. Otherwise the error that fits."""

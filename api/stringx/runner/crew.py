@@ -209,6 +209,10 @@ class Crew:
         self.workers[number] = Worker(number, role, end_sessions)
         self._say(messages.Fork(worker=number, role=role, end_sessions=end_sessions))
 
+    def inquire(self, number: int, question: messages.CheckGates | messages.DescribeTable) -> None:
+        """Asks for a process that answers the question, and connects when it has."""
+        self._say(messages.Inquire(number=number, question=question))
+
     def idle_worker(self, role: messages.Role) -> Worker | None:
         return next((worker for worker in self.workers.values() if worker.role == role and worker.idle), None)
 

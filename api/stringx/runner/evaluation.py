@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import psycopg2
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
-from stringx.gates.tests import test_name, test_sql
-from stringx.model import DbtResult, DbtStatus, Decision, Gate, ReportStatus, RunRequest, Samples, Scope, Selection, Severity, Slice
+from stringx.model import DbtResult, DbtStatus, Decision, Gate, ReportStatus, RunRequest, Samples, Slice
 from stringx.runner import messages, row_count, samples, sessions
 from stringx.runner.adapter_count import AdapterCount
 from stringx.runner.adapter_session import AdapterSession
 from stringx.runner.invocation import DbtFolders, Invocation, Ran, StopSignal, adapter, run_tests
-from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
+from stringx.runner.parsed import KnownTable, ParsedProject
 from stringx.runner.planned import Planned
+from stringx.runner.planning import Planner
 from stringx.runner.recorder import Recorder
 from stringx.runner.recording import Recording, Unprepared
 from stringx.runner.render_reads import Reads
 from stringx.runner.replay_session import NoSample
 from stringx.runner.row_count import Uncounted
-from stringx.runner.selection import chosen, nothing_chosen
-from stringx.runner.slice_sql import check_quotable, combined, new_nonce, slice_sql, slice_values
+from stringx.runner.slice_sql import check_quotable, new_nonce, slice_sql, slice_values
 from stringx.runner.templates import shows_slice, unmarked
 
 MAX_MESSAGE = 10_000
@@ -108,10 +106,12 @@ class Evaluator:
         try:
             check_quotable(slice_values(request.slice), adapter().type())
             condition = self._condition(request.slice, nonce, request.gate)
-            table = self._project.table(request.gate.table)
+            table = self._project.table(request.gate.table, request.gate.relation)
         except (NotFound, Refusal) as error:
             return Evaluated(ReportStatus.ERRORED, message=self._text(str(error)))
-        planned, results = self._plan(request, condition)
+        planner = Planner(self._project, table, condition, names_between=adapter().quote(""), shown=lambda error: self._text(str(error)))
+        plan = planner.plan(request.gate, request.gate_fingerprint)
+        planned, results = plan.tests, plan.refused
         if not planned:
             return Evaluated(ReportStatus.COMPLETED, results=results)
         # Before the tests: rows that come in between may be told as none, but none that a test did not see are told as checked.
@@ -129,7 +129,8 @@ class Evaluator:
         except Uncounted as error:
             uncounted, has_rows = self._text(str(error)), error.has_rows
         reads = Reads() if record else None
-        invocation = run_tests(self._project.cut(test.node for test in planned), self._folders, self._stop, reads)
+        manifest = self._project.cut(node for test in planned for node in test.nodes)
+        invocation = run_tests(manifest, self._folders, self._stop, reads, trusted=plan.trusted)
         if invocation.error is not None:
             return Evaluated(ReportStatus.ERRORED, message=self._text(invocation.error), results=results, rows=rows)
         evaluated = Evaluated(None, results=results, rows=rows, has_rows=has_rows)
@@ -163,55 +164,6 @@ class Evaluator:
     def rest(self) -> None:
         """There is nothing to evaluate for a while."""
         self._sessions.end_kept()
-
-    # --- which tests ---
-
-    def _plan(self, request: RunRequest, condition: str) -> tuple[list[Planned], list[DbtResult]]:
-        """The tests to run, and the results of the rules and selections that no test can be made of."""
-        planned: list[Planned] = []
-        refused: list[DbtResult] = []
-        gate = request.gate
-        for rule in gate.rules:
-            name = test_name(request.gate_fingerprint, rule)
-            sliced = rule.scope is Scope.SLICE
-            try:
-                sql = test_sql(rule, gate.table, self._resolve, names_between=adapter().quote(""))
-                node = own_copy(self._project.rule_test(name, sql))
-            except (NotFound, Refusal, DbtBaseException) as error:
-                message = self._text(str(error))
-                refused.append(DbtResult(rule=rule.name, test=name, status=DbtStatus.ERROR, message=message, sliced=sliced))
-                continue
-            # A project's `data_tests:` block cannot be unset from within the test's file.
-            node.config.where = combined(condition if sliced else "", rule.row_condition)
-            node.config.limit = None
-            _store_nothing(node)
-            planned.append(Planned(node, rule.name, None, sliced))
-        for selection in gate.select:
-            selected = list(self._selected(selection, gate.table, condition))
-            if not selected:
-                message = self._text(nothing_chosen(selection.select, gate.table, self._project.attached_tests(gate.table)))
-                sliced = selection.scope is Scope.SLICE
-                refused.append(
-                    DbtResult(select=selection.select, test=selection.select, status=DbtStatus.ERROR, message=message, sliced=sliced)
-                )
-            planned.extend(selected)
-        return _with_ids_of_their_own(planned), refused
-
-    def _selected(self, selection: Selection, table: str, condition: str) -> Iterable[Planned]:
-        for test in self._project.attached_tests(table):
-            if not chosen(selection.select, test):
-                continue
-            node = own_copy(test)
-            # A singular test is all SQL of its own: there is no place for a slice in it.
-            sliced = selection.scope is Scope.SLICE and hasattr(node, "test_metadata")
-            node.config.where = combined(condition if sliced else "", node.config.where)
-            if selection.severity is not None:
-                _judged_by(node, selection.severity)
-            _store_nothing(node)
-            yield Planned(node, None, selection.select, sliced)
-
-    def _resolve(self, table: str) -> str:
-        return self._project.table(table).jinja
 
     # --- the rows that it is about ---
 
@@ -270,7 +222,17 @@ class Evaluator:
             message = None if ran.message is None else self._text(ran.message)
         else:
             message = self._error_text(ran.message or "dbt gave no reason", gate)
-        return test.result(status, failures=ran.failures, message=message, sql=sql, duration_seconds=ran.duration_seconds)
+        rows = None
+        if status in _JUDGED and test.rows_node is not None:
+            counted = invocation.results.get(test.rows_node.unique_id)
+            if counted is None and invocation.interrupted:
+                return None
+            if counted is None or _status(counted) not in _JUDGED:
+                why = self._error_text((counted and counted.message) or "dbt gave no result", gate)
+                message = f"its threshold is a share of the rows that it looked at, and they could not be counted: {why}"
+                return test.result(DbtStatus.ERROR, message=message, sql=sql, duration_seconds=ran.duration_seconds)
+            rows = counted.failures
+        return test.result(status, failures=ran.failures, rows=rows, message=message, sql=sql, duration_seconds=ran.duration_seconds)
 
     def _error_text(self, text: str, gate: Gate) -> str:
         # Database errors were cut by `Sessions` where columns are masked; dbt's texts on a result that it cannot read quote it.
@@ -322,28 +284,6 @@ class Evaluator:
                     cursor.connection.rollback()
 
             yield sampled
-
-
-def _with_ids_of_their_own(planned: list[Planned]) -> list[Planned]:
-    """A test that two selections chose runs twice, for its slice or its scope may differ."""
-    seen: dict[str, int] = {}
-    for test in planned:
-        count = seen[test.node.unique_id] = seen.get(test.node.unique_id, 0) + 1
-        if count > 1:
-            test.node.unique_id = f"{test.node.unique_id}.{count}"
-    return planned
-
-
-def _judged_by(node: Any, severity: Severity) -> None:
-    """In place of the test's own thresholds: any failure counts, and dbt tells the count that it found."""
-    node.config.severity = severity.value
-    node.config.warn_if = node.config.error_if = "!= 0"
-    node.config.limit = None
-
-
-def _store_nothing(node: Any) -> None:
-    node.config.store_failures = False
-    node.config.store_failures_as = "ephemeral"
 
 
 def _status(ran: Ran) -> DbtStatus:

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Client, Connection, wait
 from pathlib import Path
@@ -33,7 +34,7 @@ class Generation:
         self._pool = pool
         self._project = project
         self._stop_grace_seconds = stop_grace_seconds
-        self._workers: dict[int, int] = {}  # number → pid, of those not yet reaped
+        self._workers: dict[int, int] = {}  # number → pid, of those not yet reaped; those that answer a question are among them
         self._woken, self._wake = socket.socketpair()
         for end in (self._woken, self._wake):
             end.setblocking(False)
@@ -55,6 +56,8 @@ class Generation:
     def _obey(self, message: messages.Message) -> None:
         if isinstance(message, messages.Fork):
             self._fork(message)
+        elif isinstance(message, messages.Inquire):
+            self._inquire(message)
         elif isinstance(message, messages.Signal):
             if message.worker in self._workers:  # not yet reaped, so its pid is still its own
                 os.kill(self._workers[message.worker], _SIGNALS[message.signal])
@@ -62,15 +65,21 @@ class Generation:
             raise TypeError(f"a generation was sent {message.kind}")
 
     def _fork(self, fork: messages.Fork) -> None:
+        self._in_a_process(fork.worker, fork.role, lambda: self._project.work(fork))
+
+    def _inquire(self, inquire: messages.Inquire) -> None:
+        self._in_a_process(inquire.number, "inquiry", lambda: self._project.answer(inquire))
+
+    def _in_a_process(self, number: int, name: str, work: Callable[[], None]) -> None:
         pid = os.fork()
         if pid:
-            self._workers[fork.worker] = pid
+            self._workers[number] = pid
             return
         status = 1
         try:
             self._forget_the_parent()
-            _name_process(fork.role)
-            self._project.work(fork)
+            _name_process(name)
+            work()
             status = 0
         except BaseException:  # noqa: BLE001  # the parent's code must not run on in this process, whatever happened
             _log_exception()
@@ -112,10 +121,10 @@ class Generation:
             self._project.end_own_sessions()
 
 
-def _name_process(role: messages.Role) -> None:
+def _name_process(name: str) -> None:
     """As `ps -o comm` and `top` show it; the command line of all workers is the generation's. 15 characters, and only on Linux."""
     with suppress(OSError):
-        Path("/proc/self/comm").write_text(f"stringx {role}")
+        Path("/proc/self/comm").write_text(f"stringx {name}")
 
 
 def _log_exception() -> None:

@@ -9,15 +9,18 @@ import secrets
 import socket
 import tempfile
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from pathlib import Path
 
 from stringx import logs
+from stringx.errors import Unavailable
 from stringx.model import DistrustedGate
 from stringx.runner import messages
 from stringx.runner.crew import Crew, Worker
+from stringx.runner.inquiries import Inquiries, Question
 from stringx.runner.prepared import Prepared
 from stringx.runner.recordings import Kept
 
@@ -67,6 +70,7 @@ class Generations:
         self._next: Crew | None = None
         self._retiring: list[Crew] = []
         self._ending: list[Crew] = []
+        self._inquiries = Inquiries()
         #: by the project's fingerprint, what `Recordings.distrusted` is of each generation that has this project
         self._distrusted: Kept[str, dict[str, DistrustedGate]] = Kept()
         #: why the newest project is not in charge, and that project's fingerprint where it could be read
@@ -117,6 +121,14 @@ class Generations:
     def worked(self) -> None:
         """A run was executed: what died before did not die of its start."""
         self._retries = 0
+
+    def inquire(self, question: Question) -> Future[messages.Answered]:
+        """Asks the project in charge. Unavailable where there is none."""
+        if self.in_charge is None:
+            raise Unavailable(f"no dbt project is in charge of {self._options.target}: {self.error or 'the first is being parsed'}")
+        self._last_number += 1
+        self.in_charge.inquire(self._last_number, question)
+        return self._inquiries.asked(self._last_number)
 
     def advance(self, now: float) -> list[tuple[Crew, Worker]]:
         """Does what is due; gives the workers that have ended."""
@@ -174,6 +186,7 @@ class Generations:
         elif isinstance(message, messages.Failed):
             self._refused(crew, message)
         elif isinstance(message, messages.WorkerGone):
+            self._inquiries.ended(message.worker)
             worker = crew.workers.get(message.worker)
             # One that is connected may have left a report on its connection, whose end tells as well.
             if worker is not None and worker.connection is None:
@@ -206,6 +219,10 @@ class Generations:
             return
         number = getattr(hello, "generation", None)
         crew = next((crew for crew in self.crews() if crew.number == number), None)
+        if isinstance(hello, messages.Answered):
+            self._inquiries.answered(hello)
+            connection.close()
+            return
         if crew is not None and isinstance(hello, messages.GenerationHello):
             crew.connection = connection
         elif crew is not None and isinstance(hello, messages.WorkerHello) and hello.worker in crew.workers:

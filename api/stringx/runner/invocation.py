@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from dbt.flags import get_flags  # noqa: E402
 from dbt_common.events.event_manager_client import cleanup_event_logger  # noqa: E402
 
 from stringx.runner import dbt_remedies, duckdb_target  # noqa: E402
+from stringx.runner.one_statement import guarded  # noqa: E402
 from stringx.runner.render_reads import Reads  # noqa: E402
 
 _BEHAVIOUR_FLAGS = dbt.adapters.base.impl.DEFAULT_BASE_BEHAVIOR_FLAGS
@@ -133,14 +134,19 @@ def warnings_are_errors() -> bool:
     return bool(flags.WARN_ERROR or flags.WARN_ERROR_OPTIONS.includes("LogTestResult"))
 
 
-def run_tests(manifest: Manifest, folders: DbtFolders, stop: StopSignal, reads: Reads | None = None) -> Invocation:
-    """Runs every test of the manifest; `reads` is told what dbt reads meanwhile. Blocks; never raises for what dbt says."""
+def run_tests(
+    manifest: Manifest, folders: DbtFolders, stop: StopSignal, reads: Reads | None = None, *, trusted: Collection[str] = ()
+) -> Invocation:
+    """Runs every test of the manifest. Blocks; never raises for what dbt says.
+
+    `reads` is told what dbt reads meanwhile. `trusted`: the ids of the tests that hold nothing of a gate's.
+    """
     # Each adapter appends to this module-wide list, and each entry costs half a millisecond in every later run.
     del _BEHAVIOUR_FLAGS[_BEHAVIOUR_FLAGS_AT_START:]
     invocation = Invocation()
     outcome = None
     try:
-        with reads.noting(type(adapter())) if reads else nullcontext(), stop.armed():
+        with guarded(manifest, trusted, adapter().type()), reads.noting(type(adapter())) if reads else nullcontext(), stop.armed():
             # A selection of our own: without one, a project's `default: true` selector decides, and may select nothing.
             arguments = folders.arguments("test", "--select", "fqn:*")
             outcome = dbtRunner(manifest=manifest, callbacks=[_recorder(invocation)]).invoke(arguments)

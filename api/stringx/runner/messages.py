@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from stringx.model import DbtResult, Gate, ReportStatus, RunRequest, Value
+from stringx.model import DbtResult, Gate, ReportStatus, RunRequest, TableCatalog, Validation, Value
 from stringx.runner.recording import Recording, Unprepared
 
 #: What a worker does: dbt's invocations, or replays of what they recorded.
@@ -68,6 +68,41 @@ class Signal(Value):
     kind: Literal["signal"] = "signal"
     worker: int
     signal: Literal["interrupt", "kill"]
+
+
+class CheckGates(Value):
+    """A question: what of these gates would not work?"""
+
+    kind: Literal["gates"] = "gates"
+    gates: tuple[Gate, ...]
+
+
+class DescribeTable(Value):
+    """A question: what is this table like?"""
+
+    kind: Literal["table"] = "table"
+    table: str
+
+
+class Inquire(Value):
+    """pool → generation: fork a process that answers a question, beside the workers and their runs."""
+
+    kind: Literal["inquire"] = "inquire"
+    number: int
+    question: Annotated[CheckGates | DescribeTable, Field(discriminator="kind")]
+
+
+class Answered(Value):
+    """that process → pool, its only word."""
+
+    kind: Literal["answered"] = "answered"
+    generation: int
+    number: int
+    answer: Validation | TableCatalog | None = None
+    #: why there is none
+    error: str | None = None
+    #: what was asked about is not there
+    absent: bool = False
 
 
 class WorkerHello(Value):
@@ -155,7 +190,20 @@ class Done(Value):
 
 
 Message = Annotated[
-    GenerationHello | Ready | Failed | Fork | Signal | WorkerHello | WorkerGone | Work | Learn | Replay | Unreplayed | Done,
+    GenerationHello
+    | Ready
+    | Failed
+    | Fork
+    | Signal
+    | Inquire
+    | Answered
+    | WorkerHello
+    | WorkerGone
+    | Work
+    | Learn
+    | Replay
+    | Unreplayed
+    | Done,
     Field(discriminator="kind"),
 ]
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Message)

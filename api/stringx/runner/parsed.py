@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ from dbt.parser.search import FileBlock
 from dbt.parser.singular_test import SingularTestParser
 
 from stringx.errors import NotFound
+from stringx.model import Relation
+from stringx.nearest import did_you_mean, nearest
 from stringx.runner import table_names
 
 #: Parsed rules that a worker keeps; a rule takes some 10 ms to parse.
@@ -33,13 +35,22 @@ _SOURCE = re.compile(r"source\('((?:[^'\\]|\\.)*)', '((?:[^'\\]|\\.)*)'\)")
 
 @dataclass(frozen=True)
 class KnownTable:
-    """A source, model, seed or snapshot of the project."""
+    """A source, model, seed or snapshot of the project; or a table that is in the database alone."""
 
-    unique_id: str
-    #: as Jinja: "source(…)" or "ref(…)"
+    #: of dbt's node; None where the project has none
+    unique_id: str | None
+    #: as Jinja: "source(…)", "ref(…)" or "api.Relation.create(…)"
     jinja: str
     #: as SQL, quoted the way dbt writes it; None for an ephemeral model
     relation: str | None
+    #: as SQL within a test: the relation, or an ephemeral model's name there
+    within_a_test: str
+
+    @property
+    def kind(self) -> Relation:
+        if self.unique_id is None:
+            return Relation.PLAIN
+        return Relation.SOURCE if self.unique_id.startswith("source.") else Relation.MODEL
 
 
 class ParsedProject:
@@ -49,26 +60,54 @@ class ParsedProject:
         self.manifest = manifest
         self.config = config
         self.fingerprint = fingerprint
-        self._tables = _tables(manifest)
+        self._tables = _tables(manifest, self._adapter.Relation.add_ephemeral_prefix)
         self._tests = _tests_by_table(manifest)
         self._parser = SingularTestParser(config, manifest, config)
         self._rules: OrderedDict[tuple[str, str], SingularTestNode] = OrderedDict()
 
-    def table(self, name: str) -> KnownTable:
-        """The table of that name; NotFound where the project has none, or several in different places."""
-        found = self._tables.get(name.lower(), [])
+    @property
+    def _adapter(self) -> Any:
+        return get_adapter(self.config)  # each invocation makes it anew
+
+    def table(self, name: str, wanted: Relation | None = None) -> KnownTable:
+        """The table of that name: any that the project has, unless `wanted` says what it is.
+
+        NotFound where the project has none, or several in different places.
+        """
+        if wanted is Relation.PLAIN:
+            return self._plain_table(name)
+        found = [table for table in self._tables.get(name.lower(), []) if wanted in (None, table.kind)]
         if not found:
-            raise NotFound(f"the dbt project has no source, model, seed or snapshot {name}: declare it there")
+            raise NotFound(self._unknown(name, wanted))
         if len({table.relation for table in found}) > 1:
             raise NotFound(f"the dbt project has several tables {name}: {', '.join(str(table.relation) for table in found)}")
         return found[0]
+
+    def _plain_table(self, name: str) -> KnownTable:
+        *database, schema, table = name.split(".")
+        relation = self._adapter.Relation.create(
+            database=database[0] if database else self.config.credentials.database,
+            schema=schema,
+            identifier=table,
+            quote_policy=self.config.quoting,
+        )
+        return KnownTable(None, table_names.plain(name), str(relation), str(relation))
+
+    def _unknown(self, name: str, wanted: Relation | None) -> str:
+        has = self._tables.get(name.lower())
+        if wanted is not None and has:
+            return f"the dbt project has {name} as a {has[0].kind}, not as a {wanted}: correct `relation` in the gate, or leave it out"
+        whats = f"no {wanted}" if wanted else "no source, model, seed or snapshot"
+        near = did_you_mean(nearest(name.lower(), (known for known in self._tables if known.count(".") == name.count("."))))
+        fix = f"{near} Else declare" if near else "declare"
+        return f"the dbt project has {whats} {name}: {fix} it there, or have its gate say `relation: plain`"
 
     def attached_tests(self, name: str) -> list[Any]:
         """The project's own tests of a table: generic ones attached to it, singular ones that read it.
 
         A table may be declared twice, as a model and as a source: the tests of both are its tests.
         """
-        tests = [test for table in self._tables.get(name.lower(), []) for test in self._tests.get(table.unique_id, [])]
+        tests = [test for table in self._tables.get(name.lower(), []) for test in self._tests.get(table.unique_id or "", [])]
         return list({test.unique_id: test for test in tests}.values())
 
     def rule_test(self, name: str, sql: str) -> Any:
@@ -91,7 +130,7 @@ class ParsedProject:
             contents=sql,
         )
         # A run that gets no connection leaves dbt without the project's packages, by which the macros of a test are looked for.
-        get_adapter(self.config).config.load_dependencies()
+        self._adapter.config.load_dependencies()
         try:
             node = self._parser.parse_node(FileBlock(source))
         finally:  # the parser adds what it parsed, and would refuse to parse the same name twice
@@ -156,12 +195,12 @@ def own_copy(node: Any) -> Any:
     return fresh
 
 
-def _tables(manifest: Manifest) -> dict[str, list[KnownTable]]:
+def _tables(manifest: Manifest, ephemeral_name: Callable[[str], str]) -> dict[str, list[KnownTable]]:
     """Tables by `schema.name` and `database.schema.name`, in lower case."""
     tables: dict[str, list[KnownTable]] = {}
 
     def add(node: Any, name: str, jinja: str) -> None:
-        table = KnownTable(node.unique_id, jinja, node.relation_name)
+        table = KnownTable(node.unique_id, jinja, node.relation_name, node.relation_name or ephemeral_name(node.name))
         for key in table_names.names(node.database, node.schema, name):
             tables.setdefault(key, []).append(table)
 

@@ -17,6 +17,12 @@ class Planned:
     rule: str | None
     select: str | None
     sliced: bool
+    #: of a rule whose threshold is a share: the test whose failures are the rows that `node` looks at
+    rows_node: Any = None
+
+    @property
+    def nodes(self) -> tuple[Any, ...]:
+        return (self.node,) if self.rows_node is None else (self.node, self.rows_node)
 
     @property
     def severity(self) -> Severity:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,10 +19,12 @@ from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
 from stringx import logs
+from stringx.errors import Unavailable
 from stringx.model import DistrustedGate, Engine, Report, ReportStatus
 from stringx.runner import messages
 from stringx.runner.crew import Crew, Task, Ticket, Waiting, Worker
 from stringx.runner.generations import GenerationOptions, Generations
+from stringx.runner.inquiries import Question
 from stringx.runner.prepared import Comparison
 from stringx.runner.recordings import key_of
 
@@ -138,6 +141,13 @@ class Pool:
                 if task.work is ticket and not task.stopped:
                     self._stop(crew, worker, task, ReportStatus.CANCELLED)
         self._wake_up()
+
+    def inquire(self, question: Question) -> Future[messages.Answered]:
+        """Asks the project in charge, beside its runs. Unavailable where none is."""
+        with self._lock:
+            if self._broken or self._closing:
+                raise Unavailable(_BROKEN if self._broken else _CLOSING)
+            return self._generations.inquire(question)
 
     def refresh(self) -> None:
         """The project has changed on disk: parse it anew, beside the generation in charge."""

@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field, ValidationError
 
-from stringx.model import ReportBatch, RunId, RunnerStatus, RunRequest, Submission, Value, fault_text
+from stringx.model import Gate, ReportBatch, RunId, RunnerStatus, RunRequest, Submission, Value, fault_text
 
 
 class RunnerPort(Protocol):
@@ -52,6 +52,12 @@ class AckBody(Value):
 
     installation: str
     finished: Annotated[tuple[tuple[RunId, int], ...], Field(max_length=10_000)]
+
+
+class ValidateBody(Value):
+    """`POST /v1/validate`."""
+
+    gates: Annotated[tuple[Gate, ...], Field(max_length=100)]
 
 
 class CancelBody(Value):

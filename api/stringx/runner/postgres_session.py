@@ -19,6 +19,7 @@ from stringx.runner import samples
 from stringx.runner.recording import Template
 from stringx.runner.replay_session import KEPT_ROWS, Answer, NoSample, Question, SessionLost, Unanswered
 from stringx.runner.samples import Sample
+from stringx.runner.sessions import SETTINGS
 
 #: Prepared statements that a session keeps; some 40 KB each in the server's memory.
 KEPT_STATEMENTS = 1000
@@ -59,7 +60,7 @@ def connection_arguments(credentials: Any, application_name: str) -> dict[str, A
         "sslkey": credentials.sslkey,
         "sslrootcert": credentials.sslrootcert,
         "application_name": application_name,
-        "options": f"{own} -c default_transaction_read_only=on".strip(),
+        "options": f"{own} {SETTINGS}".strip(),
         "tcp_user_timeout": _UNACKNOWLEDGED_MILLISECONDS,
     }
     return {name: value for name, value in arguments.items() if value is not None}

@@ -49,7 +49,10 @@ class Outcome:
 
 def outcome(done: Done) -> Outcome:
     return Outcome(
-        tuple((one.rule, one.select, one.test, one.sliced, one.severity, one.status, one.failures, one.message) for one in done.results),
+        tuple(
+            (one.rule, one.select, one.test, one.sliced, one.severity, one.status, one.failures, one.message, one.rows)
+            for one in done.results
+        ),
         done.rows,
     )
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dbt.compilation import Compiler
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.model import RunRequest
+from stringx.runner.compiling import compiled
 from stringx.runner.invocation import Invocation
 from stringx.runner.parsed import ParsedProject, own_copy
 from stringx.runner.planned import Planned
@@ -39,9 +39,7 @@ class Recorder:
         unprepared: list[Unprepared] = []
         for test in planned:
             try:
-                recorded = self._recorded(test)
-                self._check_other_values(test, recorded.compiled)
-                tests.append(recorded)
+                tests.append(self._recorded(test))
             except NotRepeatable as error:
                 unprepared.append(Unprepared(test=test.node.name, reason=str(error)))
         if unprepared:
@@ -55,28 +53,34 @@ class Recorder:
         )
 
     def _recorded(self, test: Planned) -> RecordedTest:
-        node = test.node
+        statement, own = self._sent(test.node)
+        return RecordedTest(
+            rule=test.rule,
+            select=test.select,
+            test=test.node.name,
+            sliced=test.sliced,
+            severity=test.severity,
+            statement=statement,
+            compiled=own,
+            rows=None if test.rows_node is None else self._sent(test.rows_node)[0],
+            warn_if=test.node.config.warn_if,
+            error_if=test.node.config.error_if,
+        )
+
+    def _sent(self, node: Any) -> tuple[Template, Template]:
+        """What was sent for a node, and its own SQL within."""
         sent = self._reads.of_the_test(self._invocation.statements.get(node.unique_id, []))
         if len(sent) != 1:
             raise NotRepeatable(f"dbt sends {len(sent)} statements for it, not one")
         self._check_what_made_it(node)
         statement = self._reads.uncommented(sent[0])
-        compiled = self._invocation.results[node.unique_id].sql
-        if not compiled or compiled not in statement:
+        own = self._invocation.results[node.unique_id].sql
+        if not own or own not in statement:
             raise NotRepeatable("a macro of the dbt project changes its SQL before it is sent")
-        recorded = RecordedTest(
-            rule=test.rule,
-            select=test.select,
-            test=node.name,
-            sliced=test.sliced,
-            severity=test.severity,
-            statement=self._template(statement),
-            compiled=self._template(compiled),
-            warn_if=node.config.warn_if,
-            error_if=node.config.error_if,
-        )
-        check_one_select(recorded.statement)
-        return recorded
+        templates = self._template(statement), self._template(own)
+        check_one_select(templates[0])
+        self._check_other_values(node, templates[1])
+        return templates
 
     def _template(self, sql: str) -> Template:
         return template(sql, self._nonce, self._values)
@@ -99,22 +103,16 @@ class Recorder:
             if parent is not None and parent.is_ephemeral_model:
                 yield from self._rendered(parent)
 
-    def _check_other_values(self, test: Planned, compiled: Template) -> None:
+    def _check_other_values(self, tested: Any, known: Template) -> None:
         """Has dbt render the test with other values: a macro can look at the slice's text, and do one thing or another."""
-        if not compiled.places:
+        if not known.places:
             return
         others = [f"another value {place}" for place in range(len(self._values))]
-        node = own_copy(test.node)
+        node = own_copy(tested)
         node.config.where = remarked(node.config.where, self._nonce, others)
-        manifest = self._project.cut([node])
         try:
-            _Compiler(self._project.config).compile_node(node, manifest, {}, write=False)
+            others_sql = compiled(self._project, node)
         except DbtBaseException as error:
             raise NotRepeatable("its SQL depends on the slice's values: with others it cannot be rendered") from error
-        if template(node.compiled_code, self._nonce, others) != compiled:
+        if template(others_sql, self._nonce, others) != known:
             raise NotRepeatable("its SQL depends on the slice's values")
-
-
-class _Compiler(Compiler):
-    def _write_node(self, node: Any, split_suffix: str | None = None) -> Any:  # noqa: ARG002  # dbt's signature
-        return node

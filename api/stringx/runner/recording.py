@@ -60,6 +60,8 @@ class RecordedTest(Value):
     statement: Template
     #: the test's own SQL, whose rows are the failures: what a report shows, and what a sample is taken of
     compiled: Template
+    #: where the rule's threshold is a share: as `statement`, its failures the rows that the test looked at
+    rows: Template | None = None
     #: the test's own conditions, which its messages quote
     warn_if: str
     error_if: str

@@ -36,7 +36,7 @@ _CONSTANT = frozenset(
     load_result log print render store_raw_result store_result submit_python_job write
     adapter adapter.Relation adapter.dispatch adapter.execute adapter.quote adapter.quote_as_configured adapter.type
     config config.get config.meta_get config.meta_require config.require config.set
-    flags flags.FULL_REFRESH flags.REQUIRE_SQL_HEADER_IN_TEST_CONFIGS flags.STORE_FAILURES flags.WHICH
+    flags flags.EMPTY flags.FULL_REFRESH flags.REQUIRE_SQL_HEADER_IN_TEST_CONFIGS flags.STORE_FAILURES flags.WHICH
     model model.alias model.attached_node model.column_name model.columns model.config model.database model.depends_on model.description
     model.file_key_name model.fqn model.group model.language model.meta model.name model.original_file_path model.package_name
     model.path model.refs model.resource_type model.schema model.sources model.tags model.test_metadata model.unique_id

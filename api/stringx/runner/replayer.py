@@ -10,7 +10,7 @@ from stringx.model import DbtResult, DbtStatus, Decision, Gate, ReportStatus, Sa
 from stringx.runner import row_count, samples
 from stringx.runner.evaluation import MAX_SQL, SAMPLES_SECONDS, Evaluated
 from stringx.runner.invocation import StopSignal
-from stringx.runner.prepared_judgement import NotCertain, judge
+from stringx.runner.prepared_judgement import Judged, NotCertain, judge
 from stringx.runner.recording import RecordedTest, Recording
 from stringx.runner.replay_session import Answer, NoSample, ReplaySession, SessionLost, Unanswered
 
@@ -67,7 +67,8 @@ class Replayer:
 
     def _ask(self, evaluated: Evaluated, recording: Recording, gate: Gate, values: Sequence[str], deadline: float) -> None:
         """Adds each test's result as soon as it is there."""
-        questions = [self._session.question(test.statement, values) for test in recording.tests]
+        statements = [statement for test in recording.tests for statement in (test.statement, test.rows) if statement is not None]
+        questions = [self._session.question(statement, values) for statement in statements]
         limit = row_count.limit_seconds(deadline - time.monotonic())
         if recording.count is not None:
             # The last one: where it is ended at its limit, the rest is there.
@@ -76,8 +77,11 @@ class Replayer:
         with closing(self._session.ask(questions)) as answers:
             for test in recording.tests:
                 answer, answered_at = next(answers), time.monotonic()
-                evaluated.results.append(self._result(test, answer, values, answered_at - asked_at))
-                asked_at = answered_at
+                result = self._result(test, answer, values, answered_at - asked_at)
+                if test.rows is not None:
+                    result = result.model_copy(update={"rows": self._judged(test, next(answers)).failures})
+                evaluated.results.append(result)
+                asked_at = time.monotonic()
             uncounted = None
             try:
                 counted = list(answers)
@@ -94,14 +98,7 @@ class Replayer:
             evaluated.rows = _count(counted)
 
     def _result(self, test: RecordedTest, answer: Answer, values: Sequence[str], seconds: float) -> DbtResult:
-        judged = judge(
-            answer.columns,
-            answer.rows,
-            severity=test.severity,
-            warn_if=test.warn_if,
-            error_if=test.error_if,
-            warnings_are_errors=self._warnings_are_errors,
-        )
+        judged = self._judged(test, answer)
         return DbtResult(
             rule=test.rule,
             select=test.select,
@@ -113,6 +110,16 @@ class Replayer:
             sliced=test.sliced,
             sql=samples.clean(test.compiled.literal(values), MAX_SQL),
             duration_seconds=seconds,
+        )
+
+    def _judged(self, test: RecordedTest, answer: Answer) -> Judged:
+        return judge(
+            answer.columns,
+            answer.rows,
+            severity=test.severity,
+            warn_if=test.warn_if,
+            error_if=test.error_if,
+            warnings_are_errors=self._warnings_are_errors,
         )
 
     def _add_samples(self, evaluated: Evaluated, recording: Recording, values: Sequence[str], wanted: Samples, deadline: float) -> None:

@@ -13,7 +13,20 @@ from typing import Literal
 
 from stringx import logs
 from stringx.errors import ConfigurationError, RunnerBusy, RunnerUnreachable
-from stringx.model import LostAttempt, RefusedRun, Report, ReportBatch, RunnerStatus, RunRequest, Submission, fingerprint
+from stringx.model import (
+    Gate,
+    LostAttempt,
+    RefusedRun,
+    Report,
+    ReportBatch,
+    RunnerStatus,
+    RunRequest,
+    Submission,
+    TableCatalog,
+    Validation,
+    fingerprint,
+)
+from stringx.runner import inquiries
 from stringx.runner.crew import Ticket
 from stringx.runner.generations import GenerationOptions
 from stringx.runner.pool import Pool, PoolOptions
@@ -207,6 +220,14 @@ class Runner:
         )
 
     # --- for its own HTTP service ---
+
+    def validate(self, gates: Sequence[Gate]) -> Validation:
+        """What of these gates would not work on their targets; nothing is run. Blocks. Unavailable where a target does not answer."""
+        return inquiries.validate(self._pools, gates)
+
+    def table(self, name: str, target: str) -> TableCatalog:
+        """What a table is like. Blocks. NotFound where there is none; Unavailable where the target does not answer."""
+        return inquiries.describe(self._pools, name, target)
 
     def state(self, installation: str, run: str) -> tuple[int, Literal["queued", "executing", "finished"]] | None:
         """The newest attempt of a run that it has, and how far it is; None where it has none."""

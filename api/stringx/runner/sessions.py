@@ -25,6 +25,9 @@ from stringx.runner.kept_sessions import KeptSessions, Session
 #: Classes of SQLSTATE whose texts tell of statements, privileges and the server, never of a row's values.
 _WITHOUT_VALUES = ("08", "25", "28", "3D", "3F", "42", "53", "55", "57", "58")
 
+#: They read, and read texts in the way that `templates` knows: a second statement must not pass for a text.
+SETTINGS = "-c default_transaction_read_only=on -c standard_conforming_strings=on"
+
 #: A worker that has had nothing to do for so long holds no session.
 IDLE_SECONDS = 30.0
 
@@ -55,7 +58,7 @@ class Sessions:
 
     def _open(self, *arguments: Any, **keywords: Any) -> Any:
         own = keywords.get("options") or os.environ.get("PGOPTIONS", "")
-        keywords["options"] = f"{own} -c default_transaction_read_only=on".strip()
+        keywords["options"] = f"{own} {SETTINGS}".strip()
         keywords["application_name"] = self.application_name
         keywords["cursor_factory"] = self._cursor_class
         keywords["connection_factory"] = Session

@@ -10,8 +10,8 @@ from stringx.gates.tests import quoted_name
 from stringx.model import ColumnType, Predicate, Scalar, Slice
 from stringx.model.values import canonical_json
 
-#: Databases that read what `quoted` makes of any text.
-_READS_AS_POSTGRES = {"postgres", "duckdb"}
+#: Databases that read texts and comments as Postgres does: what `quoted` makes of any text, and what `templates` makes of a statement.
+READS_AS_POSTGRES = frozenset({"postgres", "duckdb"})
 
 
 def new_nonce() -> str:
@@ -55,9 +55,19 @@ def combined(slice_condition: str, own: str | None) -> str | None:
     return f"({slice_condition}) and (\n{own}\n)" if own else slice_condition
 
 
+def with_repeats_outside(slice_condition: str, own: str | None, *, column: str, relation: str) -> str | None:
+    """As `combined`, for a test of unique values: the rows, of the slice or not, whose value occurs in the slice. So a value of the
+    slice that stands outside it too is a repeated one. `column` and `relation` are SQL; a row without a value is no row of the test's.
+    """
+    if not slice_condition:
+        return own
+    values = f"{column} in (\nselect {column} from {relation} where {combined(slice_condition, own)})"
+    return f"{values} and (\n{own}\n)" if own else values
+
+
 def check_quotable(values: Iterable[str], database: str) -> None:
     """Raises Invalid for a value of which it is not known how this kind of database (dbt's name of it) reads it between quotes."""
-    if database not in _READS_AS_POSTGRES and any("'" in value or "\\" in value for value in values):
+    if database not in READS_AS_POSTGRES and any("'" in value or "\\" in value for value in values):
         raise Invalid(
             f"a value for {database} must hold neither quote nor backslash: databases read them in ways of their own", field="slice"
         )

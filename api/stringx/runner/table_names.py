@@ -15,6 +15,13 @@ def source(source_name: str, name: str) -> str:
     return f"source({literal(source_name, 'source')}, {literal(name, 'source')})"
 
 
+def plain(name: str) -> str:
+    """A table that is in the database alone, as Jinja; without a database in its name it is in the target's."""
+    *database, schema, table = name.split(".")
+    given = literal(database[0], "table") if database else "target.database"
+    return f"api.Relation.create(database={given}, schema={literal(schema, 'table')}, identifier={literal(table, 'table')})"
+
+
 def ref(package: str, name: str, version: str | float | None) -> str:
     """A model, seed or snapshot as Jinja; `version` of a model that has several."""
     given = "" if version is None else f", version={literal(version, 'ref')}"

@@ -19,7 +19,8 @@ _TEXTS = re.compile(
     r"""
     --[^\n\r]*
     | (?P<comment>/\*)
-    | (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*(?P<escapes_end>'?)
+    # A text goes on behind a line's end, with the escapes of its first part.
+    | (?<![\w$])[eE]'(?:[^'\\]|\\.|''|'[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:\s|--[^\n\r]*[\n\r])*')*+(?P<escapes_end>'?)
     | '(?:[^']|'')*(?P<text_end>'?)
     | "(?:[^"]|"")*(?P<name_end>"?)
     | (?<![\w$])(?P<tag>\$(?:[^\W\d]\w*)?\$)
@@ -75,11 +76,21 @@ def check_one_select(statement: Template) -> None:
     code = _code(_HOLE.join(statement.segments))
     if code.count(_HOLE) != len(statement.places):
         raise NotRepeatable("it puts the slice into a string, a quoted name or a comment")
+    query = _only_one(code)
+    if not re.match(r"[\s(]*(?:select|with)\b", query, re.IGNORECASE):
+        raise NotRepeatable("it is no select")
+
+
+def one_statement(sql: str) -> None:
+    """Raises NotRepeatable unless it is one statement, of whatever kind."""
+    _only_one(_code(sql))
+
+
+def _only_one(code: str) -> str:
     query, _, rest = code.partition(";")
     if rest.strip(" \t\r\n;"):
         raise NotRepeatable("it is more than one statement")
-    if not re.match(r"[\s(]*(?:select|with)\b", query, re.IGNORECASE):
-        raise NotRepeatable("it is no select")
+    return query
 
 
 def _code(text: str, *, texts: bool = False) -> str:

@@ -14,15 +14,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
+from typing import Any
 
 import psycopg2
 from dbt_common.exceptions import DbtBaseException
 
+from stringx.errors import NotFound
 from stringx.model import ReportStatus
 from stringx.runner import duckdb_target, invocation, messages, samples, sessions
 from stringx.runner.adapter_session import AdapterSession
 from stringx.runner.environment import secrets_in
 from stringx.runner.evaluation import MAX_MESSAGE, Evaluated, Evaluator
+from stringx.runner.inquirer import Inquirer, unanswered
+from stringx.runner.inquiries import LONGEST_SECONDS
 from stringx.runner.invocation import DbtFolders, StopSignal
 from stringx.runner.parsed import ParsedProject, own_copy
 from stringx.runner.postgres_session import PostgresSession, connection_arguments
@@ -98,6 +102,25 @@ class WarmProject:
                 replay_all(pool, self._replayer(stop))
         except (EOFError, OSError, AuthenticationError):
             return  # the pool hung up: it has no more work for this worker, or is gone
+
+    def answer(self, inquire: messages.Inquire) -> None:
+        """Answers a question in this (forked) process, which is ended where that takes too long."""
+        signal.alarm(LONGEST_SECONDS)
+        self._sessions.application_name = messages.session_name(self._start.session_prefix, inquire.number)
+        inquirer = Inquirer(self.project, self._start.target, self._text)
+        said: dict[str, Any]
+        try:
+            match inquire.question:
+                case messages.CheckGates(gates=gates):
+                    said = {"answer": inquirer.check(gates)}
+                case messages.DescribeTable(table=table):
+                    said = {"answer": inquirer.describe(table)}
+        except NotFound as error:
+            said = {"error": self._text(str(error)), "absent": True}
+        except (psycopg2.Error, DbtBaseException) as error:
+            said = {"error": self._text(unanswered(error))}
+        with Client(self._start.socket, family="AF_UNIX", authkey=bytes.fromhex(self._start.key)) as pool:
+            messages.send(pool, messages.Answered(generation=self._start.generation, number=inquire.number, **said))
 
     def _replayer(self, stop: StopSignal) -> Replayer:
         adapter = invocation.adapter()

@@ -215,6 +215,8 @@ verdicts = Table(
     Column("rows", BigInteger),
     #: list of {test, reason}: what kept a run that was to be prepared with dbt; None where nothing was told
     Column("unprepared", JSONB),
+    #: {overall, dimensions: {dimension: score}}; None where nothing was checked
+    Column("scores", JSONB),
     # Rows stand in the order of their times: this is some pages for all of them, and costs nothing while they are written. Pages that
     # are not summarized are read at each search: without `autosummarize`, all since the last vacuum.
     Index("ix_verdicts_judged_at", "judged_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),

@@ -60,11 +60,12 @@ class Concluded:
 _CONCLUDE = """
 with new as (
     insert into verdicts (
-        run_id, attempt, verdict, decision, message, counts, engine, project_fingerprint, rows, started_at, finished_at, unprepared
+        run_id, attempt, verdict, decision, message, counts, engine, project_fingerprint, rows, started_at, finished_at, unprepared,
+        scores
     )
     select * from json_to_recordset(:verdicts) as judged(
         run_id text, attempt int, verdict text, decision text, message text, counts jsonb, engine text, project_fingerprint text,
-        rows bigint, started_at timestamptz, finished_at timestamptz, unprepared jsonb
+        rows bigint, started_at timestamptz, finished_at timestamptz, unprepared jsonb, scores jsonb
     )
     returning run_id, judged_at
 ), checks as (
@@ -128,6 +129,7 @@ def _row(judged: Judged) -> dict[str, Any]:
         "decision": verdict.decision,
         "message": verdict.message,
         "counts": verdict.counts,
+        "scores": verdict.scores and verdict.scores.as_json(),
     }
     if report is not None:
         row |= {

@@ -207,7 +207,7 @@ def find_run(connection: Connection, text: str) -> str:
 
 def run(connection: Connection, run_id: str) -> RunDetail:
     """One run by its whole id, with its checks, attempts and triggers; NotFound."""
-    statement = _runs().add_columns(gate_versions.c.content.label("gate_content"), verdicts.c.unprepared)
+    statement = _runs().add_columns(gate_versions.c.content.label("gate_content"), verdicts.c.unprepared, verdicts.c.scores)
     row = connection.execute(statement.where(runs.c.id == run_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no run {run_id!r}")
@@ -218,6 +218,7 @@ def run(connection: Connection, run_id: str) -> RunDetail:
             RunCheck(**dict(check), **({} if rule is None else rule.words))
             for check, rule in with_rules(Gate.model_validate(row.gate_content), checks)
         ),
+        scores=row.scores,
         unprepared=row.unprepared or (),
         attempts=tuple(
             Attempt.model_validate({name: value for name, value in attempt.items() if name != "run_id"})

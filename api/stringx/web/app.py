@@ -12,7 +12,7 @@ from flask import Response, g, request
 from stringx import logs
 from stringx.bearer import require_token
 from stringx.settings import Settings
-from stringx.web import dead_letters, gate_changes, gates, health, openapi, problems, runs, status, triggers
+from stringx.web import dead_letters, gate_changes, gates, health, openapi, problems, runs, schemas, status, triggers
 from stringx.web.backend import Backend
 from stringx.web.waiting import VerdictWaiters
 
@@ -38,9 +38,9 @@ def create_app(settings: Settings, engine: Engine) -> APIFlask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.extensions["stringx"] = Backend(settings=settings, engine=engine, waiters=VerdictWaiters(settings, engine))
     app.before_request(_start_request)
-    require_token(app, settings.required("api_token"), setting="STRINGX_API_TOKEN", realm="stringx", but=health.ENDPOINTS)
+    require_token(app, settings.required("api_token"), setting="STRINGX_API_TOKEN", realm="stringx", but=openapi.WITHOUT_TOKEN)
     problems.answer_errors(app)
-    for part in (triggers, runs, gates, gate_changes, dead_letters, status, health):
+    for part in (triggers, runs, gates, gate_changes, dead_letters, schemas, status, health):
         app.register_blueprint(part.blueprint)
     openapi.describe(app)
     app.after_request(_log_request)

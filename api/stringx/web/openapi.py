@@ -11,7 +11,7 @@ from stringx import http_problems, metrics
 from stringx.gates.shape import GateShape
 from stringx.model import TriggerBody
 from stringx.triggers.http import CLOUDEVENT, IDEMPOTENCY_HEADER, JSON
-from stringx.web import health
+from stringx.web import health, schemas
 from stringx.web.gate_body import YAML
 
 CONFIG = {
@@ -22,6 +22,9 @@ CONFIG = {
     "AUTO_VALIDATION_ERROR_RESPONSE": False,
     "AUTO_AUTH_ERROR_RESPONSE": False,
 }
+
+#: Endpoints that are answered without a token.
+WITHOUT_TOKEN = (*health.ENDPOINTS, *schemas.ENDPOINTS)
 
 DESCRIPTION = "An event-driven data-quality gate on dbt: say that a table was loaded, and learn whether its data may be used."
 
@@ -138,7 +141,7 @@ def _complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
             if name in TAKING_GATES:
                 schema = {"schema": {"$ref": "#/components/schemas/GateFile"}}
                 operation["requestBody"] = {"required": True, "content": dict.fromkeys((JSON, *YAML), schema)}
-            if f"health.{name}" in health.ENDPOINTS:
+            if name in {endpoint.partition(".")[2] for endpoint in WITHOUT_TOKEN}:
                 operation["security"] = []
     spec["paths"]["/v1/gates/{table}"]["get"]["responses"]["304"] = {"description": "`If-None-Match` names the version in force."}
     spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {metrics.CONTENT_TYPE: {"schema": {"type": "string"}}}

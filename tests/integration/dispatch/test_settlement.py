@@ -67,6 +67,7 @@ def test_a_report_becomes_verdict_results_and_the_end_of_the_run(store: Store) -
     verdict = store.one("select * from verdicts where run_id = :run", run=run)
     assert (verdict["verdict"], verdict["decision"], verdict["attempt"], verdict["rows"]) == ("failed", "closed", 1, 928)
     assert verdict["counts"] == {"passed": 0, "warned": 0, "failed": 1, "errored": 0, "skipped": 0}
+    assert verdict["scores"] == {"overall": 0.0, "dimensions": {"completeness": 0.0}}
     check = store.one("select * from check_results where run_id = :run", run=run)
     assert (check["name"], check["outcome"], check["failures"], check["position"]) == ("dest_not_null", "failed", 3, 0)
     row = store.run(run)
@@ -99,6 +100,19 @@ def test_reports_that_come_together_are_settled_as_each_would_be_alone(store: St
     assert {row["reason"] for row in store.rows("select reason from set_apart_reports")} == {"late", "unknown"}
 
 
+def test_a_gates_topics_are_told_too_of_what_they_ask_for(store: Store) -> None:
+    topics = [{"topic": "gates.closed", "when": "closed"}, {"topic": "gates.all"}, {"topic": "answers"}, {"topic": "stringx.verdicts"}]
+    for failures, told in (
+        (2, ["answers", "gates.all", "gates.closed", "stringx.verdicts"]),
+        (0, ["answers", "gates.all", "stringx.verdicts"]),
+    ):
+        run = store.queue(notify=topics, reply_to="answers")
+        settled(store, report(claim(store), failures=failures))
+        records = [record for record in outbox_records(store) if record.run_id == run]
+        assert sorted(record.topic for record in records) == told, "each once"
+        assert len({record.value for record in records}) == 1
+
+
 def test_every_trigger_of_the_run_is_acknowledged_and_where_it_asked_for_it_too(store: Store) -> None:
     run = store.queue(triggered=3, reply_to="answers")
     settled(store, report(claim(store), failures=2))
@@ -121,6 +135,7 @@ def test_every_trigger_of_the_run_is_acknowledged_and_where_it_asked_for_it_too(
     assert (value["state"], value["run"], value["verdict"], value["decision"]) == ("judged", run, "failed", "closed")
     assert (value["trigger_id"], value["trigger_source"], value["metadata"]) == (triggers[0]["event_id"], "tests", {"load": 7})
     assert [(rule["name"], rule["failures"]) for rule in value["failing"]] == [("dest_not_null", 2)]
+    assert value["scores"] == {"overall": 0.0, "dimensions": {"completeness": 0.0}}
     assert value["timings"]["judged_at"] >= value["timings"]["started_at"] >= value["timings"]["received_at"]
 
 

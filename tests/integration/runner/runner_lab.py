@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from stringx.model import Engine, Gate, Report, RunRequest, Slice
+from stringx.model import DbtResult, Engine, Gate, Report, RunRequest, Slice
 from stringx.runner.service import Runner
 
 PROJECT = Path(__file__).parent / "project"
@@ -101,6 +101,10 @@ def prepared(bench: Bench, gate: Gate, slice_: object = ()) -> Report:
 
     wait_for(replayed, "a run is replayed")
     return reports[-1]
+
+
+def by_rule(report: Report) -> dict[str | None, DbtResult]:
+    return {result.rule: result for result in report.results}
 
 
 def said(report: Report) -> list[dict[str, Any]]:

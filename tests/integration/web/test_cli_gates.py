@@ -43,7 +43,7 @@ def test_a_gate_is_shown_with_its_rules(served: Served) -> None:
         assert text in out
     code, out, _ = run(served, "gates", "show", "raw.flights", "--output", "json")
     assert json.loads(out)["gate"]["rules"][0]["name"] == "flight_is_unique"
-    assert "warned above 0, failed above 24 failures" in run(served, "gates", "show", "raw.weather")[1]
+    assert "warned above 0 failures, failed above 24 failures" in run(served, "gates", "show", "raw.weather")[1]
 
 
 def test_a_table_without_a_gate_is_named(served: Served) -> None:

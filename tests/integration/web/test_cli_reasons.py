@@ -18,12 +18,13 @@ def test_a_run_shows_first_which_rule_closed_it_and_how_much_it_found(served: Se
     assert taken.run is not None
     served.judge(taken.run, {RULES[0]: 3, RULES[1]: 431}, rows=928)
     lines = run(served, "run", taken.run[:8])[1].splitlines()
-    assert lines[:3] == [
+    assert lines[:4] == [
         "closed (failed): raw.flights, flight_date = 2013-02-08, 928 rows",
         f"{RULES[1]}: 431 failures in 928 rows",
         "1 failed, 1 warned",
+        "score 25: completeness 25",
     ]
-    named = [line.split()[0] for line in lines[3:] if line.startswith(RULES)]
+    named = [line.split()[0] for line in lines[4:] if line.startswith(RULES)]
     assert named == [RULES[1], RULES[0], f"{RULES[1]}:", f"{RULES[0]}:"]  # in the table, and what is known of each
 
 

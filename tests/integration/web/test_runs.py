@@ -10,7 +10,7 @@ from served import RULES, Served, flights_gate
 
 from stringx.errors import ApiUnavailable, ConfigurationError, Conflict, Invalid, NotFound
 from stringx.gates.files import GateFile
-from stringx.model import Decision, Door, Engine, Outcome, RunDetail, VerdictName
+from stringx.model import Decision, Dimension, Door, Engine, Outcome, RunDetail, Scores, VerdictName
 from stringx.store import gates
 from stringx.store.database import transaction
 
@@ -49,6 +49,16 @@ def test_a_run_says_how_many_rows_it_was_about(served: Served) -> None:
     assert (served.client.run(counted).rows, served.client.run(waiting).rows) == (928, None)
     document = httpx2.get(f"{served.url}/v1/runs/{uncounted}", headers=served.authorized, trust_env=False).json()
     assert document["rows"] is None, "it is there"
+
+
+def test_a_run_says_its_scores(served: Served) -> None:
+    good, bad, broken, waiting = (queued(served, day) for day in (8, 9, 10, 11))
+    served.judge(good, rows=928)
+    served.judge(bad, {RULES[0]: 2, RULES[1]: 431})
+    served.judge(broken, rows=0)
+    assert served.client.run(good).scores == Scores(overall=100, dimensions={Dimension.COMPLETENESS: 100})
+    assert served.client.run(bad).scores == Scores(overall=25, dimensions={Dimension.COMPLETENESS: 25})
+    assert (served.client.run(broken).scores, served.client.run(waiting).scores) == (None, None)
 
 
 def test_the_json_of_a_run_has_every_field_of_the_contract(served: Served) -> None:

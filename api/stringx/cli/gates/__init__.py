@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from stringx.cli.gates.exported import export
+from stringx.cli.gates.first import init
 from stringx.cli.gates.from_files import apply, diff, validate, withdraw
 from stringx.cli.gates.shown import list_gates, show, status
 from stringx.cli.gates.versions import history, rollback
@@ -20,5 +21,5 @@ def gates(context: click.Context, output: str) -> None:
         context.invoke(list_gates, output=output, workspace=None)
 
 
-for _command in (validate, diff, apply, export, history, rollback, withdraw, list_gates, show, status):
+for _command in (init, validate, diff, apply, export, history, rollback, withdraw, list_gates, show, status):
     gates.add_command(_command)

@@ -23,17 +23,22 @@ take_over_option = click.option("--take-over", is_flag=True, help="Gates that th
 
 @click.command()
 @place_options
+@click.option("--online", is_flag=True, help="Ask the runners too: whether tables and columns are there, and each rule compiles.")
 @output_option
-def validate(path: Path | None, folder: Path | None, workspace: str | None, output: str) -> None:
-    """Check the gate files of a folder, or one file PATH, and change nothing. Exit code 2 where one is wrong."""
+def validate(path: Path | None, folder: Path | None, workspace: str | None, online: bool, output: str) -> None:
+    """Check the gate files of a folder, or one file PATH, and change nothing. Exit code 2 where one is wrong.
+
+    With --online also whether each gate would work on its target: nothing is run on the data.
+    """
     settings = settings_module.load()
-    found = read(place(path, folder, settings), settings, output, workspace=workspace)
+    found = read(place(path, folder, settings), settings, output, workspace=workspace, online=online)
     if output == "json":
         print_json(
             {"gates": [{"workspace": file.gate.workspace, "table": file.gate.table, "file": file.file} for file in found], "problems": []}
         )
     else:
         click.echo(f"{number(len(found), 'gate')}, no problem")
+    if output != "json" and not online:
         warn("whether their targets and runners are served was not looked at: `stringx gates apply --dry-run` does")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from stringx import settings as settings_module
@@ -11,7 +13,8 @@ from stringx.cli.gates.given import workspace_option
 from stringx.cli.output import output_option, print_json, print_table
 from stringx.cli.prepared import engine_rows, print_unprepared
 from stringx.cli.tables import SHORT_ID, Short, clock, shortened
-from stringx.model import GateDetail, GateSummary, GateVersionDetail, Mode, Rule, Selection, canonical_json
+from stringx.model import Gate, GateDetail, GateSummary, GateVersionDetail, Mode, Rule, Selection, Severity, Threshold, canonical_json
+from stringx.reasons import number as counted
 
 #: Characters of a rule's name, and of its check's, that a narrow table shows.
 SHORT_NAME, SHORT_CHECK = 32, 24
@@ -65,6 +68,7 @@ def show(table: str, workspace: str | None, number: int | None, output: str) -> 
             ("timeout", f"{gate.timeout_seconds} s"),
             ("slices by", slices),
             *engine_rows(prepared),
+            *_policy(gate),
             ("could not be judged", f"{gate.on_error}; nothing to check: {gate.on_no_checks}; no rows: {gate.on_no_rows}"),
             ("from", _origin(answer)),
             ("message", answer.message),
@@ -123,10 +127,18 @@ def _origin(answer: GateSummary) -> str:
     return f"{answer.file or 'the API'}, applied {answer.applied_at.astimezone():%Y-%m-%d %H:%M:%S}{who}"
 
 
+def _policy(gate: Gate) -> Iterator[tuple[str, str]]:
+    """What the gate says for all its rules, where it says something."""
+    if gate.severity is Severity.WARN:
+        yield "severity", "warn: what its rules find leaves it open"
+    if gate.threshold is not None:
+        yield "threshold", _limits(gate.threshold)
+
+
 def _rule_row(rule: Rule) -> tuple[object, ...]:
     arguments = ", ".join(f"{name}: {canonical_json(value)}" for name, value in rule.arguments.items())
     condition = f"where {rule.row_condition}" if rule.row_condition else ""
-    detail = "; ".join(part for part in (arguments, condition, _limits(rule)) if part)
+    detail = "; ".join(part for part in (arguments, condition, _limits(rule.threshold), *_parts(rule)) if part)
     return (
         Short(rule.name, shortened(rule.name, SHORT_NAME)),
         Short(rule.check, shortened(rule.check, SHORT_CHECK)),
@@ -140,12 +152,21 @@ def _rule_row(rule: Rule) -> tuple[object, ...]:
     )
 
 
-def _limits(rule: Rule) -> str:
-    """The threshold in words; empty where the rule has none."""
-    if rule.threshold is None:
+def _limits(threshold: Threshold | None) -> str:
+    """The threshold in words; empty where there is none."""
+    if threshold is None:
         return ""
-    limits = (("warned", rule.threshold.warn), ("failed", rule.threshold.error))
-    return ", ".join(f"{outcome} above {limit}" for outcome, limit in limits if limit is not None) + " failures"
+    limits = (("warned", threshold.warn), ("failed", threshold.error))
+    return ", ".join(f"{outcome} above {_limit(limit)}" for outcome, limit in limits if limit is not None)
+
+
+def _limit(limit: int | str) -> str:
+    return counted(limit, "failure") if isinstance(limit, int) else f"{limit} of the rows"
+
+
+def _parts(one: Rule | Selection) -> list[str]:
+    """What is unlike other rules in the verdict and in the scores."""
+    return [*(["required"] if one.required else []), *([f"weight {one.weight}"] if one.weight != 1 else [])]
 
 
 def _selection_row(one: Selection) -> tuple[object, ...]:
@@ -158,5 +179,5 @@ def _selection_row(one: Selection) -> tuple[object, ...]:
         *words,
         one.severity.value if one.severity else "the test's",
         one.scope.value,
-        None,
+        "; ".join(_parts(one)) or None,
     )

@@ -47,6 +47,8 @@ def faults(name: str, *, column: bool, arguments: Mapping[str, object]) -> list[
         found.append(
             (("arguments",), f"{name} needs the argument{'s' if len(missing) > 1 else ''} {', '.join(f'`{one}`' for one in missing)}")
         )
+    if check.needs_one_of and not any(argument in arguments for argument in check.needs_one_of):
+        found.append((("arguments",), f"{name} needs one of the arguments {', '.join(f'`{one}`' for one in check.needs_one_of)}, or all"))
     return found
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 from stringx.model import TABLE_NAME
+
+WEEKDAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+_LETTERS = re.compile(r"[A-Za-z]*")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+#: No quote and no end of a statement: it becomes a part of SQL.
+_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_ .,()\[\]]*")
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,11 @@ def _values(value: object) -> str | None:
     return None if fitting else "must be a list of values: texts, numbers, true or false"
 
 
+def _sql_list(value: object) -> str | None:
+    fitting = isinstance(value, list) and value and all(_sql(item) is None for item in value)
+    return None if fitting else "must be a list of SQL: columns, as SQL writes them, or expressions"
+
+
 def _table(value: object) -> str | None:
     fitting = isinstance(value, str) and TABLE_NAME.fullmatch(value)
     return None if fitting else "must be a table: schema.table or database.schema.table"
@@ -46,14 +61,112 @@ def _share(value: object) -> str | None:
     return None if fitting else "must be a share: more than 0 and at most 1, as 0.25 for a quarter"
 
 
+def _number(value: object) -> str | None:
+    return None if isinstance(value, (int, float)) and not isinstance(value, bool) else "must be a number"
+
+
+def _integer(value: object) -> str | None:
+    return None if isinstance(value, int) and not isinstance(value, bool) else "must be a whole number"
+
+
+def _count(value: object) -> str | None:
+    return None if _integer(value) is None and isinstance(value, int) and value > 0 else "must be a whole number above 0"
+
+
+def _proportion(value: object) -> str | None:
+    fitting = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+    return None if fitting else "must be a share from 0 to 1, as 0.25 for a quarter"
+
+
+def _bound(value: object) -> str | None:
+    fitting = _number(value) is None or _sql(value) is None
+    return None if fitting else "must be a number, or SQL as text: a date as \"'2013-01-31'\""
+
+
+def _text(value: object) -> str | None:
+    return None if isinstance(value, str) and value else "must be a text"
+
+
+def _texts(value: object) -> str | None:
+    fitting = isinstance(value, list) and value and all(_text(item) is None for item in value)
+    return None if fitting else "must be a list of texts"
+
+
+def _pairs(value: object) -> str | None:
+    fitting = isinstance(value, list) and value and all(_is_pair(item) for item in value)
+    return None if fitting else "must be a list of pairs, each of them two numbers or SQL: [1, \"'a'\"]"
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(_bound(one) is None for one in value)
+
+
+def _flags(value: object) -> str | None:
+    return None if isinstance(value, str) and _LETTERS.fullmatch(value) else "must be letters, as i for any case"
+
+
+def _date(value: object) -> str | None:
+    return None if isinstance(value, str) and _DAY.fullmatch(value) else "must be a date as text: '2013-01-31'"
+
+
+def _not_negative(value: object) -> str | None:
+    fitting = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    return None if fitting else "must be a number, 0 or more"
+
+
+def _time_of_day(value: object) -> str | None:
+    return None if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value) else 'must be a time of day between quotes, as "08:00"'
+
+
+def _time_zone(value: object) -> str | None:
+    return None if isinstance(value, str) and value in available_timezones() else "must be the name of a time zone: Europe/Berlin, UTC, …"
+
+
+def _weekdays(value: object) -> str | None:
+    fitting = isinstance(value, list) and value and all(day in WEEKDAY_NAMES for day in value) and len(set(value)) == len(value)
+    return None if fitting else f"must be a list of weekdays, each of them once: {', '.join(WEEKDAY_NAMES)}"
+
+
+def _column_types(value: object) -> str | None:
+    fitting = isinstance(value, dict) and value and all(isinstance(one, str) and _TYPE.fullmatch(one) for one in value.values())
+    return None if fitting else "must give each column its type: {flight_date: date, distance: 'numeric(10,2)'}"
+
+
+def one_of(*choices: str) -> Sort:
+    """The sort whose values are these texts."""
+
+    def fault(value: object) -> str | None:
+        return None if value in choices else f"must be one of {', '.join(choices)}"
+
+    return Sort(" or ".join(choices), fault)
+
+
 def _yes_or_no(value: object) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
 
 SQL = Sort("SQL", _sql)
+#: columns as SQL writes them, quoted where they must be
+SQL_LIST = Sort("list of SQL", _sql_list)
 COLUMN = Sort("column", _column)
 COLUMNS = Sort("columns", _columns)
 VALUES = Sort("values", _values)
 TABLE = Sort("table", _table)
 SHARE = Sort("share", _share)
 YES_OR_NO = Sort("true or false", _yes_or_no)
+NUMBER = Sort("number", _number)
+INTEGER = Sort("whole number", _integer)
+COUNT = Sort("whole number above 0", _count)
+PROPORTION = Sort("share from 0 to 1", _proportion)
+BOUND = Sort("number or SQL", _bound)
+TEXT = Sort("text", _text)
+TEXTS = Sort("list of texts", _texts)
+PAIRS = Sort("list of pairs of numbers or SQL", _pairs)
+FLAGS = Sort("letters", _flags)
+DATE = Sort("date", _date)
+DATEPART = one_of("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+NOT_NEGATIVE = Sort("number from 0", _not_negative)
+TIME_OF_DAY = Sort("time of day", _time_of_day)
+TIME_ZONE = Sort("time zone", _time_zone)
+WEEKDAYS = Sort("list of weekdays", _weekdays)
+COLUMN_TYPES = Sort("columns with types", _column_types)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from stringx.gates.library import arguments as sorts
 from stringx.gates.library.arguments import Sort
 from stringx.model import Dimension, Kind, Level
 
@@ -39,6 +40,9 @@ class Argument:
     about: str = ""
 
 
+ROW_CONDITION = Argument(sorts.SQL, required=False, about="Only rows for which it is true are looked at.")
+
+
 @dataclass(frozen=True)
 class Check:
     """What is known of one check; `dimension`, `level` and `kind` are a rule's defaults."""
@@ -59,3 +63,9 @@ class Check:
     differences: tuple[str, ...] = ()
     #: that its failures are rows of the table: `context_columns` can stand beside them
     context_columns: bool = False
+    #: that it also looks beyond the slice: its macro takes `whole`, which is `model` without the slice, and none where there is no slice
+    whole: bool = False
+    #: that it is about the table's columns and not its rows: no slice changes it, and its scope is always the table
+    of_columns: bool = False
+    #: arguments of which it needs one at least
+    needs_one_of: tuple[str, ...] = ()

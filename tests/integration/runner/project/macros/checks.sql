@@ -17,6 +17,11 @@ select * from {{ model }} where {{ column_name }} is null and {{ columns | lengt
 select pg_sleep({{ seconds }}) from {{ model }}
 {% endtest %}
 
+{# Stops at the first row. #}
+{% test any_at_all(model) %}
+select 1 as one from (select * from {{ model }} limit 1) as first
+{% endtest %}
+
 {% test writes(model) %}
 select raw.leave_a_trace() from {{ model }}
 {% endtest %}

@@ -7,7 +7,7 @@
           - share_of_rows:
               arguments: {condition: dep_time is null, below: 0.25}
 -#}
-{% test share_of_rows(model, condition, below) %}
+{% test share_of_rows(model, condition, below, context_columns=none) %}
 
 select *
 from {{ model }}

@@ -1,0 +1,56 @@
+"""The runners that the user's verbs speak to: by the names that the settings give them, or that of `stringx up` on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stringx.embedded import addresses
+from stringx.errors import ConfigurationError, RunnerUnavailable
+from stringx.nearest import did_you_mean, nearest
+from stringx.settings import Settings
+
+if TYPE_CHECKING:
+    from stringx.runner.client import HttpRunner
+
+
+@dataclass(frozen=True)
+class Runners:
+    """Where they serve, and what they are asked with."""
+
+    #: by name; one may be of several replicas
+    urls: Mapping[str, str]
+    _token: str | None
+    #: of `stringx up` on this machine, and the token that is for it alone
+    _started: tuple[str, str | None] | None
+
+    @contextmanager
+    def replicas(self, name: str, *, answer_seconds: float | None = None) -> Iterator[list[HttpRunner]]:
+        """All replicas of a runner. ConfigurationError for a name that there is not, RunnerUnavailable without a token or an address."""
+        from stringx.dispatch.discovery import resolve
+        from stringx.runner.client import ANSWER_SECONDS, HttpRunner
+
+        if name not in self.urls:
+            hint = did_you_mean(nearest(name, self.urls)) or f"there are {', '.join(self.urls) or 'none'}"
+            raise ConfigurationError(f"STRINGX_RUNNERS has no runner {name}: {hint}")
+        url = self.urls[name]
+        token = self._token or (self._started[1] if self._started is not None and url == self._started[0] else None)
+        if not token:
+            raise RunnerUnavailable("STRINGX_RUNNER_TOKEN is not set")
+        with ExitStack() as opened:
+            replicas = [HttpRunner(address, token, beat_seconds=answer_seconds or ANSWER_SECONDS) for address in resolve(url)]
+            for replica in replicas:
+                opened.callback(replica.close)
+            yield replicas
+
+
+def known(settings: Settings) -> Runners:
+    """Those of the settings, and that of `stringx up` on this machine where they name no database."""
+    started = addresses.read(settings.home) if settings.database_url is None else None
+    urls = dict(settings.runners)
+    if started is not None and started.database is not None:
+        urls["default"] = started.runner
+    token = settings.runner_token.get_secret_value() if settings.runner_token is not None else None
+    return Runners(urls, token, None if started is None else (started.runner, addresses.read_token(settings.home, "runner")))

@@ -1,0 +1,131 @@
+"""The first gate file of a table: what its database already holds it to, as rules to go on from. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from stringx.gates.located import JINJA
+from stringx.gates.tests import column_sql
+from stringx.model import RULE_NAME, TABLE_NAME, ColumnType, Relation, TableCatalog
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
+#: Words that YAML reads as something else.
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+_HEAD = """\
+# The first gate of {table}, by what its database knew of it: read it, take out what is not so, and add what the data must be.
+# What a rule can check, and what else a gate can say, stands in docs/reference/gate-file.md.
+# `stringx gates validate --online` holds this file against the database, `stringx gates apply` puts it in force.
+table: {table}
+"""
+
+
+def text(catalog: TableCatalog, *, runner: str) -> str:
+    """The file. Without a rule where the database holds the table to nothing: then they are all yet to be written."""
+    table = catalog.table.lower()
+    lines = [_HEAD.format(table=table).rstrip()]
+    if catalog.relation is Relation.PLAIN:
+        lines += ["# The dbt project does not know this table.", "relation: plain"]
+    lines.append(f"target: {_yaml(catalog.target)}")
+    if runner != "default":
+        lines.append(f"runner: {_yaml(runner)}")
+    lines += ["", *_slice(catalog), "", *_rules(catalog)]
+    return "\n".join(lines) + "\n"
+
+
+def _slice(catalog: TableCatalog) -> Iterator[str]:
+    moments = {one.name: one.slices_by for one in catalog.columns if one.slices_by in (ColumnType.DATE, ColumnType.TIMESTAMP)}
+    others = {one.name: one.slices_by for one in catalog.columns if one.slices_by is not None and one.name not in moments}
+    yield "# What a trigger's slice may name: columns by which the table is loaded."
+    if moments:
+        yield "slice:"
+        yield "  columns:"
+        yield from (f"    {_yaml(name)}: {kind}" for name, kind in moments.items() if _sayable(name))
+    also = [f"{_yaml(name)}: {kind}" for name, kind in others.items() if _sayable(name)]
+    if also:
+        yield f"# {'Others' if moments else 'slice: {columns: {…}}, of these'}: {', '.join(also)}"
+
+
+def _rules(catalog: TableCatalog) -> Iterator[str]:
+    rules = [one for one in _Rules(catalog).all() if _sayable(one)]
+    if not rules:
+        yield "# The database holds this table to nothing. A first rule could be:"
+        yield "#   - {name: id_is_filled, check: not_null, column: id}"
+        yield "rules: []"
+        return
+    yield "rules:"
+    yield from rules
+
+
+class _Rules:
+    """The rules' text, one after the other, each with a name of its own."""
+
+    def __init__(self, catalog: TableCatalog) -> None:
+        self._catalog = catalog
+        self._names: set[str] = set()
+
+    def all(self) -> Iterator[str]:
+        catalog = self._catalog
+        for column in catalog.columns:
+            if column.nullable is False:
+                yield self._rule(f"{column.name}_is_filled", "not_null", column.name)
+        for columns in filter(None, (catalog.primary_key, *catalog.unique)):
+            yield self._unique(columns)
+        for column in catalog.columns:
+            if column.accepted:
+                yield self._rule(f"{column.name}_is_known", "accepted_values", column.name, values=list(column.accepted))
+        for key in catalog.foreign_keys:
+            yield self._foreign(key.columns, key.table.lower(), key.referenced, known=key.known or catalog.relation is Relation.PLAIN)
+        for condition in catalog.conditions:
+            yield self._rule("row_holds", "expression_is_true", expression=condition)
+
+    def _unique(self, columns: tuple[str, ...]) -> str:
+        if len(columns) == 1:
+            return self._rule(f"{columns[0]}_is_unique", "unique", columns[0])
+        arguments: dict[str, object] = {"combination_of_columns": list(columns)}
+        if any(column_sql(one) != one for one in columns):
+            arguments["quote_columns"] = True
+        return self._rule(f"{'_and_'.join(columns)}_are_unique", "unique_combination_of_columns", **arguments)
+
+    def _foreign(self, columns: tuple[str, ...], table: str, referenced: tuple[str, ...], *, known: bool) -> str:
+        if len(columns) > 1 or not TABLE_NAME.fullmatch(table):
+            return f"  # {', '.join(columns)} together are those of {table}: that is no rule yet."
+        written = self._rule(f"{columns[0]}_is_in_{table}", "relationships", columns[0], to=table, field=column_sql(referenced[0]))
+        if known:
+            return written
+        commented = re.sub("^  ", "  # ", written, flags=re.MULTILINE)
+        return f"  # The dbt project does not know {table}: declare it there, and then:\n{commented}"
+
+    def _rule(self, name: str, check: str, column: str | None = None, /, **arguments: object) -> str:
+        lines = [f"- name: {self._name(name)}", f"  check: {check}"]
+        if column is not None:
+            lines.append(f"  column: {_yaml(column)}")
+        if arguments:
+            lines.append("  arguments:")
+            lines += [f"    {argument}: {_yaml(value)}" for argument, value in arguments.items()]
+        return "\n".join(f"  {line}" for line in lines)
+
+    def _name(self, wanted: str) -> str:
+        plain = re.sub(r"[^a-z0-9]+", "_", wanted.lower()).strip("_")[:90]
+        plain = plain if RULE_NAME.fullmatch(plain) else f"rule_{plain}"
+        name, number = plain, 2
+        while name in self._names:
+            name, number = f"{plain}_{number}", number + 1
+        self._names.add(name)
+        return name
+
+
+def _yaml(value: object) -> str:
+    """A text, or a list of such, that YAML reads as that. JSON is YAML, without its traps."""
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value not in _WORDS:
+        return value
+    if isinstance(value, list):
+        return f"[{', '.join(_yaml(item) for item in value)}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _sayable(text: str) -> bool:
+    """Whether a gate can say it: not where it holds what Jinja would render."""
+    return not any(mark in text for mark in JINJA)

@@ -1,0 +1,176 @@
+"""Answers what is asked of a target beside its runs, on the parsed project and the database's catalog. No test is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import psycopg2
+from dbt_common.exceptions import DbtBaseException
+
+from stringx.errors import NotFound
+from stringx.gates.tests import quoted_name
+from stringx.model import CatalogColumn, ColumnType, Gate, GateOnTarget, Relation, TableCatalog, TargetFault, Validation
+from stringx.nearest import did_you_mean, nearest
+from stringx.runner import catalog, one_statement, sessions
+from stringx.runner.catalog import Unreadable
+from stringx.runner.compiling import compiled
+from stringx.runner.invocation import adapter
+from stringx.runner.parsed import ParsedProject
+from stringx.runner.planned import Planned
+from stringx.runner.planning import Planner
+
+#: A gate's slice type → what else than itself a column may slice by: it is compared as that without a loss.
+_ALSO = {ColumnType.DATE: {ColumnType.TIMESTAMP, ColumnType.TEXT}, ColumnType.TIMESTAMP: {ColumnType.DATE}}
+
+
+class Inquirer:
+    """Answers one question after the other. One process."""
+
+    def __init__(self, project: ParsedProject, target: str, shown: Callable[[str], str]) -> None:
+        """`shown`: a text as it may be told."""
+        self._project = project
+        self._target = target
+        self._shown = shown
+
+    def describe(self, name: str) -> TableCatalog:
+        """NotFound where the database has no such table. Raises the errors of the driver and of dbt."""
+        try:
+            table = self._project.table(name)
+        except NotFound:
+            table = self._project.table(name, Relation.PLAIN)
+        if table.relation is None:
+            raise NotFound(f"{name} is an ephemeral model, which is no table of the database")
+        try:
+            found = catalog.read(adapter(), table.relation, self._knows)
+        except Unreadable as error:
+            raise NotFound(f"the target {self._target} cannot read {name}: {_told(error)}") from error
+        return TableCatalog(
+            table=name,
+            target=self._target,
+            relation=table.kind,
+            columns=found.columns,
+            primary_key=found.primary_key,
+            unique=found.unique,
+            foreign_keys=found.foreign_keys,
+            conditions=found.conditions,
+        )
+
+    def check(self, gates: tuple[Gate, ...]) -> Validation:
+        """Raises the errors of the driver and of dbt where the database does not answer."""
+        return Validation(
+            gates=tuple(GateOnTarget(workspace=gate.workspace, table=gate.table, faults=tuple(self._faults(gate))) for gate in gates)
+        )
+
+    def _faults(self, gate: Gate) -> Iterator[TargetFault]:
+        try:
+            table = self._project.table(gate.table, gate.relation)
+        except NotFound as error:
+            yield TargetFault(field=("table",), message=self._shown(str(error)))
+            return
+        columns: dict[str, CatalogColumn] = {}
+        unreadable = False
+        try:
+            if table.relation is not None:
+                found = catalog.read(adapter(), table.relation, self._knows)
+                columns = {self._folded(column.name): column for column in found.columns}
+        except Unreadable as error:
+            unreadable = True
+            message = f"the target {self._target} cannot read {gate.table}: {_told(error)}. Load it, or correct the name"
+            yield TargetFault(field=("table",), message=self._shown(message))
+        faulty = list(self._column_faults(gate, columns)) if columns else []
+        yield from faulty
+        planner = Planner(
+            self._project,
+            table,
+            self._some_slice(gate, columns),
+            names_between=adapter().quote(""),
+            shown=lambda error: self._shown(_told(error)),
+        )
+        plan = planner.plan(gate, gate.fingerprint)
+        for refused in plan.refused:
+            yield TargetFault(rule=refused.rule, select=refused.select, message=refused.message or "no test can be made of it")
+        if unreadable:
+            return  # all of them would say so once more
+        without_column = {fault.rule for fault in faulty if fault.field == ("column",)}
+        for test in plan.tests:
+            if test.rule is None or test.rule not in without_column:
+                yield from self._test_faults(test)
+
+    # --- columns ---
+
+    def _folded(self, name: str) -> str:
+        """As names are compared: of another database it is not known whether it tells upper from lower case."""
+        return name if sessions.opens(adapter()) else name.lower()
+
+    def _column_faults(self, gate: Gate, columns: Mapping[str, CatalogColumn]) -> Iterator[TargetFault]:
+        def missing(name: str) -> str | None:
+            if self._folded(name) in columns:
+                return None
+            meant = did_you_mean(nearest(name, [column.name for column in columns.values()]))
+            return f"{gate.table} has no column `{name}`{': ' + meant if meant else ': correct the name'}"
+
+        for name, kind in gate.slice_columns.items():
+            if (message := missing(name)) or (message := _misfit(kind, columns[self._folded(name)])):
+                yield TargetFault(field=("slice", "columns", name), message=message)
+        lower = {name.lower() for name in columns}
+        for place, name in enumerate(gate.samples.mask):
+            if name.lower() not in lower:
+                yield TargetFault(field=("samples", "mask", place), message=missing(name) or "")
+        for rule in gate.rules:
+            if rule.column is not None and (message := missing(rule.column)):
+                yield TargetFault(rule=rule.name, field=("column",), message=message)
+            for place, name in enumerate(rule.context_columns):
+                if message := missing(name):
+                    yield TargetFault(rule=rule.name, field=("context_columns", place), message=message)
+
+    def _some_slice(self, gate: Gate, columns: Mapping[str, CatalogColumn]) -> str:
+        """A condition on every slice column that there is: the tests are looked at as they are for a slice."""
+        names = [name for name in gate.slice_columns if self._folded(name) in columns]
+        return " and ".join(f"{quoted_name(name, adapter().quote(''))} is null" for name in names)
+
+    # --- tests ---
+
+    def _test_faults(self, test: Planned) -> Iterator[TargetFault]:
+        name = f"the test {test.node.name}: " if test.rule is None else ""
+        for node in test.nodes:
+            message = self._fault_of(node, of_a_rule=test.rule is not None)
+            if message is not None:
+                yield TargetFault(rule=test.rule, select=test.select, message=self._shown(name + message))
+                return
+
+    def _fault_of(self, node: Any, *, of_a_rule: bool) -> str | None:
+        try:
+            with adapter().connection_named("stringx_compile"):
+                sql = compiled(self._project, node)
+        except DbtBaseException as error:
+            return _told(error)
+        if of_a_rule and (fault := one_statement.fault(sql, adapter().type())):
+            return fault
+        return catalog.parse_fault(adapter(), sql)
+
+    def _knows(self, name: str) -> bool:
+        with suppress(NotFound):
+            self._project.table(name)
+            return True
+        return False
+
+
+def unanswered(error: psycopg2.Error | DbtBaseException) -> str:
+    """Why a question has no answer."""
+    return f"the database did not answer: {_told(error)}"
+
+
+def _misfit(kind: ColumnType, column: CatalogColumn) -> str | None:
+    """Why a slice of this type does not fit the column; None where it does, or where nothing is known."""
+    numeric = kind is ColumnType.INTEGER and column.type.lower().startswith(("numeric", "decimal", "double", "real", "float"))
+    if numeric or column.slices_by is kind or column.slices_by in _ALSO.get(kind, ()):
+        return None
+    fix = f"write `{column.slices_by}`" if column.slices_by else "no slice fits it; take it out"
+    return f"the column is {column.type}, which is not sliced by `{kind}`: {fix}"
+
+
+def _told(error: Exception) -> str:
+    """The words of dbt's or the database's, in one line."""
+    return " ".join(str(getattr(error, "msg", None) or error).split())

@@ -1,0 +1,166 @@
+"""Which tests a run is: the gate's rules, and the project's tests that it selects, as dbt's nodes with the slice laid on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from dbt_common.exceptions import DbtBaseException
+
+from stringx.errors import NotFound, Refusal
+from stringx.gates.tests import column_sql, rows_test_name, rows_test_sql, test_name, test_sql
+from stringx.model import DbtResult, DbtStatus, Gate, Relation, Rule, Scope, Selection, Severity
+from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
+from stringx.runner.planned import Planned
+from stringx.runner.selection import chosen, nothing_chosen
+from stringx.runner.slice_sql import combined, with_repeats_outside
+
+
+@dataclass
+class Plan:
+    """What a run is to execute."""
+
+    tests: list[Planned] = field(default_factory=list)
+    #: the results of the rules and selections that no test can be made of
+    refused: list[DbtResult] = field(default_factory=list)
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """The ids of the tests that hold nothing of the gate's but its slice."""
+        return frozenset(test.node.unique_id for test in self.tests if test.rule is None)
+
+
+class Planner:
+    """Makes the plan of one run."""
+
+    def __init__(
+        self, project: ParsedProject, table: KnownTable, condition: str, *, names_between: str, shown: Callable[[Exception], str]
+    ) -> None:
+        """`table`: the gate's. `condition`: the slice as SQL, empty for the whole table. `names_between`: the characters that this
+        database has a name between. `shown`: an error's text as it may be told.
+        """
+        self._project = project
+        self._table = table
+        self._condition = condition
+        self._names_between = names_between
+        self._shown = shown
+
+    def plan(self, gate: Gate, gate_fingerprint: str) -> Plan:
+        plan = Plan()
+        for rule in gate.rules:
+            name = test_name(gate_fingerprint, rule)
+            try:
+                plan.tests.append(self._of_rule(rule, name, gate, gate_fingerprint))
+            except (NotFound, Refusal, DbtBaseException) as error:
+                sliced = rule.scope is Scope.SLICE
+                plan.refused.append(DbtResult(rule=rule.name, test=name, status=DbtStatus.ERROR, message=self._shown(error), sliced=sliced))
+        for selection in gate.select:
+            selected = list(self._of_selection(selection, gate.table))
+            plan.tests += selected
+            if not selected:
+                nothing = NotFound(nothing_chosen(selection.select, gate.table, self._project.attached_tests(gate.table)))
+                plan.refused.append(
+                    DbtResult(
+                        select=selection.select,
+                        test=selection.select,
+                        status=DbtStatus.ERROR,
+                        message=self._shown(nothing),
+                        sliced=selection.scope is Scope.SLICE,
+                    )
+                )
+        _give_ids_of_their_own(plan.tests)
+        return plan
+
+    # --- rules ---
+
+    def _of_rule(self, rule: Rule, name: str, gate: Gate, gate_fingerprint: str) -> Planned:
+        sliced = rule.scope is Scope.SLICE
+        condition = self._condition if sliced else ""
+        resolve = self._resolver(gate)
+        node = self._node(name, test_sql(rule, gate.table, resolve, sliced=bool(condition), names_between=self._names_between))
+        # The line break lets it end in a `--` comment, as dbt alone does not.
+        own = None if rule.row_condition is None else f"{rule.row_condition}\n"
+        if rule.check == "unique" and rule.column is not None:
+            column = column_sql(rule.column, self._names_between)
+            node.config.where = with_repeats_outside(condition, own, column=column, relation=self._table.within_a_test)
+        else:
+            node.config.where = combined(condition, own)
+        threshold = rule.threshold or gate.threshold
+        rows_node = None
+        if threshold is not None and threshold.has_share:
+            rows_node = self._node(rows_test_name(gate_fingerprint, rule), rows_test_sql(rule, gate.table, resolve))
+            rows_node.config.where = combined(condition, own)
+        return Planned(node, rule.name, None, sliced, rows_node)
+
+    def _node(self, name: str, sql: str) -> Any:
+        node = own_copy(self._project.rule_test(name, sql))
+        # A project's `data_tests:` block cannot be unset from within the test's file.
+        node.config.limit = None
+        _store_nothing(node)
+        return node
+
+    def _resolver(self, gate: Gate) -> Callable[[str], str]:
+        """Tables by their names in the gate, as Jinja. Beside a plain table stand others that the project need not know either."""
+
+        def resolve(name: str) -> str:
+            if name == gate.table:
+                return self._table.jinja
+            try:
+                return self._project.table(name).jinja
+            except NotFound:
+                if gate.relation is not Relation.PLAIN:
+                    raise
+                return self._project.table(name, Relation.PLAIN).jinja
+
+        return resolve
+
+    # --- tests of the project ---
+
+    def _of_selection(self, selection: Selection, table: str) -> Iterator[Planned]:
+        for test in self._project.attached_tests(table):
+            if not chosen(selection.select, test):
+                continue
+            node = own_copy(test)
+            # A singular test is all SQL of its own: there is no place for a slice in it.
+            sliced = selection.scope is Scope.SLICE and hasattr(node, "test_metadata")
+            condition = self._condition if sliced else ""
+            column = _unique_column(node)
+            if column is not None:
+                node.config.where = with_repeats_outside(condition, node.config.where, column=column, relation=self._table.within_a_test)
+            else:
+                node.config.where = combined(condition, node.config.where)
+            if selection.severity is not None:
+                _judged_by(node, selection.severity)
+            _store_nothing(node)
+            yield Planned(node, None, selection.select, sliced)
+
+
+def _unique_column(node: Any) -> str | None:
+    """The column, as SQL, that dbt's own test `unique` is about; None of any other test."""
+    metadata = getattr(node, "test_metadata", None)
+    if metadata is None or metadata.name != "unique" or metadata.namespace is not None:
+        return None
+    column = metadata.kwargs.get("column_name")
+    return None if column is None else str(column)
+
+
+def _give_ids_of_their_own(planned: list[Planned]) -> None:
+    """A test that two selections chose runs twice, for its slice or its scope may differ."""
+    seen: dict[str, int] = {}
+    for test in planned:
+        count = seen[test.node.unique_id] = seen.get(test.node.unique_id, 0) + 1
+        if count > 1:
+            test.node.unique_id = f"{test.node.unique_id}.{count}"
+
+
+def _judged_by(node: Any, severity: Severity) -> None:
+    """In place of the test's own thresholds: any failure counts, and dbt tells the count that it found."""
+    node.config.severity = severity.value
+    node.config.warn_if = node.config.error_if = "!= 0"
+    node.config.limit = None
+
+
+def _store_nothing(node: Any) -> None:
+    node.config.store_failures = False
+    node.config.store_failures_as = "ephemeral"

@@ -1,0 +1,28 @@
+"""Cases in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Failures = int | Literal["error"]
+#: the table, the rule's fields without its check, and the failures: a count or "error", or one of these by database
+Case = tuple[str, Mapping[str, Any], Failures | Mapping[str, Failures]]
+Cases = Mapping[str, Mapping[str, Case]]
+
+
+def case(
+    table: str, column: str | None, failures: Failures | Mapping[str, Failures], /, *, where: str | None = None, **arguments: Any
+) -> Case:
+    """A case of `lab.<table>`; `where` is the rule's row condition."""
+    fields: dict[str, Any] = {"arguments": arguments}
+    if column is not None:
+        fields["column"] = column
+    if where is not None:
+        fields["row_condition"] = where
+    return f"lab.{table}", fields, failures
+
+
+def nulls_fail(failures: int, nulls: int = 1) -> Mapping[str, Failures]:
+    """What a regular expression finds: on Postgres a null does not match, on DuckDB it passes."""
+    return {"postgres": failures + nulls, "duckdb": failures}

@@ -1,0 +1,109 @@
+"""The library's tests on one database: a dbt project with all cases, and what dbt made of each of them.
+
+A case says what plain reading of the rows gives: check → name of the case → (table, the rule's fields, failures). The failures
+are a count or "error", or one of these by database. Rules become tests as in a gate; a rule's `row_condition` is dbt's
+`where`, as a slice is. With `slice` (SQL) beside the fields, checks that look beyond it are given the whole table too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from case import Case, Cases, Failures
+from cases_dbt import CASES as OF_DBT
+from cases_expectations_columns import CASES as COLUMNS
+from cases_expectations_tables import CASES as OF_TABLES
+from cases_expectations_values import CASES as VALUES
+from cases_own import CASES as OWN
+from cases_utils import CASES as UTILS
+
+from stringx.gates.library import LIBRARY
+from stringx.gates.tests import literal
+from stringx.gates.tests import test_name as name_of
+from stringx.gates.tests import test_sql as sql_of
+from stringx.model import Rule
+
+REPOSITORY = Path(__file__).parent.parent.parent.parent
+
+#: Cases that each check has; a name may say more behind `_`: `nulls_pass`. A table's columns have neither nulls nor slices.
+KINDS = {"passes", "fails", "empty", "nulls", "quoted", "slice"}
+KINDS_OF_COLUMNS = {"passes", "fails", "empty", "quoted"}
+
+CASES: Cases = {**OF_DBT, **UTILS, **VALUES, **COLUMNS, **OF_TABLES, **OWN}
+
+#: What the cases are about, in SQL of both databases.
+TABLES = (Path(__file__).parent / "tables.sql").read_text()
+
+
+def rule(check: str, name: str, fields: Mapping[str, Any]) -> Rule:
+    known = LIBRARY[check]
+    words = {"kind": known.kind, "dimension": known.dimension, "level": known.level, "severity": "error"}
+    return Rule.model_validate({"name": name, "check": check, **words, **fields})
+
+
+def outcomes(folder: Path, profile: Mapping[str, object], names_between: str = '""') -> Mapping[str, Failures]:
+    """What dbt makes of each case, by `check-name`: one project with them all, one run. The tables are there already."""
+    project = folder / "project"
+    shutil.copytree(REPOSITORY / "dbt_project", project, ignore=shutil.ignore_patterns("models", "tests", "target", "logs"))
+    (project / "profiles.yml").write_text(json.dumps({"stringx": {"target": "lab", "outputs": {"lab": profile}}}))
+    (project / "models").mkdir()
+    tables = [{"name": name} for name in sorted({table.partition(".")[2] for _, _, (table, _, _) in numbered()} | COMPARED)]
+    sources = [{"name": "lab", "quoting": {"identifier": True}, "tables": tables}]
+    (project / "models" / "sources.yml").write_text(json.dumps({"version": 2, "sources": sources}))
+    (project / "tests").mkdir()
+    names = {}
+    for check, name, (table, fields, failures) in numbered():
+        condition = fields.get("slice")
+        made = rule(check, f"case_{len(names)}", {key: value for key, value in fields.items() if key != "slice"})
+        names[made.name] = f"{check}-{name}"
+        text = sql_of(made, table, resolve, sliced=condition is not None, names_between=names_between)
+        if condition is not None:
+            text = text.replace("where=none", f"where={literal(condition, 'slice')}")
+        if failures == "error":  # of what a macro refuses while dbt parses, no other case would be run
+            config, call = text.splitlines()
+            text = f"{config}\n{{% if execute %}}{call}{{% endif %}}\n"
+        (project / "tests" / f"{name_of('0' * 32, made)}.sql").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "test", "--project-dir", project, "--profiles-dir", project],
+        env=os.environ | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    results = json.loads((project / "target" / "run_results.json").read_text())["results"]
+    assert len(results) == len(names)
+    errors = (f"{names[short(one)]}: {one['message']}\n" for one in results if one["status"] == "error")
+    sys.stdout.writelines(errors)  # pytest shows it where a case fails
+    return {names[short(one)]: "error" if one["status"] == "error" else one["failures"] for one in results}
+
+
+#: Tables that cases compare theirs with.
+COMPARED = {"again", "ledger", "parent", "recent", "words"}
+
+
+def short(result: Mapping[str, Any]) -> str:
+    return str(result["unique_id"]).rpartition("000000000000_")[2]
+
+
+def resolve(table: str) -> str:
+    schema, _, name = table.partition(".")
+    return f"source('{schema}', '{name}')"
+
+
+def numbered() -> Iterator[tuple[str, str, Case]]:
+    for check, cases in CASES.items():
+        for name, case in cases.items():
+            yield check, name, case
+
+
+def expected(case: Case, database: str) -> Failures:
+    failures = case[2]
+    return failures[database] if isinstance(failures, Mapping) else failures

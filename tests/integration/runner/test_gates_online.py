@@ -1,0 +1,134 @@
+"""`stringx gates validate --online` and `gates init`: the commands, against a real runner over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from runner_lab import TOKEN, Bench, Lab, wait_for
+from werkzeug.serving import make_server
+
+from stringx.runner.app import create_app
+from stringx.settings import Settings
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def address(bench: Bench, lab: Lab) -> Iterator[str]:
+    """Of the runner's API."""
+    lab.change("drop table if exists raw.announced")
+    lab.change("drop table if exists raw.hostile")
+    lab.change("drop table if exists raw.only_here")
+    for table in ("raw.hostile", "raw.only_here"):
+        lab.change(f"create table {table} (id integer primary key, day date not null, status text check (status in ('a', 'b')))")
+    wait_for(lambda: bench.runner.ready, "the project is parsed")
+    server = make_server("127.0.0.1", 0, create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN))), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    lab.change("drop table raw.hostile")
+
+
+@pytest.fixture
+def stringx(address: str, tmp_path: Path) -> Command:
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("STRINGX_")}
+        environment |= {
+            "STRINGX_HOME": str(tmp_path / "home"),
+            "STRINGX_GATES_DIR": str(tmp_path / "gates"),
+            "STRINGX_RUNNERS": json.dumps({"default": address}),
+            "STRINGX_RUNNER_TOKEN": TOKEN,
+            **variables,
+        }
+        command = [sys.executable, "-m", "stringx", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.mark.parametrize(("table", "plain"), [("raw.hostile", False), ("raw.only_here", True)])
+def test_a_first_file_works_on_its_target_as_it_is(table: str, plain: bool, stringx: Command, tmp_path: Path) -> None:
+    path = tmp_path / "gates" / "default" / f"{table}.yaml"
+    made = stringx("gates", "init", table)
+    assert made.returncode == 0, made.stderr
+    assert f"{path}: 4 rules." in made.stdout
+    assert ("relation: plain" in path.read_text()) is plain
+    again = stringx("gates", "init", table)
+    assert (again.returncode, f"{path} is there already: --force replaces it" in again.stderr) == (2, True)
+    replaced = stringx("gates", "init", table.upper(), "--force", "--output", "json")
+    assert json.loads(replaced.stdout) == {"workspace": "default", "table": table, "file": str(path), "rules": 4}
+    for options in ((), ("--online",)):
+        checked = stringx("gates", "validate", *options)
+        assert (checked.returncode, checked.stdout) == (0, "1 gate, no problem\n"), checked.stderr
+
+
+def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(stringx: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "gates" / "default"
+    folder.mkdir(parents=True)
+    (folder / "raw.orders.yaml").write_text(
+        "table: raw.orders\n"
+        "target: demo\n"
+        "slice: {columns: {dya: date}}\n"
+        "select: [{select: tag:nightlty}]\n"
+        "rules:\n"
+        "  - {name: filled, check: not_null, column: amuont}\n"
+        "  - {name: holds, check: holds, arguments: {expression: amuont > 0}, dimension: validity, level: row}\n"
+    )
+    (folder / "raw.announced.yaml").write_text("table: raw.announced\ntarget: elsewhere\nrules: []\n")
+    expected = [
+        (folder / "raw.announced.yaml", 2, 9, "this runner serves demo, not elsewhere"),
+        (folder / "raw.orders.yaml", 3, 19, "raw.orders has no column `dya`: did you mean `day`?"),
+        (folder / "raw.orders.yaml", 4, 10, "did you mean `tag:nightly`?"),
+        (folder / "raw.orders.yaml", 6, 45, "rule `filled`: raw.orders has no column `amuont`: did you mean `amount`?"),
+        (folder / "raw.orders.yaml", 7, 5, 'rule `holds`: column "amuont" does not exist'),
+    ]
+    told = stringx("gates", "validate", "--online")
+    assert (told.returncode, told.stdout) == (2, "")
+    for file, line, column, message in expected:
+        (one,) = [one for one in told.stderr.splitlines() if message in one]
+        assert f"{file}:{line}:{column}: " in one
+    machine = json.loads(stringx("gates", "validate", "--online", "--output", "json").stdout)
+    assert [(one["file"], one["line"], one["column"]) for one in machine["problems"]] == [(str(one[0]), *one[1:3]) for one in expected]
+    assert stringx("gates", "validate").returncode == 0, "only the database can tell"
+
+
+def test_one_file_is_held_against_its_target(stringx: Command, tmp_path: Path) -> None:
+    path = tmp_path / "gates" / "default" / "raw.nowhere.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("table: raw.nowhere\ntarget: demo\nrules: [{name: a, check: not_null, column: b}]\n")
+    told = stringx("gates", "validate", "--online", str(path))
+    assert told.returncode == 2
+    assert f"{path}:1:8: the dbt project has no source, model, seed or snapshot raw.nowhere" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("gates", "init", "raw.nowhere"), 2, "the target demo cannot read raw.nowhere: there is no "),
+        (("gates", "init", "orders"), 2, "write schema.table or database.schema.table"),
+        (("gates", "init", "raw.orders", "-w", "No Workspace"), 2, "is no workspace"),
+        (("gates", "init", "raw.orders", "--target", "elsewhere"), 2, "this runner serves demo, not elsewhere"),
+        (("gates", "init", "raw.orders", "--runner", "defualt"), 2, "has no runner defualt: did you mean `default`?"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(arguments: tuple[str, ...], code: int, says: str, stringx: Command) -> None:
+    told = stringx(*arguments)
+    assert (told.returncode, says in told.stderr) == (code, True), told.stderr
+
+
+def test_a_runner_that_does_not_answer_is_told_by_its_own_exit_code(stringx: Command) -> None:
+    nowhere = json.dumps({"default": "http://127.0.0.1:1"})
+    told = stringx("gates", "init", "raw.orders", STRINGX_RUNNERS=nowhere)
+    assert told.returncode == 3
+    assert "http://127.0.0.1:1: " in told.stderr

@@ -1,0 +1,246 @@
+"""What is asked of a runner before anything is run: what a table is like, and what of a gate would not work."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from runner_lab import TOKEN, Bench, Lab, prepared, rule, wait_for
+
+from stringx.errors import NotFound, Unavailable
+from stringx.model import ColumnType, Relation, TableCatalog
+from stringx.runner.app import ANSWERING, create_app
+from stringx.settings import Settings
+
+KEYED = """
+drop schema if exists keyed cascade;
+create schema keyed;
+create type keyed.mood as enum ('glad', 'sad');
+create table keyed.parents (a integer, b integer, primary key (a, b));
+create table keyed.rows (
+  id bigint primary key,
+  "Odd name" text not null,
+  code character varying(8) unique,
+  day date not null,
+  seen timestamptz,
+  mood keyed.mood,
+  status text check (status in ('paid', 'it''s open')),
+  amount numeric(10, 2) check (amount > 0),
+  customer integer references raw.keyed_customers (id),
+  pa integer, pb integer,
+  deleted boolean,
+  unique (day, code),
+  foreign key (pb, pa) references keyed.parents (b, a)
+);
+create unique index on keyed.rows (lower(code));
+create unique index on keyed.rows (pa) where not deleted;
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _keyed(lab: Lab) -> None:
+    lab.change("drop table if exists raw.keyed_customers cascade")
+    lab.change("create table raw.keyed_customers (id integer primary key)")
+    lab.change(KEYED)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ready(bench: Bench) -> None:
+    wait_for(lambda: bench.runner.ready, "the project is parsed")
+
+
+# --- tables ---
+
+
+def test_a_table_is_told_with_its_columns_keys_and_constraints(bench: Bench) -> None:
+    found = bench.runner.table("keyed.rows", "demo")
+    assert found.relation is Relation.PLAIN
+    assert [(one.name, one.type, one.nullable, one.slices_by) for one in found.columns] == [
+        ("id", "bigint", False, ColumnType.INTEGER),
+        ("Odd name", "text", False, ColumnType.TEXT),
+        ("code", "character varying(8)", True, ColumnType.TEXT),
+        ("day", "date", False, ColumnType.DATE),
+        ("seen", "timestamp with time zone", True, ColumnType.TIMESTAMP),
+        ("mood", "keyed.mood", True, ColumnType.TEXT),
+        ("status", "text", True, ColumnType.TEXT),
+        ("amount", "numeric(10,2)", True, None),
+        ("customer", "integer", True, ColumnType.INTEGER),
+        ("pa", "integer", True, ColumnType.INTEGER),
+        ("pb", "integer", True, ColumnType.INTEGER),
+        ("deleted", "boolean", True, None),
+    ]
+    assert {one.name: one.accepted for one in found.columns if one.accepted} == {"mood": ("glad", "sad"), "status": ("paid", "it's open")}
+    assert found.primary_key == ("id",)
+    assert found.unique == (("code",), ("day", "code"))
+    keys = {one.columns: (one.table, one.referenced, one.known) for one in found.foreign_keys}
+    assert keys == {("customer",): ("raw.keyed_customers", ("id",), False), ("pb", "pa"): ("keyed.parents", ("b", "a"), False)}
+    assert found.conditions == ("(amount > (0)::numeric)",)
+
+
+def test_what_the_project_calls_it_is_told(bench: Bench) -> None:
+    assert bench.runner.table("raw.orders", "demo").relation is Relation.SOURCE
+    assert bench.runner.table("RAW.Orders", "demo").columns[0].name == "id"
+    assert bench.runner.table("runner_lab.raw.customers", "demo").relation is Relation.SOURCE
+
+
+@pytest.mark.parametrize("name", ["raw.nowhere", "nowhere.orders", "raw.announced"])
+def test_a_table_that_is_not_there_is_not_found(name: str, bench: Bench) -> None:
+    with pytest.raises(NotFound, match=f"the target demo cannot read {name}: there is no "):
+        bench.runner.table(name, "demo")
+
+
+def test_a_target_that_is_not_served_is_not_found(bench: Bench) -> None:
+    with pytest.raises(NotFound, match="serves demo, not elsewhere"):
+        bench.runner.table("raw.orders", "elsewhere")
+
+
+# --- gates ---
+
+
+def faults(bench: Bench, *rules: dict[str, Any], **fields: Any) -> dict[tuple[str | None, tuple[str | int, ...]], str]:
+    (found,) = bench.runner.validate([bench.gate(*rules, **fields)]).gates
+    return {(fault.rule or fault.select, fault.field): fault.message for fault in found.faults}
+
+
+def test_a_gate_that_works_has_no_fault(bench: Bench) -> None:
+    assert (
+        faults(
+            bench,
+            rule("filled", "not_null", column="amount", threshold={"error": "5%"}),
+            rule("once", "unique", column="id"),
+            rule("known", "relationships", column="customer", arguments={"to": "raw.customers", "field": "id"}),
+            rule("holds", "holds", arguments={"expression": "amount > 0"}, row_condition="status = 'paid'"),
+            slice_columns={"day": "date", "id": "integer", "status": "text"},
+            samples={"mask": ["EMAIL"]},
+            select=[{"select": "tag:nightly", "kind": "engineering"}],
+        )
+        == {}
+    )
+
+
+def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
+    found = faults(
+        bench,
+        rule("column_gone", "not_null", column="amuont"),
+        rule("context", "holds", arguments={"expression": "true"}, context_columns=("id", "staus")),
+        rule("check_gone", "no_such_check"),
+        rule("table_gone", "relationships", column="customer", arguments={"to": "raw.custommers", "field": "id"}),
+        rule("field_gone", "relationships", column="customer", arguments={"to": "raw.customers", "field": "idd"}),
+        rule("name_gone", "holds", arguments={"expression": "amuont > 0"}),
+        rule("grammar", "holds", arguments={"expression": "amount >"}),
+        rule("types", "holds", arguments={"expression": "day > 7"}),
+        rule("two", "holds", arguments={"expression": "true); drop table raw.customers; --"}),
+        rule("condition", "not_null", column="id", row_condition="statsu = 'paid'"),
+        rule("fine", "not_null", column="id"),
+        slice_columns={"dya": "date", "email": "integer", "id": "integer"},
+        samples={"mask": ["email", "e-mail"]},
+        select=[{"select": "tag:nightlty", "kind": "engineering"}, {"select": "orders_gone_not_null", "kind": "engineering"}],
+    )
+    says = {
+        ("column_gone", ("column",)): "raw.orders has no column `amuont`: did you mean `amount`?",
+        ("context", ("context_columns", 1)): "did you mean `status`?",
+        ("check_gone", ()): "no_such_check",
+        ("table_gone", ()): "did you mean `raw.customers`?",
+        ("field_gone", ()): 'column "idd" does not exist',
+        ("name_gone", ()): 'column "amuont" does not exist',
+        ("grammar", ()): "syntax error",
+        ("types", ()): "operator does not exist: date > integer",
+        ("two", ()): "more than one statement",
+        ("condition", ()): 'column "statsu" does not exist',
+        (None, ("slice", "columns", "dya")): "did you mean `day`?",
+        (None, ("slice", "columns", "email")): "the column is text, which is not sliced by `integer`: write `text`",
+        (None, ("samples", "mask", 1)): "did you mean `email`?",
+        ("tag:nightlty", ()): "did you mean `tag:nightly`?",
+        ("orders_gone_not_null", ()): 'the test orders_gone_not_null: column "gone" does not exist',
+    }
+    assert set(found) == set(says)
+    for where, word in says.items():
+        assert word in found[where], where
+
+
+def test_a_table_that_is_not_there_is_one_fault_and_selections_are_looked_at_all_the_same(bench: Bench) -> None:
+    found = faults(
+        bench,
+        rule("any", "not_null", column="id"),
+        table="raw.announced",
+        select=[{"select": "tag:nobody", "kind": "engineering"}],
+    )
+    assert set(found) == {(None, ("table",)), ("tag:nobody", ())}
+    assert 'the target demo cannot read raw.announced: there is no "runner_lab"."raw"."announced". Load it' in found[None, ("table",)]
+    assert set(faults(bench, table="raw.oders")) == {(None, ("table",))}
+
+
+def test_nothing_is_run_on_the_data(bench: Bench, lab: Lab) -> None:
+    """A test that sleeps for an hour and one that writes are looked at in no time, and leave nothing."""
+    before = time.monotonic()
+    assert faults(bench, rule("slow", "slow_once", arguments={"seconds": 3600}), rule("writes", "writes")) == {}
+    assert time.monotonic() - before < 60
+    assert lab.ask("select count(*) from raw.customers where name = 'trace'") == 0
+
+
+def test_gates_of_several_targets_are_answered_in_their_order(bench: Bench) -> None:
+    asked = [bench.gate(target="elsewhere"), bench.gate(table="raw.nowhere"), bench.gate(rule("any", "not_null", column="id"))]
+    here, nowhere, fine = bench.runner.validate(asked).gates
+    assert (here.faults[0].field, here.faults[0].message) == (("target",), "this runner serves demo, not elsewhere")
+    assert (nowhere.table, nowhere.faults[0].field) == ("raw.nowhere", ("table",))
+    assert fine.faults == ()
+
+
+def test_what_would_work_does(bench: Bench) -> None:
+    """Beside runs, and with replays: what is asked leaves no trace in the project."""
+    gate = bench.gate(rule("holds", "holds", arguments={"expression": "amount > 0"}))
+    assert bench.runner.validate([gate]).gates[0].faults == ()
+    prepared(bench, gate)
+    assert bench.runner.validate([gate]).gates[0].faults == ()
+
+
+def test_a_project_that_is_not_in_charge_cannot_be_asked(make_runner: Any, project: Any) -> None:
+    (project / "models" / "schema.yml").write_text("version: 2\nmodels: {")
+    runner = make_runner(dbt_project_dir=project).runner
+    wait_for(lambda: runner.status("x").errors, "the project is refused")
+    with pytest.raises(Unavailable, match="no dbt project is in charge of demo"):
+        runner.table("raw.orders", "demo")
+
+
+# --- over HTTP ---
+
+
+def test_more_questions_than_it_answers_at_a_time_are_to_come_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def slowly(*_: object) -> Any:
+        begun.release()
+        assert go_on.wait(60)
+        return TableCatalog(table="raw.orders", target="demo", relation=Relation.SOURCE, columns=())
+
+    monkeypatch.setattr(bench.runner, "table", slowly)
+    app = create_app(bench.runner, Settings(runner_token=TOKEN))  # type: ignore[arg-type]  # pydantic makes it a secret
+
+    def ask() -> Any:
+        return app.test_client().get("/v1/tables/raw.orders?target=demo", headers={"Authorization": f"Bearer {TOKEN}"})
+
+    with ThreadPoolExecutor(ANSWERING) as threads:
+        waiting = [threads.submit(ask) for _ in range(ANSWERING)]
+        for _ in waiting:
+            assert begun.acquire(timeout=60)
+        busy = ask()
+        assert (busy.status_code, busy.headers["Retry-After"]) == (429, "1")
+        go_on.set()
+        assert [one.result().status_code for one in waiting] == [200] * ANSWERING
+
+
+def test_both_are_asked_over_http(bench: Bench) -> None:
+    http = create_app(bench.runner, Settings(runner_token=TOKEN)).test_client()  # type: ignore[arg-type]  # pydantic makes it a secret
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    table = http.get("/v1/tables/raw.customers?target=demo", headers=token)
+    assert [one["name"] for one in table.json["columns"]] == ["id", "name"]
+    assert http.get("/v1/tables/raw.nowhere?target=demo", headers=token).status_code == 404
+    assert http.get("/v1/tables/raw.customers", headers=token).status_code == 422
+    assert http.get("/v1/tables/raw;x?target=demo", headers=token).status_code == 422
+    assert http.get("/v1/tables/raw.customers?target=demo").status_code == 401
+    gates = http.post("/v1/validate", headers=token, json={"gates": [bench.gate(table="raw.nowhere").as_json()]})
+    assert gates.json["gates"][0]["faults"][0]["field"] == ["table"]
+    assert http.post("/v1/validate", headers=token, json={"gates": [{}]}).status_code == 422

@@ -1,0 +1,192 @@
+"""What a gate's rules say beyond a check and its arguments: shares of rows, keys that repeat outside the slice, plain tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from runner_lab import Bench, Lab, by_rule, prepared, rule, said
+
+from stringx.model import DbtStatus, ReportStatus
+
+DAY: dict[str, Any] = {"column": "day", "equals": "2013-02-02"}
+IN_THE_DAY = "day = '2013-02-02'"
+
+
+# --- versions ---
+
+
+def test_a_changed_rule_takes_effect_with_the_next_run_and_an_older_version_is_judged_by_its_own(bench: Bench) -> None:
+    """In any order, by both engines: a run that was queued before the change brings the gate that it was queued with."""
+    gates = [bench.gate(rule("few", "holds", arguments={"expression": f"id > {least}"})) for least in (10, 20)]
+    for evaluate in (bench.evaluate, lambda gate: prepared(bench, gate), bench.evaluate):
+        for gate, failures in zip(gates, (11, 21), strict=True):
+            report = evaluate(gate)
+            assert (report.gate_fingerprint, report.results[0].failures) == (gate.fingerprint, failures)
+            assert report.results[0].test == f"stringx_{gate.fingerprint[:12]}_few"
+    assert bench.runner.status("x").errors == {}
+
+
+# --- rows behind a share ---
+
+
+def test_rows_are_counted_where_a_threshold_is_a_share_and_only_there(bench: Bench, lab: Lab) -> None:
+    gate = bench.gate(
+        rule("share", "not_null", column="amount", threshold={"error": "5%"}),
+        rule("of_some", "not_null", column="amount", row_condition="status = 'paid' -- those", threshold={"warn": "5%", "error": 3}),
+        rule("of_all", "not_null", column="amount", scope="table", threshold={"error": "0.5%"}),
+        rule("of_none", "not_null", column="amount", row_condition="false", threshold={"error": "0%"}),
+        rule("key", "unique", column="id", threshold={"error": "1%"}),
+        rule("count", "not_null", column="amount", threshold={"error": 3}),
+        rule("neither", "not_null", column="amount"),
+    )
+    expected = {
+        "share": lab.ask(f"select count(*) from raw.orders where {IN_THE_DAY}"),
+        "of_some": lab.ask(f"select count(*) from raw.orders where {IN_THE_DAY} and status = 'paid'"),
+        "of_all": lab.ask("select count(*) from raw.orders"),
+        "of_none": 0,
+        "key": lab.ask(f"select count(*) from raw.orders where {IN_THE_DAY}"),
+        "count": None,
+        "neither": None,
+    }
+    by_dbt = bench.evaluate(gate, DAY)
+    assert {name: result.rows for name, result in by_rule(by_dbt).items()} == expected
+    replayed = prepared(bench, gate, DAY)
+    assert said(replayed) == said(by_dbt)
+
+
+def test_the_gates_threshold_is_that_of_rules_that_have_none(bench: Bench) -> None:
+    gate = bench.gate(
+        rule("gates", "not_null", column="amount"),
+        rule("own", "not_null", column="amount", threshold={"error": 3}),
+        threshold={"error": "5%"},
+    )
+    assert {name: result.rows for name, result in by_rule(bench.evaluate(gate)).items()} == {"gates": 1001, "own": None}
+
+
+def test_a_share_of_rows_that_cannot_be_counted_is_an_error_that_says_why(bench: Bench) -> None:
+    """dbt begins its queries with a comment, and this view is slow to the rest: what fails here is the count alone."""
+    gate = bench.gate(
+        # The test itself stops at its first row; to count them all is to divide by zero.
+        rule("share", "any_at_all", threshold={"error": "5%"}),
+        table="raw.computed",
+    )
+    (result,) = bench.evaluate(gate).results
+    assert (result.status, result.failures, result.rows) == (DbtStatus.ERROR, None, None)
+    assert "a share of the rows" in (result.message or "")
+    assert "division by zero" in (result.message or "")
+
+
+# --- keys that repeat ---
+
+
+@pytest.fixture
+def _keys(lab: Lab) -> None:
+    lab.change("drop table if exists raw.keys")
+    lab.change('create table raw.keys (day date, k integer, "B" text, deleted boolean)')
+    lab.change(
+        """insert into raw.keys values
+        ('2013-02-01', 1, 'a', false), ('2013-02-02', 1, 'a', false),  -- stands in two days
+        ('2013-02-01', 2, 'b', true), ('2013-02-02', 2, 'b', false),   -- deleted in the other
+        ('2013-02-01', 3, 'c', false), ('2013-02-01', 3, 'c', false),  -- twice, outside the slice
+        ('2013-02-02', 4, 'd', false), ('2013-02-02', 4, 'd', false),  -- twice within
+        ('2013-02-01', null, 'e', false), ('2013-02-02', null, 'e', false),
+        ('2013-02-01', 5, null, false), ('2013-02-02', 5, null, false)"""
+    )
+
+
+@pytest.mark.usefixtures("_keys")
+def test_a_key_of_the_slice_that_stands_outside_it_too_is_repeated(bench: Bench) -> None:
+    gate = bench.gate(
+        rule("once", "unique", column="k"),
+        rule("once_kept", "unique", column="k", row_condition="not deleted -- those"),
+        rule("quoted", "unique", column="B"),
+        rule("in_all", "unique", column="k", scope="table"),
+        table="raw.keys",
+        relation="plain",
+    )
+    failures = {"once": 4, "once_kept": 3, "quoted": 4, "in_all": 5}
+    by_dbt = bench.evaluate(gate, DAY)
+    assert {name: result.failures for name, result in by_rule(by_dbt).items()} == failures, by_dbt.results
+    assert said(prepared(bench, gate, DAY)) == said(by_dbt)
+    whole = by_rule(bench.evaluate(gate))
+    assert {name: result.failures for name, result in whole.items()} == {"once": 5, "once_kept": 4, "quoted": 5, "in_all": 5}
+
+
+def test_so_it_is_for_the_projects_own_unique(bench: Bench, lab: Lab) -> None:
+    gate = bench.gate(select=[{"select": "source_unique_raw_orders_id", "kind": "engineering"}])
+    (result,) = bench.evaluate(gate, DAY).results
+    repeated = f"select id from raw.orders where id in (select id from raw.orders where {IN_THE_DAY}) group by id having count(*) > 1"
+    assert (result.status, result.failures) == (DbtStatus.FAIL, lab.ask(f"select count(*) from ({repeated}) as r")) == (DbtStatus.FAIL, 1)
+
+
+def test_so_it_is_in_an_ephemeral_model(bench: Bench, lab: Lab) -> None:
+    gate = bench.gate(rule("once", "unique", column="customer"), table="lab.paid_orders")
+    (result,) = bench.evaluate(gate, DAY).results
+    paid = "select customer from raw.orders where status = 'paid'"
+    repeated = f"{paid} and customer in ({paid} and {IN_THE_DAY}) group by customer having count(*) > 1"
+    assert result.failures == lab.ask(f"select count(*) from ({repeated}) as r"), result.message
+    assert result.failures
+
+
+# --- what the table is to the project ---
+
+
+@pytest.fixture
+def _landed(lab: Lab) -> None:
+    lab.change("drop table if exists raw.just_landed")
+    lab.change('create table raw.just_landed (day date, customer integer, "Odd" text)')
+    lab.change("insert into raw.just_landed select '2013-02-01'::date + i % 2, i, null from generate_series(1, 60) as i")
+
+
+@pytest.mark.usefixtures("_landed")
+@pytest.mark.parametrize("table", ["raw.just_landed", "runner_lab.raw.just_landed"])
+def test_a_plain_table_is_checked_counted_sampled_and_replayed_as_any(table: str, bench: Bench) -> None:
+    gate = bench.gate(
+        rule("filled", "not_null", column="Odd", threshold={"error": "10%"}),
+        rule("known", "relationships", column="customer", arguments={"to": "raw.customers", "field": "id"}),
+        rule("itself", "relationships", column="customer", arguments={"to": table, "field": "customer"}),
+        table=table,
+        relation="plain",
+        samples={"rows": 1},
+    )
+    by_dbt = bench.evaluate(gate, DAY)
+    assert (by_dbt.status, by_dbt.rows) == (ReportStatus.COMPLETED, 30)
+    results = by_rule(by_dbt)
+    assert (results["filled"].failures, results["filled"].rows, len(results["filled"].sample)) == (30, 30, 1), results["filled"].message
+    assert results["known"].failures == 5
+    assert results["itself"].status is DbtStatus.PASS
+    replayed = prepared(bench, gate, DAY)
+    assert replayed.rows == 30
+    assert [result["failures"] for result in said(replayed)] == [result["failures"] for result in said(by_dbt)]
+
+
+@pytest.mark.usefixtures("_landed")
+def test_beside_a_plain_table_another_need_not_be_declared_either(bench: Bench) -> None:
+    against = rule("known", "relationships", column="id", arguments={"to": "raw.just_landed", "field": "customer"})
+    (declared,) = bench.evaluate(bench.gate(against)).results
+    assert declared.status is DbtStatus.ERROR
+    assert "declare it there, or have its gate say `relation: plain`" in (declared.message or "")
+    (plain,) = bench.evaluate(bench.gate(against, relation="plain")).results
+    assert (plain.status, plain.failures) == (DbtStatus.FAIL, 940)
+
+
+def test_a_plain_table_that_is_not_there_is_an_error_of_the_database(bench: Bench) -> None:
+    report = bench.evaluate(bench.gate(rule("any", "not_null", column="id"), table="raw.nowhere", relation="plain"))
+    assert 'relation "raw.nowhere" does not exist' in (report.results[0].message or "")
+
+
+@pytest.mark.parametrize(("table", "has"), [("raw.orders", "source"), ("lab.paid_orders", "model")])
+def test_what_a_gate_says_of_its_table_must_be_so(table: str, has: str, bench: Bench) -> None:
+    for relation in ("source", "model"):
+        report = bench.evaluate(bench.gate(rule("any", "not_null", column="amount"), table=table, relation=relation))
+        if relation == has:
+            assert report.status is ReportStatus.COMPLETED
+        else:
+            assert report.status is ReportStatus.ERRORED
+            assert f"the dbt project has {table} as a {has}, not as a {relation}" in (report.message or "")
+
+
+def test_a_table_that_is_written_almost_right_is_told(bench: Bench) -> None:
+    report = bench.evaluate(bench.gate(rule("any", "not_null", column="id"), table="raw.oders"))
+    assert "did you mean `raw.orders`?" in (report.message or "")
