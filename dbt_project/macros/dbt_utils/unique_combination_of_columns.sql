@@ -29,9 +29,9 @@ having count(*) > 1
 -- `group by` has nulls be equal, as a join would not
 select {{ columns_csv }}, sum(of_the_whole) as n_records
 from (
-    select {{ columns_csv }}, 1 as of_the_whole, 0 as of_the_slice from {{ whole }}
+    select *, 1 as of_the_whole, 0 as of_the_slice from {{ whole }}
     union all
-    select {{ columns_csv }}, 0 as of_the_whole, 1 as of_the_slice from {{ model }}
+    select *, 0 as of_the_whole, 1 as of_the_slice from {{ model }}
 ) as counted
 group by {{ columns_csv }}
 having sum(of_the_whole) > 1 and sum(of_the_slice) > 0
