@@ -103,9 +103,14 @@ class SelectionShape(Value):
 _NONE_IS_ACCEPTED = Threshold(error=0)
 
 
-def _counts_rows(check: Check | None) -> bool:
-    """Whether a gate's threshold fits it: a mean that is out of its bounds is one failure, and never more than 5 % of the rows."""
-    return check is not None and (check.context_columns or check.origin is Origin.DBT)
+#: Checks whose arguments say how many rows are too many.
+_SAY_HOW_MANY = frozenset({"column_null_share_between", "share_of_rows"})
+
+
+def _takes_threshold_of_gate(name: str) -> bool:
+    """Whether a gate's threshold fits the check: a mean that is out of its bounds is one failure, and never more than 5 % of the rows."""
+    check = LIBRARY.get(name)
+    return check is not None and name not in _SAY_HOW_MANY and (check.context_columns or check.origin is Origin.DBT)
 
 
 def list_argument(check: Check) -> str | None:
@@ -150,7 +155,7 @@ class RuleShape(Value):
             dimension=self.dimension or LIBRARY[name].dimension,
             level=self.level or LIBRARY[name].level,
             severity=self.severity,
-            threshold=self.threshold or (_NONE_IS_ACCEPTED if of_gate and not _counts_rows(check) else None),
+            threshold=self.threshold or (_NONE_IS_ACCEPTED if of_gate and not _takes_threshold_of_gate(name) else None),
             row_condition=self.row_condition,
             scope=Scope.TABLE if check and check.of_columns else self.scope,
             description=self.description,
