@@ -19,9 +19,8 @@ from stringx.embedded.postgres import EmbeddedPostgres
 from stringx.settings import PREFIX
 
 REPOSITORY = Path(__file__).parents[2]
-#: The longest gate of the demo.
-TEMPLATE = REPOSITORY / "configs" / "gates" / "default" / "raw.flights.yaml"
-_TABLE = "table: raw.flights\n"
+#: The demo's gates, which are taken in turn.
+TEMPLATES = sorted((REPOSITORY / "configs" / "gates" / "default").glob("*.yaml"))
 
 
 def measure(*, gates: int, n: int) -> list[figures.Apply]:
@@ -63,17 +62,18 @@ def _postgres() -> Iterator[tuple[Path, EmbeddedPostgres]]:
 
 
 def _write(folder: Path, gates: int, *, more: str) -> None:
-    text = TEMPLATE.read_text()
+    texts = [(path.stem, path.read_text()) for path in TEMPLATES]
     (folder / "default").mkdir(parents=True, exist_ok=True)
     for number in range(gates):
-        table = f"raw.flights_{number}"
-        (folder / "default" / f"{table}.yaml").write_text(text.replace(_TABLE, f"table: {table}\n{more}"))
+        name, text = texts[number % len(texts)]
+        table = f"{name}_{number}"
+        (folder / "default" / f"{table}.yaml").write_text(text.replace(f"table: {name}\n", f"table: {table}\n{more}", 1))
 
 
 def _stringx(url: str, *words: str) -> str:
     """What the command prints; RuntimeError where it fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    environment |= {f"{PREFIX}DATABASE_URL": url}
+    environment |= {f"{PREFIX}DATABASE_URL": url, f"{PREFIX}INLINE_TARGETS": '["demo"]'}
     done = subprocess.run([sys.executable, "-m", "stringx", *words], env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"stringx {' '.join(words)}: {done.stderr}")
