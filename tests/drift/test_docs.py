@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 from stringx.cli import EXIT_CLOSED, EXIT_NOT_JUDGED, EXIT_USAGE, EXIT_WAITED_TOO_LONG, stringx
-from stringx.gates.library import LIBRARY
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape
 from stringx.metrics import METRICS
 from stringx.model import Acknowledgement, TriggerBody
@@ -153,6 +152,14 @@ def test_the_page_of_settings_is_what_the_settings_are() -> None:
     assert (REPOSITORY / "docs" / "reference" / "settings.md").read_text() == made.stdout
 
 
+def test_the_page_of_rules_and_what_dbt_docs_says_of_them_are_what_the_catalogue_says() -> None:
+    for arguments, made in (([], "docs/reference/rules.md"), (["--macros"], "dbt_project/macros/descriptions.yml")):
+        printed = subprocess.run(
+            [sys.executable, "scripts/rules_reference.py", *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True
+        )
+        assert (REPOSITORY / made).read_text() == printed.stdout
+
+
 def test_the_readme_is_a_screen_or_two_and_has_the_two_commands() -> None:
     text = (REPOSITORY / "README.md").read_text()
     assert len(text.splitlines()) <= 90
@@ -160,11 +167,10 @@ def test_the_readme_is_a_screen_or_two_and_has_the_two_commands() -> None:
     assert "scripts/test" in text
 
 
-def test_the_page_of_gate_files_has_every_field_and_every_check() -> None:
+def test_the_page_of_gate_files_has_every_field() -> None:
     page = (REPOSITORY / "docs" / "reference" / "gate-file.md").read_text()
     fields = {name for shape in (GateShape, SelectionShape, RuleShape) for name in shape.model_fields}
-    arguments = {name for check in LIBRARY.values() for name in check.arguments}
-    assert [name for name in sorted(fields | arguments | set(LIBRARY)) if f"`{name}`" not in page] == []
+    assert [name for name in sorted(fields) if f"`{name}`" not in page] == []
 
 
 def test_the_page_of_kafka_has_every_field_of_trigger_and_acknowledgement() -> None:

@@ -66,6 +66,10 @@ from stringx.gates.rule_faults import SHOWS_MORE
             "check: unique\ncolumn: a\ncontext_columns: [b]",
             "7:5: the failures of unique are not rows of the table, so there is nothing to show beside them: leave it out",
         ),
+        (
+            "check: column_exists\ncolumn: a\nrow_condition: a > 1",
+            "7:5: expect_column_to_exist looks at the table's columns, and at no rows: leave it out",
+        ),
         # SQL
         (
             "check: accepted_range\ncolumn: a\narguments: {min_value: 1; 2}",

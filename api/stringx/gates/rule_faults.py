@@ -96,6 +96,8 @@ class _OfRule:
                 for inner, sql in _sql_in(takes.sort, value):
                     if fault := sql_text.fault(sql):
                         self.add(self._stands(("arguments", argument, *inner), several), fault)
+        if "row_condition" in self._rule and check.of_columns:
+            self.add(("row_condition",), f"{name} looks at the table's columns, and at no rows: leave it out", at_name=True)
         if "context_columns" in self._rule and not check.context_columns:
             self.add(("context_columns",), _no_context(name), at_name=True)
 

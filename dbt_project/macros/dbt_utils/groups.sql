@@ -30,7 +30,7 @@ where not exists (select 1 from {{ model }} where {{ column_name }} is not null)
 -#}
 {% test not_constant(model, column_name, group_by_columns=[]) %}
 
-select {% for column in group_by_columns %}{{ column }}, {% endfor %}min({{ column_name }}) as constant_value, count(*) as n_records
+select {% for column in group_by_columns %}{{ column }}, {% endfor %}count({{ column_name }}) as n_values, count(*) as n_records
 from {{ model }}
 {% if group_by_columns %}group by {{ group_by_columns | join(", ") }}{% endif %}
 having count(distinct {{ column_name }}) = 1

@@ -137,7 +137,8 @@ from (
 where place = {{ top_n }}
 and stringx_value not in (
     {% for one in stringx__listed(value_set, quote_values) %}
-    {{ one if quote_values else "cast(" ~ one ~ " as " ~ data_type ~ ")" }}{{ ", " if not loop.last }}
+    select {{ one if quote_values else "cast(" ~ one ~ " as " ~ data_type ~ ")" }}
+    {{ "union all" if not loop.last }}
     {% endfor %}
 )
 {% endtest %}

@@ -46,10 +46,10 @@
 {% endtest %}
 
 {% test expect_table_columns_to_not_contain_set(model, column_list, transform="upper") %}
-{%- set unwanted = stringx__names(column_list, transform) -%}
+{%- set names = stringx__names_of(model, transform) -%}
 {%- set faults = [] -%}
-{%- for name in stringx__names_of(model, transform) -%}
-    {%- if name in unwanted -%}{%- do faults.append((name, "unwanted")) -%}{%- endif -%}
+{%- for unwanted in stringx__names(column_list, transform) -%}
+    {%- for name in names if name == unwanted -%}{%- do faults.append((name, "unwanted")) -%}{%- endfor -%}
 {%- endfor -%}
 {{ stringx__faults_of_columns(faults) }}
 {% endtest %}

@@ -36,23 +36,22 @@
 
 {#-
     No two rows have the same values in all of these columns; a row that lacks all of them is left out, or, with `ignore_row_if:
-    any_value_is_missing`, a row that lacks one. Fails with one row for each combination that occurs more than once.
+    any_value_is_missing`, a row that lacks one. Fails with one row for each combination that occurs more than once; of a slice, also
+    with those that occur once more outside it, in `whole`, which a gate gives.
 
         data_tests:
           - expect_compound_columns_to_be_unique:
               arguments: {column_list: [flight_date, carrier, flight, origin]}
 -#}
-{% test expect_compound_columns_to_be_unique(model, column_list, quote_columns=false, ignore_row_if="all_values_are_missing", row_condition=none) %}
-{{ stringx__repeated_combinations(model, stringx__quoted(column_list, quote_columns), ignore_row_if, row_condition) }}
+{% test expect_compound_columns_to_be_unique(model, column_list, quote_columns=false, ignore_row_if="all_values_are_missing", row_condition=none,
+                                            whole=none) %}
+{{ stringx__repeated_in_some(model, stringx__quoted(column_list, quote_columns), ignore_row_if, row_condition, whole) }}
 {% endtest %}
 
-{% macro stringx__repeated_combinations(model, columns, ignore_row_if, row_condition) %}
-select {{ columns | join(", ") }}, count(*) as n_records
-from {{ model }}
-where {{ stringx__only(row_condition) }}
-and {{ stringx__has_values(columns, ignore_row_if) }}
-group by {{ columns | join(", ") }}
-having count(*) > 1
+{#- The repeated combinations of the rows that `ignore_row_if` does not leave out. -#}
+{% macro stringx__repeated_in_some(model, columns, ignore_row_if, row_condition, whole) %}
+{%- set looked_at = stringx__only(row_condition) ~ " and " ~ stringx__has_values(columns, ignore_row_if) -%}
+{{ stringx__repeated_combinations(model, columns, looked_at, whole) }}
 {% endmacro %}
 
 {#- The condition that a row has a value in one of these columns, or in all: as `ignore_row_if` says. -#}

@@ -62,15 +62,16 @@
 {% endtest %}
 
 {#-
-    No value occurs twice; nulls may. Fails with one row for each value that does.
+    No value occurs twice; nulls may. Fails with one row for each value that does; of a slice, also with those that occur once more outside
+    it, in `whole`, which a gate gives.
 
         columns:
           - name: tailnum
             data_tests:
               - expect_column_values_to_be_unique
 -#}
-{% test expect_column_values_to_be_unique(model, column_name, row_condition=none) %}
-{{ stringx__repeated_combinations(model, [column_name], "all_values_are_missing", row_condition) }}
+{% test expect_column_values_to_be_unique(model, column_name, row_condition=none, whole=none) %}
+{{ stringx__repeated_in_some(model, [column_name], "all_values_are_missing", row_condition, whole) }}
 {% endtest %}
 
 {#-

@@ -9,7 +9,7 @@
 -#}
 {% test share_of_rows(model, condition, below, context_columns=none) %}
 
-select *
+select {{ stringx__shown([], context_columns) }}
 from {{ model }}
 where (
     {{ condition }}

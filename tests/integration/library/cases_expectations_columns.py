@@ -42,6 +42,7 @@ CASES: Cases = {
         "nulls_of_all": case("orders", None, 0, where="a is null", column_list=["a"]),
         "quoted": case("orders", None, 2, column_list=["Odd name", "b"], quote_columns=True),
         "slice": case("orders", None, 1, where="b is not null", column_list=["a", "b"]),
+        "slice_beside_the_rest": ("lab.orders", {"slice": "c in (1, 4, 6)", "arguments": {"column_list": ["a", "b"]}}, 2),
     },
     "expect_select_column_values_to_be_unique_within_record": {
         "passes": case("orders", None, 0, row_condition="c between 2 and 6", column_list=["a", "c"]),

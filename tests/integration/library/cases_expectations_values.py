@@ -70,6 +70,8 @@ CASES: Cases = {
         "nulls": case("orders", "b", 0, where="b is null"),
         "quoted": case("orders", "Odd name", 2),
         "slice": case("orders", "b", 1, where="c <> 2"),
+        "slice_beside_the_rest": ("lab.orders", {"column": "b", "slice": "c in (1, 6)"}, 2),
+        "slice_beside_some": ("lab.orders", {"column": "b", "slice": "c in (1, 6)", "arguments": {"row_condition": "c <> 2"}}, 1),
     },
     "expect_column_values_to_have_consistent_casing": {
         "passes": case("orders", "Odd name", 0),

@@ -114,6 +114,10 @@ def _not_negative(value: object) -> str | None:
     return None if fitting else "must be a number, 0 or more"
 
 
+def _days(value: object) -> str | None:
+    return None if _integer(value) is None and isinstance(value, int) and value >= 0 else "must be a whole number, 0 or more"
+
+
 def _time_of_day(value: object) -> str | None:
     return None if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value) else 'must be a time of day between quotes, as "08:00"'
 
@@ -166,6 +170,7 @@ FLAGS = Sort("letters", _flags)
 DATE = Sort("date", _date)
 DATEPART = one_of("second", "minute", "hour", "day", "week", "month", "quarter", "year")
 NOT_NEGATIVE = Sort("number from 0", _not_negative)
+DAYS = Sort("whole number from 0", _days)
 TIME_OF_DAY = Sort("time of day", _time_of_day)
 TIME_ZONE = Sort("time zone", _time_zone)
 WEEKDAYS = Sort("list of weekdays", _weekdays)

@@ -26,6 +26,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         example={"check": "accepted_range", "column": "distance", "arguments": {"min_value": 0, "inclusive": False}},
         differences=("Without a bound it is an error: the original passes whatever there is.",),
         context_columns=True,
+        needs_one_of=("min_value", "max_value"),
     ),
     "at_least_one": Check(
         Column.REQUIRED,
@@ -57,6 +58,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "A table without rows has 0 rows, and so has a group in the table that lacks it: the original takes that for any number.",
             "Two empty tables are equal: the original is an error.",
             "A group by nulls is the same in both tables: the original compares it with nothing.",
+            "Groups can be by a column whose name is quoted: by the original it is an error.",
         ),
     ),
     "equality": Check(
@@ -102,6 +104,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "A table without rows has 0 rows, and so has a group in the table that lacks it: the original passes then.",
             "An empty table has not fewer rows than an empty one: the original is an error.",
             "A group by nulls is the same in both tables: the original compares it with nothing.",
+            "Groups can be by a column whose name is quoted: by the original it is an error.",
         ),
     ),
     "mutually_exclusive_ranges": Check(
@@ -190,6 +193,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="the table, or the groups, whose greatest value is older, or that have none",
         example={"check": "recency", "arguments": {"field": "time_hour", "datepart": "day", "interval": 1}},
+        differences=("A table or a group without a value fails, as by dbt_utils 1.4: by 1.3 it passes.",),
     ),
     "relationships_where": Check(
         Column.REQUIRED,
@@ -221,6 +225,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT_UTILS,
         fails_with="rows whose value is not the one before it and the interval",
+        differences=("A column may be among those that it is grouped by: by the original it is an error on Postgres.",),
         example={
             "check": "sequential_values",
             "column": "time_hour",

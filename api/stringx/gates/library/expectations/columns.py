@@ -14,8 +14,8 @@ _TRANSFORM = Argument(
     arguments.one_of("upper", "lower"), required=False, default="upper", about="How names are compared: capital letters do not count."
 )
 _LIST = {"column_list": Argument(arguments.COLUMNS), "transform": _TRANSFORM}
-_FOUND_THOUGH_QUOTED = "A column whose name is quoted is found: there its quotes are taken for a part of the name."
-_MISSING_FAILS = "A column that the table does not have fails: there it passes."
+_FOUND_THOUGH_QUOTED = "A column whose name is quoted is found: the original takes its quotes for a part of the name."
+_MISSING_FAILS = "A column that the table does not have fails: by the original it passes."
 
 _of_one = partial(Check, Column.REQUIRED, level=Level.TABLE, origin=Origin.DBT_EXPECTATIONS, of_columns=True)
 
@@ -101,7 +101,7 @@ COLUMNS: Mapping[str, Check] = {
         fails_with="the table, where the number of its columns is outside the bounds",
         needs_one_of=("min_value", "max_value"),
         example={"check": "expect_table_column_count_to_be_between", "arguments": {"min_value": 10, "max_value": 20}},
-        differences=("`max_value: 0` is a bound: there it is none.",),
+        differences=("`max_value: 0` is a bound: for the original it is none.",),
         of_columns=True,
     ),
     "expect_table_column_count_to_equal_other_table": of_two_tables(

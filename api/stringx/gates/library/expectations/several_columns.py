@@ -16,7 +16,7 @@ _LIST = {
     "ignore_row_if": IGNORE_ROW_IF,
     "row_condition": ROW_CONDITION,
 }
-_OR_IN_CONDITION = "`row_condition` may hold an `or`: there it binds weaker than what follows it."
+_OR_IN_CONDITION = "`row_condition` may hold an `or`: the original adds to it without a bracket, and looks at more rows."
 
 SEVERAL_COLUMNS: Mapping[str, Check] = {
     "expect_column_pair_values_A_to_be_greater_than_B": of_rows(
@@ -62,7 +62,8 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
         _LIST,
         Dimension.UNIQUENESS,
         short="compound_unique",
-        fails_with="combinations of values that occur more than once",
+        fails_with="combinations of values that occur more than once; of a slice, also those that occur once more outside it",
+        whole=True,
         example={
             "check": "expect_compound_columns_to_be_unique",
             "arguments": {"column_list": ["flight_date", "carrier", "flight", "origin"]},

@@ -25,8 +25,8 @@ _AGGREGATE = {
     ),
 }
 _PERCENT = (
-    "`tolerance_percent` is measured by the size of this table's value: there a negative value is never apart from another.",
-    "With `tolerance_percent`, 0 or no value here and another value there are apart: there they never are.",
+    "`tolerance_percent` is measured by the size of this table's value: by the original a negative value is never apart from another.",
+    "With `tolerance_percent`, 0 or no value in this table is apart from any other value: by the original it never is.",
 )
 
 TABLES: Mapping[str, Check] = {

@@ -19,8 +19,8 @@ _OF_A_REGEX = {
 _PATTERN = Argument(arguments.TEXT, about="`%` stands for any characters, `_` for one.")
 _PATTERN_LIST = Argument(arguments.TEXTS, about="`%` stands for any characters, `_` for one.")
 
-_QUOTED = "A `'` in the pattern is doubled here, and must not be doubled in it: there it ends the text."
-_ALL_MATCHES = "The flag `g` changes nothing: there it is an error on Postgres where a text matches more than once."
+_QUOTED = "A quote within a pattern is written once, as `O'Hare`: the original wants it doubled."
+_ALL_MATCHES = "The flag `g` changes nothing: by the original it is an error on Postgres where a text matches more than once."
 
 TEXTS: Mapping[str, Check] = {
     "expect_column_value_lengths_to_be_between": of_values(

@@ -9,7 +9,10 @@ from stringx.gates.library.check import Argument, Check
 from stringx.gates.library.expectations.common import GROUP_BY, ROW_CONDITION, of_column, of_table
 from stringx.model import Dimension
 
-_NOW = "Now is the database's time, or that of the variable `stringx:time_zone`: there the variable `dbt_date:time_zone` is needed."
+_NOW = (
+    "Now is the database's time, or that of the variable `stringx:time_zone`: the original needs the variable `dbt_date:time_zone`, and "
+    "is right where the database's sessions are in UTC."
+)
 _AGE = {
     "datepart": Argument(arguments.DATEPART),
     "interval": Argument(arguments.INTEGER, about="How many of them old the newest may be."),
@@ -39,7 +42,7 @@ TIMES: Mapping[str, Check] = {
             "check": "expect_grouped_row_values_to_have_recent_data",
             "arguments": {"group_by": ["origin"], "timestamp_column": "time_hour", "datepart": "day", "interval": 1},
         },
-        differences=(_NOW, "A group by a null can be too old, as any other: there it never is."),
+        differences=(_NOW, "A group by a null can be too old, as any other: by the original it never is."),
     ),
     "expect_row_values_to_have_data_for_every_n_datepart": of_table(
         {
@@ -63,9 +66,10 @@ TIMES: Mapping[str, Check] = {
             "arguments": {"date_col": "flight_date", "test_start_date": "2013-01-01", "test_end_date": "2013-02-01"},
         },
         differences=(
-            "An empty table and data of one day pass: there they are errors.",
-            "Periods begin with their date part, a month on its first day: there with the day of the first row, and other months miss.",
-            "`date_part: quarter` works on Postgres: there it is an error.",
+            "An empty table and data of one day pass: by the original they are errors.",
+            "Periods begin with their date part, a month on its first day: by the original on the first row's day, where all are missing.",
+            "`date_part: quarter` works on Postgres: by the original it is an error.",
+            "A slice and dbt's `where` can be laid on it: the original is an error then.",
         ),
     ),
     "expect_column_values_to_be_within_n_stdevs": of_column(
@@ -78,7 +82,7 @@ TIMES: Mapping[str, Check] = {
             "column": "distance",
             "arguments": {"group_by": ["flight_date"]},
         },
-        differences=("A column whose name is quoted can be measured: there it is an error.",),
+        differences=("A column whose name is quoted can be measured: by the original it is an error.",),
     ),
     "expect_column_values_to_be_within_n_moving_stdevs": of_column(
         {

@@ -27,7 +27,7 @@ _IN_ORDER = {
     "group_by": GROUP_BY,
     "step": Argument(arguments.NUMBER, required=False, about="By how much each value differs from the one before it."),
 }
-_TEXT_IS_QUOTED = "A `'` in a value is doubled here, and must not be doubled in the list: there it ends the text."
+_TEXT_IS_QUOTED = "A quote within a value is written once, as `O'Hare`: the original wants it doubled."
 
 VALUES: Mapping[str, Check] = {
     "expect_column_values_to_be_between": of_values(
@@ -72,7 +72,7 @@ VALUES: Mapping[str, Check] = {
         short="not_in_set",
         fails_with="rows whose value is in the list",
         example={"check": "expect_column_values_to_not_be_in_set", "column": "dest", "arguments": {"value_set": ["XXX", "TBD"]}},
-        differences=("A row fails once, however often the list has its value: there it is counted as often.", _TEXT_IS_QUOTED),
+        differences=("A row fails once, however often the list has its value: the original counts it as often.", _TEXT_IS_QUOTED),
     ),
     "expect_column_values_to_be_null": of_values(
         {"row_condition": ROW_CONDITION},
@@ -96,9 +96,10 @@ VALUES: Mapping[str, Check] = {
         {"row_condition": ROW_CONDITION},
         Dimension.UNIQUENESS,
         short="is_unique",
-        fails_with="values that occur more than once",
+        fails_with="values that occur more than once; of a slice, also those that occur once more outside it",
+        whole=True,
         example={"check": "expect_column_values_to_be_unique", "column": "time_hour"},
-        differences=("`row_condition` may hold an `or`: there it binds weaker than what follows it.",),
+        differences=("`row_condition` may hold an `or`: the original adds to it without a bracket, and looks at more rows.",),
     ),
     "expect_column_values_to_have_consistent_casing": of_column(
         {
@@ -114,7 +115,7 @@ VALUES: Mapping[str, Check] = {
             "column": "dest",
             "arguments": {"display_inconsistent_columns": True},
         },
-        differences=("Nulls pass: there, without `display_inconsistent_columns`, a column with a null always fails.",),
+        differences=("Nulls pass: by the original, without `display_inconsistent_columns`, a column with a null always fails.",),
     ),
     "expect_column_values_to_be_increasing": of_values(
         _IN_ORDER,

@@ -1,0 +1,71 @@
+"""Both engines say the same of the rule library's checks, but for those that ask the database for more than the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from differential_lab import Engines, gate, rule
+from hypothesis import given
+from hypothesis import strategies as st
+from test_both_engines import SLICES, TYPES, Book, rows, store, tried
+
+MACROS = Path(__file__).parent.parent.parent / "dbt_project" / "macros"
+
+
+def library(name: str, **fields: Any) -> dict[str, Any]:
+    check, _, number = name.partition("/")
+    return rule(f"{check.lower()}{number}", check, **fields)
+
+
+GATES = {
+    "values": gate(
+        library(
+            "expect_column_values_to_be_between", column="grp", arguments={"min_value": 1, "max_value": 2}, context_columns=["Mixed Case"]
+        ),
+        library("expect_column_values_to_be_in_set", column="name", arguments={"value_set": ["a", "it's", "%", "\\", "ü"]}),
+        library("expect_column_values_to_not_be_in_set", column="Mixed Case", arguments={"value_set": ["a"]}, row_condition="flag -- set"),
+        library("expect_column_values_to_match_regex", column="name", arguments={"regex": "^[a-z%]\\s?$|'", "flags": "i"}),
+        library("expect_column_values_to_not_match_like_pattern", column="name", arguments={"like_pattern": "%a%"}),
+        library("expect_column_values_to_be_increasing", column="id", arguments={"strictly": False}),
+        library("expect_column_values_to_have_consistent_casing", column="name"),
+        library("expect_column_pair_values_A_to_be_greater_than_B", arguments={"column_A": "id", "column_B": "grp"}),
+        library("expression_is_true", arguments={"expression": "id > 0 or flag"}),
+        slice_columns=TYPES,
+    ),
+    "tables": gate(
+        library("expect_column_distinct_values_to_equal_set", column="name", arguments={"value_set": ["a", "b"]}),
+        library("expect_column_unique_value_count_to_be_between", column="name", arguments={"max_value": 2, "group_by": ["grp"]}),
+        library("expect_column_median_to_be_between", column="id", arguments={"min_value": 1}),
+        library("expect_compound_columns_to_be_unique", arguments={"column_list": ["grp", "name"]}),
+        library("expect_column_values_to_be_unique", column="id", scope="table"),
+        library("expect_table_row_count_to_equal_other_table", arguments={"compare_model": "raw.groups"}),
+        library("expect_table_aggregation_to_equal_other_table", arguments={"compare_model": "raw.groups", "expression": "count(*)"}),
+        library("expect_row_values_to_have_recent_data", column="seen", arguments={"datepart": "day", "interval": 1}),
+        library(
+            "expect_row_values_to_have_data_for_every_n_datepart", arguments={"date_col": "day", "interval": 2}, row_condition="id > 0"
+        ),
+        library("expect_column_values_to_be_within_n_stdevs", column="id", arguments={"group_by": ["grp"], "sigma_threshold": 1}),
+        library("expect_multicolumn_sum_to_equal", arguments={"column_list": ["id", "1"], "sum_total": "grp"}),
+        slice_columns=TYPES,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def book(make_engines: Callable[..., Engines]) -> Book:
+    return Book(make_engines({f"macros/{file.relative_to(MACROS)}": file.read_text() for file in MACROS.rglob("*.sql")}))
+
+
+@pytest.mark.parametrize("what", GATES)
+def test_a_replay_of_the_librarys_checks_says_what_dbt_says(what: str, book: Book, database: psycopg.Connection) -> None:
+    @tried
+    @given(rows, st.one_of(*SLICES.values()))
+    def says_the_same(things: list[tuple[Any, ...]], slice_: list[dict[str, Any]]) -> None:
+        store(database, things)
+        book.check(GATES[what], slice_)
+
+    says_the_same()
