@@ -29,7 +29,8 @@ def of_count(failures: int, outcome: Outcome, rule: Rule | None, rows: int | Non
     if words is None and threshold is not None and threshold.has_share and rows:
         words = f"{failures} of {number(rows, 'row')} ({_percent(failures / rows)})"
     words = words or number(failures, "failure")
-    if threshold is None:
+    # To accept none is what goes without saying.
+    if threshold is None or threshold == Threshold(error=0):
         return words
     if threshold.error is not None and Threshold.exceeded(threshold.error, failures, rows):
         limits = f"more than {threshold.error}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import applying
 import click
 import figures
 import lab
@@ -120,6 +121,14 @@ def start(tables: int, n: int, seed: int, output: str) -> None:  # noqa: ARG001 
     with servers() as up:
         rows = starting.measure(up, tables=tables, n=n)
     _tell(output, start=rows)
+
+
+@bench.command()
+@click.option("--gates", "count", type=click.IntRange(min=1), default=1000, show_default=True, help="Gate files.")
+@_common(5, "Times that each is measured.")
+def gates(count: int, n: int, seed: int, output: str) -> None:  # noqa: ARG001  # nothing here is drawn
+    """Putting gate files in force that are new, unchanged, changed."""
+    _tell(output, gates=applying.measure(gates=count, n=n))
 
 
 def _available(asked: tuple[str, ...]) -> list[str]:

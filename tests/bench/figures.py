@@ -82,6 +82,19 @@ class Start(Row):
     p99: float
 
 
+@dataclass(frozen=True)
+class Apply(Row):
+    """Seconds of `stringx gates apply` over so many gate files."""
+
+    gates: int
+    #: of each of them
+    what: str
+    n: int
+    p50: float
+    p95: float
+    p99: float
+
+
 def percentiles(samples: Sequence[float]) -> Percentiles:
     """ValueError where there is no sample."""
     if not samples:
@@ -98,6 +111,10 @@ def latency(tables: int, engine: str, samples: Sequence[float]) -> Latency:
 
 def start(tables: int, what: str, samples: Sequence[float]) -> Start:
     return Start(tables, what, **asdict(percentiles(samples)))
+
+
+def apply(gates: int, what: str, samples: Sequence[float]) -> Apply:
+    return Apply(gates, what, **asdict(percentiles(samples)))
 
 
 def growth(before: int, after: int) -> float:

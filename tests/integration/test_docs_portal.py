@@ -128,7 +128,18 @@ def test_it_says_what_dbt_says_serves_what_dbt_makes_and_follows_the_files(
     gate.write_text(gate.read_text() + "\n  - {name: added_now, check: not_null, column: carrier}\n")
     unknown = files / "gates" / "default" / "raw.unknown.yaml"
     unknown.write_text("table: raw.unknown\ntarget: demo\nrules: [{name: a, check: not_null, column: b}]\n")
-    wait_for(lambda: any(name.endswith("_added_now") for name in rules_in(manifest(client))))
+    plain = files / "gates" / "default" / "raw.landed.yaml"
+    plain.write_text(
+        "table: raw.landed\ntarget: demo\nrelation: plain\nrules:\n"
+        "  - {name: plain_known, check: relationships, column: b, description: Every b is one, arguments: {to: raw.elsewhere, field: c}}\n"
+        "  - {name: plain_keyed, check: unique_combination_of_columns, threshold: {error: 5%}, columns: [a, b]}\n"
+    )
+    wait_for(lambda: any(name.endswith("_plain_keyed") for name in rules_in(manifest(client))))
+    nodes = {node["name"].split("_", 2)[-1]: node for node in manifest(client)["nodes"].values()}
+    assert "added_now" in nodes
+    assert "Every b is one" in nodes["plain_known"]["description"]
+    for table in ("raw", "landed", "elsewhere"):
+        assert f'"{table}"' in nodes["plain_known"]["compiled_code"]
     assert portal.state.docs is not None
     assert portal.state.docs.left_out == {"default/raw.unknown: a": "the dbt project has no raw.unknown"}
 

@@ -8,10 +8,13 @@ from typing import Any
 import jsonschema
 import pytest
 from gate_texts import gate_of, orders, problems_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stringx.gates.dqx.functions import FUNCTIONS, NEAREST
 from stringx.gates.library import LIBRARY
-from stringx.model import Rule, Severity
+from stringx.gates.parse import parse
+from stringx.model import Gate, Rule, Severity
 from stringx.schemas import path
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads(path("gate.v1").read_text()))
@@ -142,15 +145,15 @@ TABLES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "demands"), ROWS + TABLES, ids=lambda one: one if isinstance(one, str) else None)
-def test_a_check_becomes_the_rule_that_finds_the_same(given: dict[str, Any], demands: str) -> None:
-    (only,) = rules_of(given)
+@pytest.mark.parametrize(("one", "demands"), ROWS + TABLES, ids=lambda value: value if isinstance(value, str) else None)
+def test_a_check_becomes_the_rule_that_finds_the_same(one: dict[str, Any], demands: str) -> None:
+    (only,) = rules_of(one)
     assert only.demands == demands
     assert only.severity is Severity.ERROR
 
 
 def test_every_function_is_in_the_table_above_and_every_nearest_check_is_there() -> None:
-    assert {given["check"]["function"] for given, _ in ROWS + TABLES} == set(FUNCTIONS)
+    assert {one["check"]["function"] for one, _ in ROWS + TABLES} == set(FUNCTIONS)
     assert [name for name in NEAREST.values() if name not in LIBRARY] == []
 
 
@@ -181,6 +184,41 @@ def test_a_check_for_each_column_is_a_rule_for_each() -> None:
         ("key_a_b", "unique_combination_of_columns", None),
         ("key_c", "unique", "c"),
     ]
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.sampled_from(["a", "'a'", "a b", "2013-01-01", "avg", ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["percentile", "__decimal__", "b"]), inner, max_size=2),
+    max_leaves=4,
+)
+ANY_CHECK = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": JSON_VALUES,
+        "criticality": JSON_VALUES | st.just("warn"),
+        "filter": JSON_VALUES,
+        "user_metadata": JSON_VALUES,
+        "check": JSON_VALUES
+        | st.sampled_from(sorted(FUNCTIONS)).flatmap(
+            lambda name: st.fixed_dictionaries(
+                {
+                    "function": st.just(name),
+                    "arguments": st.fixed_dictionaries(
+                        {}, optional=dict.fromkeys((*FUNCTIONS[name].required, *FUNCTIONS[name].optional), JSON_VALUES)
+                    ),
+                },
+                optional={"for_each_column": JSON_VALUES},
+            )
+        ),
+    },
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(checks=st.lists(ANY_CHECK, max_size=3))
+def test_no_check_makes_it_fall(checks: list[dict[str, Any]]) -> None:
+    found = parse(gate_text(*checks), workspace="default", name="raw.orders", file="raw.orders.yaml")
+    assert isinstance(found, Gate) or all(problem.line == 3 for problem in found)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ GATE = st.fixed_dictionaries(
         "slice": st.dictionaries(
             NAME.filter(lambda text: len(text) < 60), st.sampled_from(["date", "integer", "text", "timestamp"]), min_size=1, max_size=2
         ).map(lambda columns: {"columns": columns}),
+        "notify": st.sampled_from([[], [{"topic": "a"}], [{"topic": "no", "when": "closed"}]]),
         "on_error": st.sampled_from(["open", "closed"]),
         "on_no_rows": st.sampled_from(["open", "closed"]),
         "relation": st.sampled_from(["source", "model", "plain"]),

@@ -85,7 +85,9 @@ def test_a_table_that_is_held_to_nothing_is_a_gate_without_rules(columns: tuple[
     assert (gate.rules, gate.slice_columns) == ((), {})
 
 
-names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\x85\u2028\u2029\ufeff"), min_size=1, max_size=30)
+names = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\x85\u2028\u2029\ufeff"), min_size=1, max_size=30
+).filter(str.strip)
 
 
 @given(st.lists(names, min_size=1, max_size=4, unique=True), st.lists(names, max_size=3))

@@ -128,13 +128,14 @@ rules:
   - {name: rows, check: not_null, column: a}
   - {name: own, check: not_null, column: a, threshold: {error: 3}}
   - {name: mean, check: mean_between, column: a, arguments: {min_value: 1}}
+  - {name: share, check: share_of_rows, arguments: {condition: a, below: 0.5}}
   - {name: project, check: our_own, dimension: accuracy, level: row}
 """)
     )
     assert its.threshold == Threshold(warn=1, error="5%")
-    # A mean out of its bounds is one failure, however many rows there are, and of somebody's own test it is not known what a failure
-    # is: none is accepted, as without a gate's threshold.
-    assert [one.threshold for one in its.rules] == [None, Threshold(error=3), Threshold(error=0), Threshold(error=0)]
+    # A mean out of its bounds is one failure, however many rows there are; a share has its bound already; and of somebody's own test
+    # it is not known what a failure is: none is accepted, as without a gate's threshold.
+    assert [one.threshold for one in its.rules] == [None, Threshold(error=3), *[Threshold(error=0)] * 3]
 
 
 def test_a_test_of_the_users_own_project_takes_any_arguments() -> None:

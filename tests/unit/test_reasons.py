@@ -33,6 +33,7 @@ BY_COUNT: list[tuple[Rule, int, str | None]] = [
     (share(), 472, "472 of 930 rows (50.8 %), must be below 25 %"),
     (share(0.005), 5, "5 of 930 rows (0.538 %), must be below 0.5 %"),
     (share(threshold=Threshold(error=500)), 472, "472 of 930 rows (50.8 %), must be below 25 %, passed by its threshold: at most 500"),
+    (rule(threshold=Threshold(error=0)), 1, "1 failure"),
     (rule(threshold=Threshold(error="2%")), 37, "37 of 930 rows (3.98 %), failed by its threshold: more than 2%"),
     (rule(threshold=Threshold(warn="2%", error="5%")), 37, "37 of 930 rows (3.98 %), warned by its threshold: more than 2%, at most 5%"),
     (rule(threshold=Threshold(warn="5%")), 1, "1 of 930 rows (0.108 %), passed by its threshold: at most 5%"),

@@ -48,6 +48,7 @@ from stringx.gates.rule_faults import SHOWS_MORE
             "check: unique_combination_of_columns\ncolumns: [b, b]",
             "6:14: must be a list of names of columns, each of them once",
         ),
+        ("check: unique_combination_of_columns\ncolumns: []", "6:14: must be a list of names of columns, each of them once"),
         (
             "check: our_own\nlevel: row\ndimension: accuracy\ncolumns: [a]",
             "8:5: `columns` is for checks of the library: name them in `arguments`, if your test takes them",

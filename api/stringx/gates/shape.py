@@ -103,9 +103,14 @@ class SelectionShape(Value):
 _NONE_IS_ACCEPTED = Threshold(error=0)
 
 
-def _counts_rows(check: Check | None) -> bool:
-    """Whether a gate's threshold fits it: a mean that is out of its bounds is one failure, and never more than 5 % of the rows."""
-    return check is not None and (check.context_columns or check.origin is Origin.DBT)
+#: Checks whose arguments say how many rows are too many.
+_SAY_HOW_MANY = frozenset({"column_null_share_between", "share_of_rows"})
+
+
+def _takes_threshold_of_gate(name: str) -> bool:
+    """Whether a gate's threshold fits the check: a mean that is out of its bounds is one failure, and never more than 5 % of the rows."""
+    check = LIBRARY.get(name)
+    return check is not None and name not in _SAY_HOW_MANY and (check.context_columns or check.origin is Origin.DBT)
 
 
 def list_argument(check: Check) -> str | None:
@@ -121,7 +126,7 @@ class RuleShape(Value):
     name: RuleName = Field(description="Unique within the gate.")
     check: CheckName = Field(description="A check of the library, or a generic test of the dbt project.")
     column: ColumnName | None = Field(None, description="The column, for a check of one column.")
-    columns: tuple[ColumnName, ...] = Field((), description="The columns, for a check of several.", min_length=1)
+    columns: tuple[ColumnName, ...] = Field((), description="The columns, for a check of several.")
     arguments: dict[Text, Any] = Field(default_factory=dict, description="The check's arguments.")
     kind: Kind | None = Field(None, description="Whose rule it is; default: by the check.")
     dimension: Dimension | None = Field(None, description="What quality it measures; default: by the check.")
@@ -130,9 +135,7 @@ class RuleShape(Value):
     threshold: Threshold | None = Field(None, description="How many failures are accepted.")
     row_condition: Text | None = Field(None, description="SQL; only rows for which it is true are checked.", min_length=1)
     scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
-    context_columns: tuple[ColumnName, ...] = Field(
-        (), description="Columns that are shown beside those of the failing rows.", min_length=1
-    )
+    context_columns: tuple[ColumnName, ...] = Field((), description="Columns that are shown beside those of the failing rows.")
     weight: Weight = Field(1, description="Its part in the scores, beside the other rules'.")
     required: Required = Field(False, description="The gate is closed where it could not be judged, whatever `on_error` says.")
     description: Text = ""
@@ -152,7 +155,7 @@ class RuleShape(Value):
             dimension=self.dimension or LIBRARY[name].dimension,
             level=self.level or LIBRARY[name].level,
             severity=self.severity,
-            threshold=self.threshold or (_NONE_IS_ACCEPTED if of_gate and not _counts_rows(check) else None),
+            threshold=self.threshold or (_NONE_IS_ACCEPTED if of_gate and not _takes_threshold_of_gate(name) else None),
             row_condition=self.row_condition,
             scope=Scope.TABLE if check and check.of_columns else self.scope,
             description=self.description,

@@ -1,7 +1,7 @@
 """SQL that a rule brings along, as text: what is wrong with it before any database sees it. Pure.
 
 It is put into a statement between parentheses. So it must be one expression, and close what it opens: `a = 1) or (b = 2` would be a
-condition of its own beside the slice. What the SQL means is the database's to say.
+condition of its own beside the slice. What the SQL means is the database's to say; the runner looks again at the whole of what is sent.
 """
 
 from __future__ import annotations

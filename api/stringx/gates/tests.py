@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from stringx.errors import Invalid
 from stringx.gates.library import LIBRARY, Check
 from stringx.gates.library import arguments as sorts
+from stringx.gates.located import JINJA
 from stringx.model import Rule
 
 #: Arguments of a project's own tests that name another table, as people write it: they reach the test as dbt's `source(…)` or
 #: `ref(…)`. Of the library's checks the catalogue tells which do.
 RELATION_ARGUMENTS = frozenset({"to", "compare_model"})
 
-_JINJA = ("{{", "{%", "{#")
 _HARMLESS = re.compile(r"[A-Za-z0-9 _.,:;=<>()+*/@!?|&~^$-]")
 _PLAIN_COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -170,7 +170,7 @@ def literal(value: object, field: str, *, depth: int = 0) -> str:
 
 
 def _refuse_jinja(text: str, field: str) -> None:
-    for mark in _JINJA:
+    for mark in JINJA:
         if mark in text:
             raise Invalid(f"must not hold {mark!r}: what is written in a gate is never rendered as Jinja", field=field)
 

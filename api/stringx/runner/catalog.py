@@ -12,7 +12,10 @@ from dbt_common.exceptions import DbtBaseException
 
 from stringx.model import CatalogColumn, ColumnType, ForeignKey
 from stringx.runner import sessions
+from stringx.runner.samples import end_after
 
+#: Somebody may hold a lock on the table.
+ANSWER_SECONDS = 15.0
 _NAME = "stringx_catalog"
 
 #: How types begin, in any database, and how a gate slices by them.
@@ -87,6 +90,7 @@ def read(adapter: Any, relation: str, knows: Callable[[str], bool]) -> Catalog:
     if not sessions.opens(adapter):
         return _of_adapter(adapter, relation)
     with sessions.cursor(adapter, _NAME) as cursor:
+        end_after(cursor, ANSWER_SECONDS)
         cursor.execute("select to_regclass(%s) is not null", [relation])
         if not cursor.fetchone()[0]:
             raise Unreadable(f"there is no {relation}")
@@ -132,6 +136,7 @@ def parse_fault(adapter: Any, sql: str) -> str | None:
     if not sessions.opens(adapter):
         return None
     with sessions.cursor(adapter, _NAME) as cursor:
+        end_after(cursor, ANSWER_SECONDS)
         try:
             cursor.execute(f"prepare stringx_check as select 1 from (\n{sql}\n) as stringx_test")  # noqa: S608  # of one statement, made by dbt
         except psycopg2.OperationalError:

@@ -128,7 +128,7 @@ class Generations:
             raise Unavailable(f"no dbt project is in charge of {self._options.target}: {self.error or 'the first is being parsed'}")
         self._last_number += 1
         self.in_charge.inquire(self._last_number, question)
-        return self._inquiries.asked(self._last_number)
+        return self._inquiries.asked(self.in_charge.number, self._last_number)
 
     def advance(self, now: float) -> list[tuple[Crew, Worker]]:
         """Does what is due; gives the workers that have ended."""
@@ -343,6 +343,7 @@ class Generations:
         self._ending = [crew for crew in self._ending if not crew.gone()]
 
     def _end(self, crew: Crew) -> None:
+        self._inquiries.generation_ended(crew.number)
         crew.hang_up()
         self._ending.append(crew)
 

@@ -35,25 +35,30 @@ class Inquiries:
     """The questions of one target that wait for their answer. Not thread-safe: the pool calls, under its lock."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, Future[Answered]] = {}
+        #: by the number of the process that answers: its generation, and who waits
+        self._waiting: dict[int, tuple[int, Future[Answered]]] = {}
 
-    def asked(self, number: int) -> Future[Answered]:
+    def asked(self, generation: int, number: int) -> Future[Answered]:
         answer: Future[Answered] = Future()
-        self._waiting[number] = answer
+        self._waiting[number] = generation, answer
         return answer
 
     def answered(self, message: Answered) -> None:
-        waiting = self._waiting.pop(message.number, None)
-        if waiting is not None:
+        if message.number in self._waiting:
+            _, waiting = self._waiting.pop(message.number)
             waiting.set_result(message)
 
     def ended(self, number: int) -> None:
         """A process has ended: one that has not answered will not."""
-        waiting = self._waiting.pop(number, None)
-        if waiting is not None:
-            waiting.set_exception(
-                Unavailable(f"the process that should answer ended without a word, or took more than {LONGEST_SECONDS} s")
-            )
+        if number in self._waiting:
+            _, waiting = self._waiting.pop(number)
+            why = f"the process that should answer ended without a word, or took more than {LONGEST_SECONDS} s"
+            waiting.set_exception(Unavailable(why))
+
+    def generation_ended(self, generation: int) -> None:
+        """It takes with it whoever should answer."""
+        for number in [number for number, (its, _) in self._waiting.items() if its == generation]:
+            self.ended(number)
 
 
 def validate(pools: Mapping[str, Asked], gates: Sequence[Gate]) -> Validation:

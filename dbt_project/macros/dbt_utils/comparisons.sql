@@ -77,7 +77,8 @@ where rows_here <> rows_there
               arguments: {compare_model: source('raw', 'flights')}
 -#}
 {% test fewer_rows_than(model, compare_model, group_by_columns=[]) %}
-{{ config(fail_calc="cast(coalesce(sum(case when rows_here > rows_there then rows_here - rows_there else 1 end), 0) as " ~ dbt.type_bigint() ~ ")") }}
+{%- set too_many = "case when rows_here > rows_there then rows_here - rows_there else 1 end" %}
+{{ config(fail_calc="cast(coalesce(sum(" ~ too_many ~ "), 0) as " ~ dbt.type_bigint() ~ ")") }}
 
 select *
 from (

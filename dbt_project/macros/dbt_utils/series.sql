@@ -15,7 +15,8 @@
 {%- if gaps not in before_the_next -%}
     {{ exceptions.raise_compiler_error("`gaps` must be allowed, not_allowed or required, got " ~ gaps) }}
 {%- endif -%}
-{%- set in_order = ("partition by " ~ partition_by if partition_by else "") ~ " order by " ~ lower_bound_column ~ ", " ~ upper_bound_column %}
+{%- set partition = "partition by " ~ partition_by if partition_by else "" -%}
+{%- set in_order = partition ~ " order by " ~ lower_bound_column ~ ", " ~ upper_bound_column %}
 
 select *
 from (

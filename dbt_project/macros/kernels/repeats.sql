@@ -14,9 +14,9 @@ having count(*) > 1
 -- `group by` has nulls be equal, as a join would not
 select {{ columns_csv }}, sum(of_the_whole) as n_records
 from (
-    select {{ columns_csv }}, 1 as of_the_whole, 0 as of_the_slice from {{ whole }} where {{ stringx__only(row_condition) }}
+    select *, 1 as of_the_whole, 0 as of_the_slice from {{ whole }} where {{ stringx__only(row_condition) }}
     union all
-    select {{ columns_csv }}, 0 as of_the_whole, 1 as of_the_slice from {{ model }} where {{ stringx__only(row_condition) }}
+    select *, 0 as of_the_whole, 1 as of_the_slice from {{ model }} where {{ stringx__only(row_condition) }}
 ) as counted
 group by {{ columns_csv }}
 having sum(of_the_whole) > 1 and sum(of_the_slice) > 0

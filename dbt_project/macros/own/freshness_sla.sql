@@ -6,11 +6,14 @@
 
         data_tests:
           - freshness_sla:
-              arguments: {by: "08:00", time_zone: America/New_York, weekdays: [monday, tuesday, wednesday, thursday, friday], days_behind: 1}
+              arguments: {by: "08:00", time_zone: America/New_York, weekdays: [monday, thursday], days_behind: 1}
 -#}
 {% test freshness_sla(model, column_name, by, time_zone=none, weekdays=none, days_behind=0) %}
+{%- if by is not string or not modules.re.match("[0-9]{2}:[0-9]{2}$", by) -%}
+    {{ exceptions.raise_compiler_error("`by` must be a time of day between quotes, as \"08:00\", got " ~ by) }}
+{%- endif -%}
+{%- set minutes = (by[:2] | int) * 60 + (by[3:] | int) -%}
 {%- set zone = time_zone or stringx__time_zone() -%}
-{%- set hour, minute = by.split(":") -%}
 {%- set days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] -%}
 {%- set numbers = [] -%}
 {%- for weekday in weekdays or days -%}
@@ -24,15 +27,18 @@ with clock as (
     select {{ stringx__at_time_zone(dbt.current_timestamp(), zone) }} as shown
 ),
 
--- the same moment of the last eight days, of which one has passed whatever the weekdays
-moments as (
+-- the same time of the last eight days: on one of them it has passed, whatever the weekdays
+days as (
     {%- for back in range(8) %}
-    select
-        shown,
-        {{ dbt.dateadd("minute", (hour | int) * 60 + (minute | int), stringx__timestamp(dbt.dateadd("day", -back, dbt.date_trunc("day", "shown")))) }} as due_at
-    from clock
+    select shown, {{ stringx__timestamp(dbt.dateadd("day", -back, dbt.date_trunc("day", "shown"))) }} as day from clock
     {{ "union all" if not loop.last }}
     {%- endfor %}
+),
+
+moments as (
+    select shown, {{ dbt.dateadd("minute", minutes, "day") }} as due_at
+    from days
+    where extract(isodow from day) in ({{ numbers | join(", ") }})
 )
 
 select most_recent, due_on, due_at
@@ -42,7 +48,7 @@ from (
 cross join (
     select max(due_at) as due_at, cast({{ dbt.dateadd("day", -days_behind, "max(due_at)") }} as date) as due_on
     from moments
-    where due_at <= shown and extract(isodow from due_at) in ({{ numbers | join(", ") }})
+    where due_at <= shown
 ) as agreed
 where most_recent is null or cast(most_recent as date) < due_on
 

@@ -66,5 +66,6 @@
 
 {% macro stringx__failing_form(model, column_name, regex, context_columns) %}
 {%- set text = "cast(" ~ column_name ~ " as " ~ dbt.type_string() ~ ")" -%}
-{{ stringx__failing_rows(model, column_name ~ " is null or " ~ stringx__matches_regex(text, regex), [column_name], context_columns=context_columns) }}
+{%- set fits = column_name ~ " is null or " ~ stringx__matches_regex(text, regex) -%}
+{{ stringx__failing_rows(model, fits, [column_name], context_columns=context_columns) }}
 {% endmacro %}

@@ -84,7 +84,8 @@ where
         {%- if slice_columns %}
         where ({{ slice_columns | join(", ") }}) in (
             -- named `here`, so that no column of the other table can stand in for one that this table does not have
-            select {% for column in slice_columns %}here.{{ column }}{{ ", " if not loop.last }}{% endfor %} from (select * from {{ model }}) as here
+            select {% for column in slice_columns %}here.{{ column }}{{ ", " if not loop.last }}{% endfor %}
+            from (select * from {{ model }}) as here
         )
         {%- endif %}
 {%- endmacro %}

@@ -58,6 +58,7 @@ CASES = {
             {"column": "z", "row_condition": "k = 'yesterday'", "arguments": {"by": "00:00", "time_zone": "Pacific/Kiritimati"}},
             1,
         ),
+        "is_an_error_of_no_time": ("lab.clocks", {"column": "d", "arguments": {"by": "8"}}, "error"),
         "is_an_error_of_no_weekday": ("lab.clocks", {"column": "d", "arguments": {"by": "00:00", "weekdays": ["someday"]}}, "error"),
         "empty": ("lab.empty", {"column": "d", "arguments": {"by": "00:00"}}, 1),
         "nulls": ("lab.clocks", {"column": "t", "row_condition": "k = 'none'", "arguments": {"by": "00:00"}}, 1),

@@ -26,7 +26,9 @@ def address(bench: Bench, lab: Lab) -> Iterator[str]:
     """Of the runner's API."""
     lab.change("drop table if exists raw.announced")
     lab.change("drop table if exists raw.hostile")
-    lab.change("create table raw.hostile (id integer primary key, day date not null, status text check (status in ('a', 'b')))")
+    lab.change("drop table if exists raw.only_here")
+    for table in ("raw.hostile", "raw.only_here"):
+        lab.change(f"create table {table} (id integer primary key, day date not null, status text check (status in ('a', 'b')))")
     wait_for(lambda: bench.runner.ready, "the project is parsed")
     server = make_server("127.0.0.1", 0, create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN))), threaded=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -55,14 +57,17 @@ def stringx(address: str, tmp_path: Path) -> Command:
     return run
 
 
-def test_a_first_file_works_on_its_target_as_it_is(stringx: Command, tmp_path: Path) -> None:
-    path = tmp_path / "gates" / "default" / "raw.hostile.yaml"
-    made = stringx("gates", "init", "raw.hostile")
+@pytest.mark.parametrize(("table", "plain"), [("raw.hostile", False), ("raw.only_here", True)])
+def test_a_first_file_works_on_its_target_as_it_is(table: str, plain: bool, stringx: Command, tmp_path: Path) -> None:
+    path = tmp_path / "gates" / "default" / f"{table}.yaml"
+    made = stringx("gates", "init", table)
     assert made.returncode == 0, made.stderr
     assert f"{path}: 4 rules." in made.stdout
-    again = stringx("gates", "init", "raw.hostile")
+    assert ("relation: plain" in path.read_text()) is plain
+    again = stringx("gates", "init", table)
     assert (again.returncode, f"{path} is there already: --force replaces it" in again.stderr) == (2, True)
-    assert stringx("gates", "init", "RAW.hostile", "--force").returncode == 0
+    replaced = stringx("gates", "init", table.upper(), "--force", "--output", "json")
+    assert json.loads(replaced.stdout) == {"workspace": "default", "table": table, "file": str(path), "rules": 4}
     for options in ((), ("--online",)):
         checked = stringx("gates", "validate", *options)
         assert (checked.returncode, checked.stdout) == (0, "1 gate, no problem\n"), checked.stderr

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from runner_lab import TOKEN, Bench, Lab, prepared, rule, wait_for
 
@@ -203,6 +206,26 @@ def test_a_project_that_is_not_in_charge_cannot_be_asked(make_runner: Any, proje
     wait_for(lambda: runner.status("x").errors, "the project is refused")
     with pytest.raises(Unavailable, match="no dbt project is in charge of demo"):
         runner.table("raw.orders", "demo")
+
+
+def test_a_question_whose_process_dies_is_answered_by_an_error(make_runner: Any, lab: Lab) -> None:
+    bench = make_runner()
+    wait_for(lambda: bench.runner.ready, "the project is parsed")
+    lab.change("drop table if exists raw.locked")
+    lab.change("create table raw.locked (id integer)")
+    gate = bench.gate(rule("any", "not_null", column="id"), table="raw.locked", relation="plain")
+
+    def waits() -> bool:
+        asking = f"application_name like 'stringx-%-{bench.runner.boot[:8]}-%' and wait_event_type = 'Lock'"
+        return bool(lab.ask(f"select count(*) from pg_stat_activity where {asking}"))
+
+    with psycopg.connect(lab.url) as locking, ThreadPoolExecutor(1) as threads:
+        locking.execute("lock table raw.locked in access exclusive mode")
+        answer = threads.submit(bench.runner.validate, [gate])
+        wait_for(waits, "the rule's SQL is looked at")
+        os.kill(bench.generation, signal.SIGKILL)
+        with pytest.raises(Unavailable, match="ended without a word"):
+            answer.result(60)
 
 
 # --- over HTTP ---

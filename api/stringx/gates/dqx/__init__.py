@@ -10,14 +10,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stringx.gates.dqx.functions import FUNCTIONS, GEOMETRY, NEAREST, Fields
+from stringx.gates.dqx.function import Fields
+from stringx.gates.dqx.functions import FUNCTIONS, GEOMETRY, NEAREST
 from stringx.gates.dqx.values import Misfit
 from stringx.gates.located import Found, Located, Path
 from stringx.nearest import did_you_mean, nearest
 
 _FIELDS = ("name", "criticality", "filter", "check", "user_metadata")
 _CHECK_FIELDS = ("function", "arguments", "for_each_column")
-_SEVERITIES = {"error": "error", "warn": "warn"}
+_SEVERITIES = ("error", "warn")
 #: Where a rule of ours has what a DQX check says elsewhere.
 _ELSEWHERE: Mapping[str, Path] = {
     "name": ("name",),
