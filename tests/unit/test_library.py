@@ -8,9 +8,11 @@ from typing import Any
 
 import jinja2
 import pytest
+from gate_texts import gate_of, rule
 from jinja2 import nodes
 
 from stringx.gates.library import LIBRARY, SHORT_NAMES, Check, Column, Origin, faults
+from stringx.model import Scope
 
 MACROS = Path(__file__).parent.parent.parent / "dbt_project" / "macros"
 #: What a test's macro may take beside a rule's arguments; StringX gives it.
@@ -71,6 +73,12 @@ def test_the_packages_are_there_whole() -> None:
     expected = [name for name, check in LIBRARY.items() if check.origin is Origin.DBT_EXPECTATIONS]
     assert (len(of_utils), len([name for name in expected if name.startswith("expect_")])) == (16, 62)
     assert {"equal_expression", "expression_between"} == {name for name in expected if not name.startswith("expect_")}
+
+
+@pytest.mark.parametrize("scope", ["slice", "table"])
+def test_a_check_of_columns_looks_at_the_table_whatever_its_rule_says(scope: str) -> None:
+    (only,) = gate_of(rule(f"check: column_exists\ncolumn: a\nscope: {scope}")).rules
+    assert (only.check, only.scope) == ("expect_column_to_exist", Scope.TABLE)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from cases_expectations_values import CASES as VALUES
 from cases_own import CASES as OWN
 from cases_utils import CASES as UTILS
 
+from stringx.embedded import demo
 from stringx.gates.library import LIBRARY
 from stringx.gates.tests import literal
 from stringx.gates.tests import test_name as name_of
@@ -41,6 +43,11 @@ CASES: Cases = {**OF_DBT, **UTILS, **VALUES, **COLUMNS, **OF_TABLES, **OWN}
 #: What the cases are about, in SQL of both databases.
 TABLES = (Path(__file__).parent / "tables.sql").read_text()
 
+SOURCES = [
+    {"name": "lab", "quoting": {"identifier": True}, "tables": [{"name": name} for name in re.findall(r"create table lab\.(\w+)", TABLES)]},
+    {"name": "raw", "tables": [{"name": name} for name in demo.TABLES]},
+]
+
 
 def rule(check: str, name: str, fields: Mapping[str, Any]) -> Rule:
     known = LIBRARY[check]
@@ -48,22 +55,20 @@ def rule(check: str, name: str, fields: Mapping[str, Any]) -> Rule:
     return Rule.model_validate({"name": name, "check": check, **words, **fields})
 
 
-def outcomes(folder: Path, profile: Mapping[str, object], names_between: str = '""') -> Mapping[str, Failures]:
+def outcomes(folder: Path, profile: Mapping[str, object], cases: Cases = CASES) -> Mapping[str, Failures]:
     """What dbt makes of each case, by `check-name`: one project with them all, one run. The tables are there already."""
     project = folder / "project"
     shutil.copytree(REPOSITORY / "dbt_project", project, ignore=shutil.ignore_patterns("models", "tests", "target", "logs"))
     (project / "profiles.yml").write_text(json.dumps({"stringx": {"target": "lab", "outputs": {"lab": profile}}}))
     (project / "models").mkdir()
-    tables = [{"name": name} for name in sorted({table.partition(".")[2] for _, _, (table, _, _) in numbered()} | COMPARED)]
-    sources = [{"name": "lab", "quoting": {"identifier": True}, "tables": tables}]
-    (project / "models" / "sources.yml").write_text(json.dumps({"version": 2, "sources": sources}))
+    (project / "models" / "sources.yml").write_text(json.dumps({"version": 2, "sources": SOURCES}))
     (project / "tests").mkdir()
     names = {}
-    for check, name, (table, fields, failures) in numbered():
+    for check, name, (table, fields, failures) in numbered(cases):
         condition = fields.get("slice")
         made = rule(check, f"case_{len(names)}", {key: value for key, value in fields.items() if key != "slice"})
         names[made.name] = f"{check}-{name}"
-        text = sql_of(made, table, resolve, sliced=condition is not None, names_between=names_between)
+        text = sql_of(made, table, resolve, sliced=condition is not None)
         if condition is not None:
             text = text.replace("where=none", f"where={literal(condition, 'slice')}")
         if failures == "error":  # of what a macro refuses while dbt parses, no other case would be run
@@ -85,10 +90,6 @@ def outcomes(folder: Path, profile: Mapping[str, object], names_between: str = '
     return {names[short(one)]: "error" if one["status"] == "error" else one["failures"] for one in results}
 
 
-#: Tables that cases compare theirs with.
-COMPARED = {"again", "ledger", "parent", "recent", "words"}
-
-
 def short(result: Mapping[str, Any]) -> str:
     return str(result["unique_id"]).rpartition("000000000000_")[2]
 
@@ -98,9 +99,9 @@ def resolve(table: str) -> str:
     return f"source('{schema}', '{name}')"
 
 
-def numbered() -> Iterator[tuple[str, str, Case]]:
-    for check, cases in CASES.items():
-        for name, (table, fields, failures) in cases.items():
+def numbered(cases: Cases = CASES) -> Iterator[tuple[str, str, Case]]:
+    for check, of_check in cases.items():
+        for name, (table, fields, failures) in of_check.items():
             beside = name == "fails" and LIBRARY[check].context_columns and table in ("lab.orders", "lab.words")
             yield check, name, (table, {"context_columns": ["c", "Odd name"], **fields} if beside else fields, failures)
 
