@@ -71,15 +71,16 @@ def bench() -> None:
 @click.option(
     "--tables", "sizes", type=_Numbers(2), default="10,100,1000", show_default=True, help="Projects of so many tables, beside each other."
 )
-@click.option("--breakdown", is_flag=True, help="Also the median of each step of a trigger's way.")
+@click.option("--breakdown", is_flag=True, help="Also the median of each step of a trigger's way, and of its parts alone.")
 @_engines
 @_common(100, "Rounds; in each, every engine and its peers check one table.")
 def latency(sizes: tuple[int, ...], breakdown: bool, engines: tuple[str, ...], n: int, seed: int, output: str) -> None:
     """Trigger published on Kafka → verdict committed, one at a time, beside its peers."""
     chosen = _available(engines)
     with servers() as up:
-        rows, steps = latency_.measure(up, sizes=sizes, engines=chosen, n=n, seed=seed)
-    _tell(output, latency=rows, **({"breakdown": steps} if breakdown else {}))
+        rows, steps, parts = latency_.measure(up, sizes=sizes, engines=chosen, n=n, seed=seed)
+    more: dict[str, Sequence[figures.Row]] = {"breakdown": steps, "parts": parts} if breakdown else {}
+    _tell(output, latency=rows, **more)
 
 
 @bench.command()

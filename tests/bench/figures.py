@@ -46,6 +46,14 @@ class Step(Row):
 
 
 @dataclass(frozen=True)
+class Part(Row):
+    """Seconds, the median, that a part of the way takes with nothing of ours in it."""
+
+    part: str
+    p50: float
+
+
+@dataclass(frozen=True)
 class Throughput(Row):
     """One series of triggers, from the first one's publication until the last acknowledgement was on Kafka."""
 

@@ -13,6 +13,7 @@ import figures
 import lab
 import psycopg
 from installation import Installation, Servers, running, say
+from parts import BareParts
 from peers import DbtCommand, sql_seconds
 from way import STEPS, Way
 
@@ -69,7 +70,7 @@ class _Size:
 
 def measure(
     servers: Servers, *, sizes: Iterable[int], engines: list[str], n: int, seed: int
-) -> tuple[list[figures.Latency], list[figures.Step]]:
+) -> tuple[list[figures.Latency], list[figures.Step], list[figures.Part]]:
     """All sizes run beside each other, and in each round everything is timed once, in an order of its own."""
     chance = random.Random(seed)
     with ExitStack() as stack:
@@ -82,6 +83,13 @@ def measure(
         for size in made:
             say(f"{size.tables} tables: warming up")
             size.warm_up()
+        bare = stack.enter_context(BareParts(installation))
+        parts = {
+            "a record through Kafka": bare.through_kafka,
+            "a commit, until notified": bare.commit,
+            "a request to the runner": bare.request,
+        }
+        taken: dict[str, list[float]] = {name: [] for name in parts}
         every = max(1, min(COMMAND_ROUNDS, n // FEWEST_COMMANDS))
         for number in range(n):
             if number % max(1, n // 10) == 0:
@@ -91,11 +99,15 @@ def measure(
             for size, engine in turns:
                 time.sleep(chance.uniform(0, PAUSE_SECONDS))  # so that no series falls in step with a timer
                 size.sample(engine, chance.choice(size.chosen))
+            for name, part in parts.items():
+                time.sleep(chance.uniform(0, PAUSE_SECONDS))
+                taken[name].append(part())
     for size in made:
         for engine, used in size.used.items():
             if others := {name: count for name, count in used.items() if name != engine}:
                 say(f"{size.tables} tables: of {engine}'s runs, others were used for {others}; they are in its figures")
-    return [row for size in made for row in _latencies(size)], [row for size in made for row in _steps(size)]
+    alone = [figures.Part(name, statistics.median(samples)) for name, samples in taken.items()]
+    return [row for size in made for row in _latencies(size)], [row for size in made for row in _steps(size)], alone
 
 
 def _latencies(size: _Size) -> list[figures.Latency]:

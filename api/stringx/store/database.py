@@ -15,9 +15,6 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-import alembic.command
-import alembic.config
-import alembic.util
 import psycopg
 import sqlalchemy
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, func, insert, make_url, text
@@ -217,6 +214,11 @@ def notify(connection: Connection, channel: str, payload: str = "") -> None:
 
 def migrate(engine: Engine) -> None:
     """Brings the database to the newest migration, in one transaction; several processes may call it at one time."""
+    # Here alone: loading it takes a tenth of a second, for which every command would wait.
+    import alembic.command
+    import alembic.config
+    import alembic.util
+
     config = alembic.config.Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     with transaction(engine) as connection:
