@@ -80,7 +80,9 @@ OF_DBT_UTILS: Mapping[str, Check] = {
     "expression_is_true": Check(
         Column.OPTIONAL,
         {
-            "expression": Argument(arguments.SQL),
+            "expression": Argument(
+                arguments.SQL, about="Of a row, or an aggregate. Without a column, failing rows show their `context_columns` alone."
+            ),
             "test_condition": Argument(arguments.SQL, required=False, default="= true", about="What the expression is compared by."),
             "group_by_columns": Argument(arguments.SQL_LIST, required=False, about="Judged for each group, as an aggregate."),
             "row_condition": ROW_CONDITION,

@@ -44,7 +44,7 @@ VALUES: Mapping[str, Check] = {
     ),
     "expression_between": of_rows(
         {
-            "expression": Argument(arguments.SQL),
+            "expression": Argument(arguments.SQL, about="Of a row, or an aggregate."),
             **BOUNDS,
             "group_by_columns": GROUP_BY,
             "row_condition": ROW_CONDITION,
