@@ -130,12 +130,16 @@ rules:
   - {name: mean, check: mean_between, column: a, arguments: {min_value: 1}}
   - {name: share, check: share_of_rows, arguments: {condition: a, below: 0.5}}
   - {name: project, check: our_own, dimension: accuracy, level: row}
+  - {name: aggregate, check: expression_is_true, arguments: {expression: sum(a) = 0}}
+  - {name: bounds, check: expression_between, arguments: {expression: sum(a), max_value: 9}}
+  - {name: known, check: expression_is_true, arguments: {expression: a > 0}, threshold: {error: 1%}}
 """)
     )
     assert its.threshold == Threshold(warn=1, error="5%")
     # A mean out of its bounds is one failure, however many rows there are; a share has its bound already; and of somebody's own test
-    # it is not known what a failure is: none is accepted, as without a gate's threshold.
-    assert [one.threshold for one in its.rules] == [None, Threshold(error=3), *[Threshold(error=0)] * 3]
+    # it is not known what a failure is, nor of an expression, which may be an aggregate: none is accepted, as without a gate's threshold.
+    none = Threshold(error=0)
+    assert [one.threshold for one in its.rules] == [None, Threshold(error=3), none, none, none, none, none, Threshold(error="1%")]
 
 
 def test_a_test_of_the_users_own_project_takes_any_arguments() -> None:

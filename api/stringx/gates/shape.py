@@ -106,11 +106,16 @@ _NONE_IS_ACCEPTED = Threshold(error=0)
 #: Checks whose arguments say how many rows are too many.
 _SAY_HOW_MANY = frozenset({"column_null_share_between", "share_of_rows"})
 
+#: Checks whose SQL may be an aggregate: its one failure is about all rows.
+_MAY_BE_AGGREGATES = frozenset({"expression_between", "expression_is_true"})
+
 
 def _takes_threshold_of_gate(name: str) -> bool:
     """Whether a gate's threshold fits the check: a mean that is out of its bounds is one failure, and never more than 5 % of the rows."""
     check = LIBRARY.get(name)
-    return check is not None and name not in _SAY_HOW_MANY and (check.context_columns or check.origin is Origin.DBT)
+    if check is None or name in _SAY_HOW_MANY | _MAY_BE_AGGREGATES:
+        return False
+    return check.context_columns or check.origin is Origin.DBT
 
 
 def list_argument(check: Check) -> str | None:
