@@ -17,6 +17,8 @@ from stringx.gates.sql_text import bare, fault
         r"note = E'it\'s; fine'",
         "note = $$a; 'b$$ and x = $tag$ ; $$ $tag$",
         "a /* ; */ > 1",
+        "a /* /* ; */ ) */ > 1",
+        "a = e'b'\n'it\\'s; fine'",
         "a -- ; and more\n > 1",
         "`odd;name` > 1",
         "values[1] in (1, (2))",
@@ -37,12 +39,17 @@ def test_one_expression_is_right(sql: str) -> None:
         (r"a = 'it\'; drop table x --'", "holds `;`"),
         ("a = e'x'; drop table x", "holds `;`"),
         (r"name_e'\'; drop table x", "holds `;`"),
-        ("/* /* */ ; */ a", "holds `;`"),
         ("$1$ ; $1$", "holds `;`"),
-        ("a = $tag$ $$ b' $tag$ ; x = '", "holds `;`"),
+        ("a = $tag$ $$ b' $tag$ ; x = ''", "holds `;`"),
         ("a = 'x", "holds a text that is not closed: add the closing '"),
         ('"a = 1', 'holds a name that is not closed: add the closing "'),
         ("a /* b", "holds a comment that is not closed: add the closing */"),
+        ("a = $tag$ b $$", "holds a text that is not closed: add the closing $tag$"),
+        ("a /* /* b */", "holds a comment that is not closed: add the closing */"),
+        # As Postgres reads them: comments nest, and a text with escapes goes on in the next line.
+        ("id = 1 /* /* */ '*/) or (1 = 1 or $$'$$ = $$ $$", "closes `)`, which it did not open"),
+        ("'x' = e'a'\n'b\\'' ) or (1 = 1 --'", "ends in a `--` comment"),
+        ("'x' = e'a'\n'b\\'' ) or (1 = 1 --'\n", "closes `)`, which it did not open"),
         ("a > 1 -- always", "ends in a `--` comment"),
         ("a = 1) or (b = 2", "closes `)`, which it did not open"),
         ("(a = 1]", "closes `]`, which it did not open"),
@@ -58,5 +65,5 @@ def test_what_is_no_expression_is_told(sql: str, says: str) -> None:
     assert found.startswith(says)
 
 
-def test_what_is_bare_stands_where_it_stood() -> None:
-    assert bare("a = 'x;\ny' -- b\n and \"c\"") == "a = ???\n??     \n and ???"
+def test_what_is_left_is_code() -> None:
+    assert bare("a = 'x;\ny' -- b\n and \"c\" /* /* ; */ */") == "a = ?  \n and ?  "

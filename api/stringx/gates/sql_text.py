@@ -6,45 +6,33 @@ condition of its own beside the slice. What the SQL means is the database's to s
 
 from __future__ import annotations
 
-import re
+from stringx.gates.sql_lexer import NotClosed, is_comment, replaced
 
 #: Of one expression, in characters. A longer one would not be read by anybody, and takes long to be looked through here.
 LONGEST = 10_000
 
-#: Text in quotes, and comments: what stands in them is no SQL. Single quotes are doubled within, as standard SQL has it; only a
-#: string that begins with `E` has backslashes before them.
-_OPAQUE = re.compile(
-    r"""
-      (?P<comment>--[^\n]*|/\*.*?\*/)
-    | (?<![\w$])[eE]'(?:[^'\\]|''|\\.)*'
-    | '(?:[^']|'')*'
-    | "(?:[^"]|"")*"
-    | `[^`]*`
-    | (?<![\w$])\$(?P<tag>[A-Za-z_]\w*)?\$.*?\$(?(tag)(?P=tag))\$
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def bare(sql: str) -> str:
-    """The SQL with blanks in place of its comments, and `?` in place of what stands in quotes: every place is the same as before."""
-    return _OPAQUE.sub(lambda found: re.sub(r"[^\n]", " " if found["comment"] else "?", found[0]), sql)
+    """The SQL with a blank in place of each comment, and `?` in place of each text and quoted name; NotClosed where one has no end."""
+    return replaced(sql, lambda found: " " if is_comment(found) else "?", backticks=True)
 
 
 def fault(sql: str) -> str | None:
     """What is wrong with the text of one expression, in words with the fix; None where nothing is."""
     if len(sql) > LONGEST:
         return f"is longer than {LONGEST} characters: make it a test of the dbt project"
-    left = bare(sql)
+    try:
+        left = bare(sql)
+        hides_what_follows = not bare(f"{sql})").endswith(")")
+    except NotClosed as error:
+        return f"holds a {error.what} that is not closed: add the closing {error.closing}"
     if not left.strip():
         return "must be SQL, as text"
     if ";" in left:
         return "holds `;`: a rule is one expression, not several statements; take it out"
-    for mark, what in (("'", "text"), ('"', "name"), ("`", "name"), ("/*", "comment")):
-        if mark in left:
-            return f"holds a {what} that is not closed: add the closing {'*/' if mark == '/*' else mark}"
-    if any(found.end() == len(sql) and found[0].startswith("--") for found in _OPAQUE.finditer(sql)):
+    if hides_what_follows:
         return "ends in a `--` comment, which would hide what follows it: take it out, or write /* … */"
     return _unpaired(left)
 

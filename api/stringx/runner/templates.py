@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from stringx.gates import sql_lexer
 from stringx.runner.recording import Template
 from stringx.runner.slice_sql import quoted
 
@@ -13,21 +14,6 @@ _HOLE = "\x00"
 
 #: Either end of a marked value, of any run: a pattern with the run's own nonce would be compiled, and kept for a while, for each run.
 _MARK = re.compile(r"/\*(?P<nonce>\w+)(?::(?P<place>\d+))?\*/")
-
-#: What is no code, by Postgres' lexical rules (`standard_conforming_strings` on, as it is by default).
-_TEXTS = re.compile(
-    r"""
-    --[^\n\r]*
-    | (?P<comment>/\*)
-    # A text goes on behind a line's end, with the escapes of its first part.
-    | (?<![\w$])[eE]'(?:[^'\\]|\\.|''|'[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:\s|--[^\n\r]*[\n\r])*')*+(?P<escapes_end>'?)
-    | '(?:[^']|'')*(?P<text_end>'?)
-    | "(?:[^"]|"")*(?P<name_end>"?)
-    | (?<![\w$])(?P<tag>\$(?:[^\W\d]\w*)?\$)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_COMMENT_ENDS = re.compile(r"/\*|\*/")
 
 
 class NotRepeatable(Exception):
@@ -95,31 +81,7 @@ def _only_one(code: str) -> str:
 
 def _code(text: str, *, texts: bool = False) -> str:
     """`text` without comments, and without strings and quoted names unless `texts`; each is a space."""
-    parts, end = [], 0
-    while (match := _TEXTS.search(text, end)) is not None:
-        parts.append(text[end : match.start()])
-        if match["comment"]:
-            end = _comment_end(text, match.end())
-        elif match["tag"]:
-            end = text.find(match["tag"], match.end()) + len(match["tag"])
-            if end < match.end():
-                raise NotRepeatable("it has a string without an end")
-        elif "" in (match["escapes_end"], match["text_end"], match["name_end"]):
-            raise NotRepeatable("it has a string or a quoted name without an end")
-        else:
-            end = match.end()
-        if texts and not match["comment"] and not match[0].startswith("--"):
-            parts.append(text[match.start() : end])
-    return " ".join([*parts, text[end:]])
-
-
-def _comment_end(text: str, start: int) -> int:
-    """Postgres' comments nest."""
-    depth, end = 1, start
-    while depth:
-        match = _COMMENT_ENDS.search(text, end)
-        if match is None:
-            raise NotRepeatable("it has a comment without an end")
-        depth += 1 if match[0] == "/*" else -1
-        end = match.end()
-    return end
+    try:
+        return sql_lexer.replaced(text, lambda found: found if texts and not sql_lexer.is_comment(found) else " ")
+    except sql_lexer.NotClosed as error:
+        raise NotRepeatable(f"it has a {error.what} without an end") from error
