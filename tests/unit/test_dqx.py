@@ -49,6 +49,7 @@ ROWS: list[tuple[dict[str, Any], str]] = [
     (check("is_not_empty", column="b.c", trim_strings=True), true("trim((b.c)) <> ''")),
     (check("is_empty", column="a"), true("a = ''")),
     (check("is_not_null_and_not_empty", column="a", trim_strings=True), true("a is not null and trim(a) <> ''")),
+    (check("is_not_null_and_not_empty", column="DestId"), true('"DestId" is not null and "DestId" <> \'\'')),
     (check("is_null_or_empty", column="a"), true("a is null or a = ''")),
     (check("is_in_list", column="a", allowed=[1, 2.5, "3"]), "accepted_values a, values: [1,2.5,3], quote: false"),
     (check("is_in_list", column="a", allowed=["'x'", "'it''s'", "2013-02-08"]), 'accepted_values a, values: ["x","it\'s","2013-02-08"]'),
@@ -109,6 +110,11 @@ TABLES: list[tuple[dict[str, Any], str]] = [
         check("is_unique", columns=["a", "b"]),
         'unique_combination_of_columns combination_of_columns: ["a","b"], where a is not null and b is not null',
     ),
+    (
+        check("is_unique", columns=["a", "DestId"]),
+        'unique_combination_of_columns combination_of_columns: ["a","\\"DestId\\""], where a is not null and "DestId" is not null',
+    ),
+    (check("foreign_key", columns=["a"], ref_columns=["Id"], ref_table="raw.c"), 'relationships a, to: raw.c, field: "Id"'),
     (check("foreign_key", columns=["a"], ref_columns=["b"], ref_table="raw.c"), "relationships a, to: raw.c, field: b"),
     (check("is_aggr_not_greater_than", limit=10), "expect_table_row_count_to_be_between max_value: 10"),
     (

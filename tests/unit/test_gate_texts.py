@@ -116,6 +116,26 @@ def test_the_columns_of_a_rule_are_its_checks_list_of_columns() -> None:
     assert only.arguments == {"combination_of_columns": ["a", "b"], "quote_columns": True}
 
 
+@pytest.mark.parametrize(
+    ("check", "listed"),
+    [
+        ("unique_combination_of_columns", ["a", '"Mixed"', '"order"', '"Odd ("']),
+        ("compound_unique", ["a", '"Mixed"', '"order"', '"Odd ("']),
+        # It is the check that quotes them, or that compares their names.
+        ("unique_combination_of_columns\narguments: {quote_columns: true}", ["a", "Mixed", "order", "Odd ("]),
+        ("expect_table_columns_to_match_set", ["a", "Mixed", "order", "Odd ("]),
+    ],
+)
+def test_the_columns_of_a_rule_are_quoted_as_its_column_is(check: str, listed: list[str]) -> None:
+    (only,) = gate_of(rule(f"columns: [a, Mixed, order, Odd (]\ncheck: {check}")).rules
+    assert listed in only.arguments.values()
+
+
+def test_what_is_in_arguments_is_sql_as_it_is() -> None:
+    (only,) = gate_of(rule("check: compound_unique\narguments: {column_list: [lower(a), Mixed]}")).rules
+    assert only.arguments == {"column_list": ["lower(a)", "Mixed"]}
+
+
 def test_a_short_name_of_a_check_is_stored_as_the_public_one() -> None:
     (only,) = gate_of(rule("check: match_regex\ncolumn: a\narguments: {regex: x}\ncontext_columns: [b, c]")).rules
     assert (only.check, only.context_columns) == ("expect_column_values_to_match_regex", ("b", "c"))

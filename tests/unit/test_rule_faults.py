@@ -76,7 +76,6 @@ from stringx.gates.rule_faults import SHOWS_MORE
             "7:28: holds `;`: a rule is one expression, not several statements; take it out",
         ),
         ("check: expect_compound_columns_to_be_unique\narguments: {column_list: [a, (b]}", "6:34: opens `(`, and does not close it"),
-        ("check: compound_unique\ncolumns: [a, (b]", "6:18: opens `(`, and does not close it"),
         (
             "check: not_null\ncolumn: a\nrow_condition: a; b",
             "7:20: holds `;`: a rule is one expression, not several statements; take it out",

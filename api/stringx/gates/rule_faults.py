@@ -9,7 +9,7 @@ from stringx.gates import library, sql_text
 from stringx.gates.library import Check, Column, arguments
 from stringx.gates.library.arguments import Sort
 from stringx.gates.located import Found, Located, Path, Place
-from stringx.gates.shape import list_argument
+from stringx.gates.shape import as_listed, list_argument
 from stringx.nearest import did_you_mean, nearest
 
 #: Packages whose tests the library has under their own names.
@@ -86,7 +86,7 @@ class _OfRule:
 
     def _known(self, name: str, check: Check, given: dict[str, Any]) -> None:
         several = self._columns(name, check, given)
-        known = {**given, several: self._rule["columns"]} if several else given
+        known = {**given, several: self._listed(check, given)} if several else given
         for where, message in library.faults(name, column="column" in self._rule, arguments=known):
             no_such = len(where) == 2 and where[1] not in check.arguments
             self.add(self._stands(where, several), message, at_name=no_such)
@@ -119,6 +119,11 @@ class _OfRule:
             self.add(("columns",), f"`columns` is the argument `{argument}`, which is given too: leave one of them out", at_name=True)
             return None
         return argument
+
+    def _listed(self, check: Check, given: dict[str, Any]) -> object:
+        columns = self._rule["columns"]
+        named = isinstance(columns, list) and all(isinstance(column, str) and column for column in columns)
+        return as_listed(columns, check, given) if named else columns
 
     def _own(self, check: str, given: dict[str, Any]) -> None:
         """A check that the library does not have: a typing error, or a generic test of the user's dbt project."""

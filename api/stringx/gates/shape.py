@@ -6,11 +6,13 @@ It is close to `model.Gate`, and made for people: a timeout with its unit, and d
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
 
 from stringx.gates.library import LIBRARY, SHORT_NAMES, Check, Origin, arguments, public_name
+from stringx.gates.tests import column_sql
 from stringx.model import (
     DEFAULT_WORKSPACE,
     Decision,
@@ -125,6 +127,12 @@ def list_argument(check: Check) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
+def as_listed(columns: Sequence[str], check: Check, arguments: Mapping[str, Any]) -> list[str]:
+    """A rule's `columns` as that argument has them: as SQL, but for checks that compare names, or are told to quote them."""
+    names = check.of_columns or arguments.get("quote_columns")
+    return list(columns) if names else [column_sql(column) for column in columns]
+
+
 class RuleShape(Value):
     """A rule of this gate; it becomes a dbt test."""
 
@@ -155,7 +163,7 @@ class RuleShape(Value):
             name=self.name,
             check=name,
             column=self.column,
-            arguments=self.arguments | ({several: list(self.columns)} if several else {}),
+            arguments=self.arguments | ({several: as_listed(self.columns, check, self.arguments)} if check and several else {}),
             kind=self.kind or (check.kind if check else Kind.ENGINEERING),
             dimension=self.dimension or LIBRARY[name].dimension,
             level=self.level or LIBRARY[name].level,

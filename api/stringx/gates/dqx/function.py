@@ -8,6 +8,7 @@ from typing import Any
 
 from stringx.gates.dqx import values
 from stringx.gates.dqx.values import Misfit
+from stringx.gates.tests import column_sql
 
 #: Fields of a rule of ours.
 Fields = dict[str, Any]
@@ -25,11 +26,11 @@ class Function:
 
 
 def column_of(given: Given, argument: str = "column") -> str:
-    """The column's name, or its expression."""
+    """The column as SQL: its name, quoted where it must be, or its expression."""
     column = given[argument]
     if not isinstance(column, str) or not column.strip():
         raise Misfit(argument, "must be the name of a column, or SQL")
-    return column if values.is_plain(column) else f"({column})"
+    return column_sql(column) if values.is_plain(column) else f"({column})"
 
 
 def plain_column_of(given: Given) -> str:

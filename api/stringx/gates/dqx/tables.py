@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from stringx.gates.dqx import values
 from stringx.gates.dqx.function import Fields, Function, Given, check_of_column, column_of, columns_of, flag_of, plain_column_of, text_of
 from stringx.gates.dqx.values import Misfit
+from stringx.gates.tests import column_sql
 
 
 def _unique(given: Given) -> Fields:
     columns, distinct = columns_of(given, "columns"), flag_of(given, "nulls_distinct", True)
     if len(columns) == 1 and distinct:
         return {"check": "unique", "column": columns[0]}
-    known = {"row_condition": " and ".join(f"{column} is not null" for column in columns)} if distinct else {}
+    known = {"row_condition": " and ".join(f"{column_sql(column)} is not null" for column in columns)} if distinct else {}
     return {"check": "unique_combination_of_columns", "columns": columns, **known}
 
 
@@ -28,7 +29,7 @@ def _foreign_key(given: Given) -> Fields:
             raise Misfit(flag, "has no counterpart: `relationships` finds values that the other table lacks, and lets nulls pass")
     if "ref_table" not in given:
         raise Misfit(None, "`ref_table` is missing: add it")
-    return {"check": "relationships", "column": columns[0], "arguments": {"to": given["ref_table"], "field": others[0]}}
+    return {"check": "relationships", "column": columns[0], "arguments": {"to": given["ref_table"], "field": column_sql(others[0])}}
 
 
 #: Aggregates of a column.
@@ -54,7 +55,7 @@ def _aggregate(*bounds: str) -> Callable[[Given], Fields]:
         if given.get("rel_tolerance"):
             raise Misfit("rel_tolerance", "has no counterpart: write `abs_tolerance`")
         limits = {name: limit + tolerance * (1 if name == "max_value" else -1) if tolerance else limit for name in bounds}
-        grouped = {"group_by": columns_of(given, "group_by")} if "group_by" in given else {}
+        grouped = {"group_by": [column_sql(column) for column in columns_of(given, "group_by")]} if "group_by" in given else {}
         kind, column = text_of({"aggr_type": "count", **given}, "aggr_type"), given.get("column", "*")
         if kind == "count":
             counted = {} if column == "*" else {"row_condition": f"{column_of(given)} is not null"}
