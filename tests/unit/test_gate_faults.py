@@ -107,6 +107,14 @@ def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
         ("severity: err", "3:11: must be 'warn' or 'error'; did you mean `error`?"),
         ("threshold: 5%", "3:12: must be fields with values, as `name: value`"),
         ("threshold: {error: 101%}", "3:20: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%"),
+        (
+            "threshold: {warn: 100, error: 10}",
+            "3:12: warns above 100 and fails above 10, so that it never warns: make `warn` the smaller, or leave it out",
+        ),
+        (
+            "rules: [{name: a, check: unique, column: a, threshold: {warn: 0.50%, error: 0.5%}}]",
+            "3:56: warns above 0.50% and fails above 0.5%, so that it never warns: make `warn` the smaller, or leave it out",
+        ),
         ("threshold: {warning: 1}", "3:13: unknown field `warning`: did you mean `warn`?"),
         ("select: [{select: a, weight: 1001}]", "3:30: must be at most 1000"),
         ("select: [{select: a, required: yes}]", "3:32: YAML reads `yes` as true: write true or false, or 'yes' in quotes for the text"),

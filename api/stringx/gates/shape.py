@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
@@ -62,6 +63,16 @@ def _runner(name: str) -> str:
     return name
 
 
+def _reachable(threshold: Threshold) -> Threshold:
+    """Of a count and a share it depends on the rows which is the smaller."""
+    warn, error = threshold.warn, threshold.error
+    if warn is None or error is None or isinstance(warn, str) != isinstance(error, str):
+        return threshold
+    if Decimal(str(warn).removesuffix("%")) >= Decimal(str(error).removesuffix("%")):
+        raise ValueError(f"warns above {warn} and fails above {error}, so that it never warns: make `warn` the smaller, or leave it out")
+    return threshold
+
+
 Timeout = Annotated[
     int,
     BeforeValidator(_seconds),
@@ -74,6 +85,8 @@ CheckName = Annotated[
     values.CheckName,
     WithJsonSchema({"anyOf": [{"enum": sorted([*LIBRARY, *SHORT_NAMES])}, {"type": "string", "pattern": f"^{CHECK_NAME.pattern}$"}]}),
 ]
+#: Looked at here and not in the model: a stored gate may have one that never warns.
+Limits = Annotated[Threshold, AfterValidator(_reachable)]
 RunnerName = Annotated[ShortText, AfterValidator(_runner)]
 Weight = Annotated[StrictInt, Field(ge=0, le=1000)]
 Required = Annotated[bool, Field(strict=True)]
@@ -145,7 +158,7 @@ class RuleShape(Value):
     dimension: Dimension | None = Field(None, description="What quality it measures; default: by the check.")
     level: Level | None = Field(None, description="What it looks at; default: by the check.")
     severity: Severity = Field(Severity.ERROR, description="`error` closes the gate, `warn` says so and leaves it open.")
-    threshold: Threshold | None = Field(None, description="How many failures are accepted.")
+    threshold: Limits | None = Field(None, description="How many failures are accepted.")
     row_condition: Text | None = Field(None, description="SQL; only rows for which it is true are checked.", min_length=1)
     scope: Scope = Field(Scope.SLICE, description="The slice of the trigger, or always the whole table.")
     context_columns: tuple[ColumnName, ...] = Field((), description="Columns that are shown beside those of the failing rows.")
@@ -202,7 +215,7 @@ class GateShape(Value):
     on_no_checks: Decision = Field(Decision.CLOSED, description="The decision when there is nothing to check.")
     on_no_rows: Decision = Field(Decision.OPEN, description="The decision when the slice, or the table, has no rows.")
     severity: Severity = Field(Severity.ERROR, description="`warn`: whatever its rules find is told, and leaves the gate open.")
-    threshold: Threshold | None = Field(None, description="How many failures are accepted, for rules that do not say, and that count rows.")
+    threshold: Limits | None = Field(None, description="How many failures are accepted, for rules that do not say, and that count rows.")
     samples: Samples = Field(Samples(), description="How many failing rows are shown, and which of their columns are masked.")
     reply_to: tuple[TopicName, ...] = Field((), description="Kafka topics that a trigger's `reply_to` may name.")
     notify: tuple[Notice, ...] = Field((), description="Kafka topics that are told of each verdict, or of those that close the gate.")
