@@ -128,6 +128,7 @@ CASES = {
         "fails": (
             "lab.measures",
             {"column": "x", "row_condition": "k = 'a'", "arguments": {"threshold": 4.4}, "context_columns": ["k"]},
+        "passes_equal_values": ("lab.measures", {"column": "x", "row_condition": "k = 'd'"}, 0),
             1,
         ),
         "fails_of_groups": ("lab.measures", {"column": "x", "arguments": {"group_by_columns": ["k"]}}, 2),
