@@ -62,6 +62,7 @@ CASES = {
         "is_an_error_of_no_weekday": ("lab.clocks", {"column": "d", "arguments": {"by": "00:00", "weekdays": ["someday"]}}, "error"),
         "empty": ("lab.empty", {"column": "d", "arguments": {"by": "00:00"}}, 1),
         "nulls": ("lab.clocks", {"column": "t", "row_condition": "k = 'none'", "arguments": {"by": "00:00"}}, 1),
+        "is_an_error_of_no_such_time": ("lab.clocks", {"column": "d", "arguments": {"by": "99:99"}}, "error"),
         "quoted": ("lab.clocks", {"column": "Odd name", "row_condition": "k = 'old'", "arguments": {"by": "00:00", "days_behind": 9}}, 1),
         "slice": ("lab.clocks", {"column": "t", "row_condition": "k in ('old', 'none')", "arguments": {"by": "00:00"}}, 1),
     },
