@@ -92,6 +92,13 @@ create table lab.ledger (id int, day date, amount double precision, note text, p
 insert into lab.ledger values
     (1, '2013-02-08', 10.004, 'a', true, 1), (2, '2013-02-08', 25, 'b', true, 2), (3, '2013-02-09', 30, 'c', true, 3),
     (4, '2013-02-09', null, 'd', false, 4), (5, '2013-02-10', 50, 'e', true, 5);
+-- slices with nulls, and amounts without end
+create table lab.here (id int, day date, place text, amount double precision);
+insert into lab.here values (1, '2013-02-08', 'a', 1), (2, null, 'a', 2), (3, null, null, cast('Infinity' as double precision));
+create table lab.there (id int, day date, place text, amount double precision);
+insert into lab.there values
+    (1, '2013-02-08', 'a', 1), (2, null, 'a', cast('Infinity' as double precision)), (3, null, null, cast('Infinity' as double precision)),
+    (4, '2013-02-08', null, 4), (5, null, 'a', 5);
 create table lab.loads (id int, day date, "Odd day" date);
 insert into lab.loads (id, day) values
     (1, '2013-02-01'), (2, '2013-02-01'), (3, '2013-02-01'), (4, '2013-02-01'),
