@@ -187,6 +187,14 @@ def test_a_rollback_of_what_a_file_manages_is_refused_or_takes_it_over(stringx: 
         assert says in stringx("rollback", *words, code=2).stderr
 
 
+def test_a_rollback_to_what_would_not_be_applied_now_is_refused(stringx: Run, engine: Engine) -> None:
+    put(engine, "raw.a", runner="gone")
+    put(engine, "raw.a")
+    refused = stringx("rollback", "raw.a", "--to", "1", code=2)
+    assert "version 1 of raw.a:3:9: the backend knows no runner `gone`" in refused.stderr
+    assert newest(engine, "raw.a").number == 2
+
+
 # --- writing files ---------------------------------------------------------------------------------------------------
 
 

@@ -86,9 +86,18 @@ class TestMigrations:
             assert gates.withdraw(connection, "w", "s.t").action == "withdrawn"
             assert connection.execute(text("select event_id, run_id, tracestate from triggers")).one() == ("e", "r", None)
 
-    @pytest.mark.parametrize("order", [("triggers", "verdicts"), ("verdicts", "triggers")])
-    def test_wait_for_what_is_at_work_in_whatever_order_it_locks(self, empty_engine: Engine, order: tuple[str, str]) -> None:
-        _migrate_to("0003", empty_engine, DATA_OF_0001)
+    @pytest.mark.parametrize(
+        ("revision", "order"),
+        [
+            ("0003", ("triggers", "verdicts")),
+            ("0003", ("verdicts", "triggers")),
+            ("0003", ("gate_versions", "verdicts")),
+            ("0006", ("gate_versions", "verdicts")),
+            ("0006", ("verdicts", "gate_versions")),
+        ],
+    )
+    def test_wait_for_what_is_at_work_in_whatever_order_it_locks(self, empty_engine: Engine, revision: str, order: tuple[str, str]) -> None:
+        _migrate_to(revision, empty_engine, DATA_OF_0001)
         waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
         with ThreadPoolExecutor(1) as pool, empty_engine.connect() as watching:
             watching.execution_options(isolation_level="AUTOCOMMIT")

@@ -12,8 +12,11 @@ from typing import Any
 
 import yaml
 
+from stringx.errors import Problem
 from stringx.gates.library import LIBRARY
 from stringx.gates.located import FLOAT, LARGEST_INTEGER, OCTAL
+from stringx.gates.parse import parse
+from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape
 from stringx.model import Gate, Kind, Rule
 from stringx.model.values import Value
@@ -36,6 +39,12 @@ def document(gate: Gate) -> dict[str, Any]:
 def text(gate: Gate) -> str:
     """The text of the gate's file."""
     return yaml_text(document(gate))
+
+
+def faults(gate: Gate, *, file: str, served: Served | None) -> list[Problem]:
+    """What would be wrong with the gate's file if it were applied now: of a gate that was stored when checks, or targets, were others."""
+    found = parse(text(gate), workspace=gate.workspace, name=gate.table, file=file, served=served)
+    return [] if isinstance(found, Gate) else found
 
 
 def yaml_text(data: object) -> str:

@@ -8,7 +8,7 @@ from flask import Request
 
 from stringx.errors import Invalid, Malformed, Problem, TooLarge, WrongContentType
 from stringx.gates import located
-from stringx.gates.document import yaml_text
+from stringx.gates.document import faults, yaml_text
 from stringx.gates.files import LARGEST_BYTES
 from stringx.gates.parse import parse
 from stringx.gates.served import Served
@@ -58,6 +58,12 @@ def read_gate(request: Request, workspace: str, table: str, served: Served | Non
         said = f"the address names the table {table.lower()}: write that, or send it to the address of {found.table}"
         found = [Problem("", place.line, place.column, said, "/table")]
     raise InvalidGate(tuple(_fault(one, in_yaml=in_yaml) for one in found))
+
+
+def require_valid(gate: Gate, served: Served | None) -> None:
+    """InvalidGate where a gate that is stored would not be taken now."""
+    if found := faults(gate, file="", served=served):
+        raise InvalidGate(tuple(_fault(one, in_yaml=False) for one in found))
 
 
 def _utf8(raw: bytes) -> str:

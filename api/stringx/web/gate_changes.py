@@ -15,7 +15,7 @@ from stringx.store import gate_versions, gates, views
 from stringx.store.database import transaction
 from stringx.store.status import status
 from stringx.web.backend import backend
-from stringx.web.gate_body import InvalidGate, read_gate, served_by
+from stringx.web.gate_body import InvalidGate, read_gate, require_valid, served_by
 from stringx.web.gates import OneWorkspace
 from stringx.web.runs import Page
 
@@ -62,9 +62,7 @@ def put_gate(table: str, asked: Signed) -> Response:
     views.require_name(table)
     with transaction(backend().engine) as connection:
         gate = read_gate(request, asked.workspace, table, _served(connection))
-        gates.lock(connection)
-        present = gates.current(connection, asked.workspace, table)
-        _check_preconditions(present)
+        present = _seen(connection, asked.workspace, table)
         gates.put(connection, gate, take_over=asked.take_over, author=asked.author, message=asked.message)
         return _in_force(connection, asked.workspace, table, HTTPStatus.OK if present else HTTPStatus.CREATED)
 
@@ -94,11 +92,7 @@ def withdraw_gate(table: str, asked: TakeOver) -> Response:
     """Take the version that `If-Match` names out of force: triggers of its table are `unmatched` from now on"""
     views.require_name(table)
     with transaction(backend().engine) as connection:
-        gates.lock(connection)
-        present = gates.current(connection, asked.workspace, table)
-        if present is None:
-            raise NotFound(gates.absence(connection, asked.workspace, table))
-        _check_preconditions(present)
+        _seen(connection, asked.workspace, table, required=True)
         change = gates.withdraw(connection, asked.workspace, table, by_file=asked.take_over)
     return jsonify(change.answer().as_json())
 
@@ -108,13 +102,15 @@ def withdraw_gate(table: str, asked: TakeOver) -> Response:
 @blueprint.output(GateDetail, description="The new version, with the content of the earlier one.")
 @blueprint.doc(operation_id="rollbackGate")
 def rollback_gate(table: str, asked: Rollback) -> Response:
-    """Put an earlier version in force again, as a new one, in place of the version that `If-Match` names"""
+    """Put an earlier version in force again, as a new one, in place of the version that `If-Match` names
+
+    What is wrong with it by today's checks, or is not served any more, is refused as `PUT` refuses it.
+    """
     views.require_name(table)
     with transaction(backend().engine) as connection:
-        gates.lock(connection)
-        present = gates.current(connection, asked.workspace, table)
-        gates.version(connection, asked.workspace, table, asked.to)
-        _check_preconditions(present)
+        earlier = gates.version(connection, asked.workspace, table, asked.to)
+        present = _seen(connection, asked.workspace, table)
+        require_valid(earlier.gate, _served(connection))
         signed = {"author": asked.author, "message": asked.message}
         gates.rollback(connection, asked.workspace, table, asked.to, take_over=asked.take_over, **signed)
         return _in_force(connection, asked.workspace, table, HTTPStatus.OK if present else HTTPStatus.CREATED)
@@ -146,6 +142,19 @@ def get_version(table: str, number: str, asked: OneWorkspace) -> Response:
 
 def _served(connection: Connection) -> Served | None:
     return served_by(status(connection, backend().settings.lease_seconds))
+
+
+def _seen(connection: Connection, workspace: str, table: str, *, required: bool = False) -> GateVersion | None:
+    """The version in force, if any, as the request says that it has seen; until the transaction ends nobody else changes gates.
+
+    Stale, Unconditional; NotFound where one is `required` and there is none.
+    """
+    gates.lock(connection)
+    present = gates.current(connection, workspace, table)
+    if present is None and required:
+        raise NotFound(gates.absence(connection, workspace, table))
+    _check_preconditions(present)
+    return present
 
 
 def _check_preconditions(present: GateVersion | None) -> None:

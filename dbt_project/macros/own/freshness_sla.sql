@@ -9,7 +9,7 @@
               arguments: {by: "08:00", time_zone: America/New_York, weekdays: [monday, thursday], days_behind: 1}
 -#}
 {% test freshness_sla(model, column_name, by, time_zone=none, weekdays=none, days_behind=0) %}
-{%- if by is not string or not modules.re.match("[0-9]{2}:[0-9]{2}$", by) -%}
+{%- if by is not string or not modules.re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", by) -%}
     {{ exceptions.raise_compiler_error("`by` must be a time of day between quotes, as \"08:00\", got " ~ by) }}
 {%- endif -%}
 {%- set minutes = (by[:2] | int) * 60 + (by[3:] | int) -%}

@@ -15,6 +15,8 @@ statistics as (
     select stringx_group, avg(stringx_value) as stringx_mean, stddev_samp(stringx_value) as stringx_deviation
     from measured
     group by stringx_group
+    -- the mean of equal floats need not be what they are, and their deviation is 0
+    having min(stringx_value) <> max(stringx_value)
 )
 
 select {{ stringx__shown([column_name] + group_by_columns, context_columns) }}

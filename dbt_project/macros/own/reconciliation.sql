@@ -49,25 +49,27 @@ where {{ (["rows_here <> 1", "rows_there <> 1"] + differing) | join(" or ") }}
     model, compare_model, sum_columns, group_by_columns=[], tolerance=0, relative_tolerance=0, slice_columns=[]
 ) %}
 {%- set groups = group_by_columns | join(", ") %}
+{%- set differing = [] %}
+{%- for column in sum_columns %}
+    {%- set here, there = "here_" ~ loop.index, "there_" ~ loop.index %}
+    {%- set relative = " + (" ~ relative_tolerance ~ ") * abs(" ~ there ~ ")" if relative_tolerance else "" %}
+    {%- do differing.append(stringx__apart(here, there, "(" ~ tolerance ~ ")" ~ relative)) %}
+{%- endfor %}
 
 select *
 from (
     select
         {% for column in group_by_columns %}{{ column }}, {% endfor %}
         {%- for column in sum_columns %}
-        coalesce(sum(rows_here * value_{{ loop.index }}), 0) as here_{{ loop.index }},
-        coalesce(sum(rows_there * value_{{ loop.index }}), 0) as there_{{ loop.index }}{{ "," if not loop.last }}
+        coalesce(sum(case when rows_here > 0 then value_{{ loop.index }} end), 0) as here_{{ loop.index }},
+        coalesce(sum(case when rows_there > 0 then value_{{ loop.index }} end), 0) as there_{{ loop.index }}{{ "," if not loop.last }}
         {%- endfor %}
     from (
         {{ stringx__both(model, compare_model, group_by_columns, sum_columns, slice_columns) }}
     ) as of_both
     {% if groups %}group by {{ groups }}{% endif %}
 ) as summed
-where
-{%- for column in sum_columns %}
-    {{ "or " if not loop.first -}}
-    abs(here_{{ loop.index }} - there_{{ loop.index }}) > ({{ tolerance }}) + ({{ relative_tolerance }}) * abs(there_{{ loop.index }})
-{%- endfor %}
+where {{ differing | join(" or ") }}
 
 {% endtest %}
 
@@ -82,10 +84,24 @@ where
         union all
         select {{ listed }}0 as rows_here, 1 as rows_there from {{ compare_model }}
         {%- if slice_columns %}
-        where ({{ slice_columns | join(", ") }}) in (
-            -- named `here`, so that no column of the other table can stand in for one that this table does not have
-            select {% for column in slice_columns %}here.{{ column }}{{ ", " if not loop.last }}{% endfor %}
-            from (select * from {{ model }}) as here
+        -- named `here`, so that no column of the other table can stand in for one that this table does not have
+        {%- set of_here, filled, without, alike = [], [], [], [] %}
+        {%- for column in slice_columns %}
+            {%- do of_here.append("here." ~ column) %}
+            {%- do filled.append(column ~ " is not null") %}
+            {%- do without.append(column ~ " is null") %}
+            {%- do alike.append("here." ~ column ~ " is not distinct from there." ~ column) %}
+        {%- endfor %}
+        where {{ filled | join(" and ") }}
+        and ({{ slice_columns | join(", ") }}) in (select {{ of_here | join(", ") }} from (select * from {{ model }}) as here)
+        -- apart, since only what is compared by `=` is found without going through all of `here` for each row
+        union all
+        select {{ listed }}0 as rows_here, 1 as rows_there from {{ compare_model }} as there
+        where ({{ without | join(" or ") }})
+        and exists (
+            select 1
+            from (select distinct {{ of_here | join(", ") }} from (select * from {{ model }}) as here) as here
+            where {{ alike | join(" and ") }}
         )
         {%- endif %}
 {%- endmacro %}
@@ -94,7 +110,13 @@ where
 {#- The condition that two values do not agree. -#}
 {% macro stringx__differ(here, there, tolerance) -%}
     {%- if tolerance -%}
-        {{ return("(" ~ here ~ " is null) <> (" ~ there ~ " is null) or abs(" ~ here ~ " - " ~ there ~ ") > (" ~ tolerance ~ ")") }}
+        {{ return("(" ~ here ~ " is null) <> (" ~ there ~ " is null) or " ~ stringx__apart(here, there, "(" ~ tolerance ~ ")")) }}
     {%- endif -%}
     {{ return(here ~ " is distinct from " ~ there) }}
+{%- endmacro %}
+
+
+{#- The condition that two numbers are not within a tolerance. Equal infinities are; of their difference nothing could be told. -#}
+{% macro stringx__apart(here, there, tolerance) -%}
+    {{ return("(" ~ here ~ " <> " ~ there ~ " and not abs(" ~ here ~ " - " ~ there ~ ") <= " ~ tolerance ~ ")") }}
 {%- endmacro %}

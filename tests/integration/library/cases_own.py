@@ -7,6 +7,8 @@ LO_HI = {"lower_bound_column": "lo", "upper_bound_column": "hi"}
 QUOTED_LO_HI = {"lower_bound_column": '"Odd lo"', "upper_bound_column": '"select"'}
 BY_ID = {"compare_model": "lab.ledger", "key_columns": ["id"]}
 SUMS = {"compare_model": "lab.ledger", "sum_columns": ["amount"]}
+THERE = {"compare_model": "lab.there", "key_columns": ["id"], "compare_columns": ["amount"], "tolerance": 0.01, "slice_columns": ["id"]}
+SUMS_THERE = {"compare_model": "lab.there", "sum_columns": ["amount"], "slice_columns": ["id"]}
 BY_DAY = {"group_by_columns": ["day"], "slice_columns": ["day"]}
 
 CASES = {
@@ -60,6 +62,7 @@ CASES = {
         ),
         "is_an_error_of_no_time": ("lab.clocks", {"column": "d", "arguments": {"by": "8"}}, "error"),
         "is_an_error_of_no_weekday": ("lab.clocks", {"column": "d", "arguments": {"by": "00:00", "weekdays": ["someday"]}}, "error"),
+        "is_an_error_of_no_such_time": ("lab.clocks", {"column": "d", "arguments": {"by": "99:99"}}, "error"),
         "empty": ("lab.empty", {"column": "d", "arguments": {"by": "00:00"}}, 1),
         "nulls": ("lab.clocks", {"column": "t", "row_condition": "k = 'none'", "arguments": {"by": "00:00"}}, 1),
         "quoted": ("lab.clocks", {"column": "Odd name", "row_condition": "k = 'old'", "arguments": {"by": "00:00", "days_behind": 9}}, 1),
@@ -125,6 +128,7 @@ CASES = {
     "no_outliers_by_z_score": {
         "passes": ("lab.measures", {"column": "x", "row_condition": "k = 'a' and x < 50"}, 0),
         "passes_by_threshold": ("lab.measures", {"column": "x", "row_condition": "k = 'a'", "arguments": {"threshold": 4.6}}, 0),
+        "passes_equal_values": ("lab.measures", {"column": "x", "row_condition": "k = 'd'"}, 0),
         "fails": (
             "lab.measures",
             {"column": "x", "row_condition": "k = 'a'", "arguments": {"threshold": 4.4}, "context_columns": ["k"]},
@@ -197,6 +201,8 @@ CASES = {
             },
             0,
         ),
+        "passes_without_end": ("lab.here", {"row_condition": "id = 3", "arguments": THERE}, 0),
+        "fails_without_end": ("lab.here", {"row_condition": "id <> 1", "arguments": THERE}, 1),
         "fails": ("lab.payments", {"arguments": {"compare_model": "lab.ledger", "key_columns": ["id"]}}, 1),
         "fails_beyond_the_tolerance": ("lab.payments", {"arguments": {**BY_ID, "compare_columns": ["amount"], "tolerance": 0.01}}, 2),
         "fails_of_any_difference": ("lab.payments", {"arguments": {**BY_ID, "compare_columns": ["amount"]}}, 3),
@@ -210,17 +216,37 @@ CASES = {
             {"row_condition": "id <= 2", "arguments": {**BY_ID, "compare_columns": ["amount"], "tolerance": 1, "slice_columns": ["day"]}},
             1,
         ),
+        "slice_of_nulls": (
+            "lab.here",
+            {"arguments": {"compare_model": "lab.there", "key_columns": ["id"], "slice_columns": ["day", "place"]}},
+            1,
+        ),
         "slice_and_the_whole_other": ("lab.payments", {"row_condition": "id <= 2", "arguments": BY_ID}, 3),
     },
     "reconciles_by_sums": {
         "passes": ("lab.payments", {"row_condition": "id > 2", "arguments": {**SUMS, **BY_DAY}}, 0),
         "passes_relatively": ("lab.payments", {"row_condition": "id <= 2", "arguments": {**SUMS, **BY_DAY, "relative_tolerance": 0.15}}, 0),
+        "passes_without_end": ("lab.here", {"row_condition": "id = 3", "arguments": SUMS_THERE}, 0),
+        "fails_without_end": ("lab.here", {"row_condition": "id = 2", "arguments": SUMS_THERE}, 1),
+        "fails_without_end_here": (
+            "lab.there",
+            {"row_condition": "id = 2", "arguments": {**SUMS_THERE, "compare_model": "lab.here", "relative_tolerance": 0.1}},
+            1,
+        ),
         "fails": ("lab.payments", {"arguments": SUMS}, 1),
         "fails_of_groups": ("lab.payments", {"arguments": {**SUMS, "group_by_columns": ["day"]}}, 2),
         "fails_beyond_the_tolerance": ("lab.payments", {"arguments": {**SUMS, "group_by_columns": ["day"], "tolerance": 6}}, 1),
         "empty": ("lab.empty", {"arguments": {"compare_model": "lab.orders", "sum_columns": ["a", "c"]}}, 1),
         "nulls": ("lab.payments", {"row_condition": "amount is null", "arguments": {**SUMS, "slice_columns": ["id"]}}, 0),
         "quoted": ("lab.payments", {"arguments": {"compare_model": "lab.ledger", "sum_columns": ["id", '"Odd id"']}}, 1),
+        "slice_of_nulls": (
+            "lab.there",
+            {
+                "row_condition": "id = 5",
+                "arguments": {**SUMS_THERE, "compare_model": "lab.here", "slice_columns": ["day", "place"], "tolerance": 3},
+            },
+            0,
+        ),
         "slice": ("lab.payments", {"row_condition": "id <= 2", "arguments": {**SUMS, **BY_DAY}}, 1),
     },
     "row_count_like_before": {

@@ -75,13 +75,13 @@ insert into lab.forms values
     (7, 'ann@-a.com', '123e4567-e89b-12d3-a456-42661417400g', '01.2.3.4', 'https://', '+123456', null),
     (8, 'ann@a..com', '', '1.2.3.4.5', 'https://a b.com', '+1234567890123456', null),
     (9, E'ann@a.com\nb', E'123e4567-e89b-12d3-a456-426614174000\n', ' 1.2.3.4', 'https://a.com/b c', '+1  2125550100', null);
--- nine to eleven, and a hundred; thirteen of which twelve are equal
+-- nine to eleven, and a hundred; thirteen of which twelve are equal; three whose mean is a little above each of them
 create table lab.measures (k text, x double precision, "Odd name" int);
 insert into lab.measures (k, x) values
     ('a', 9), ('a', 10), ('a', 11), ('a', 9), ('a', 10), ('a', 11), ('a', 9), ('a', 10), ('a', 11), ('a', 9), ('a', 10), ('a', 11),
     ('a', 9), ('a', 10), ('a', 11), ('a', 9), ('a', 10), ('a', 11), ('a', 9), ('a', 10), ('a', 11), ('a', 100),
     ('b', 5), ('b', 5), ('b', 5), ('b', 5), ('b', 5), ('b', 5), ('b', 5), ('b', 5), ('b', 5), ('b', 5), ('b', 5), ('b', 5), ('b', 6),
-    (null, 1), (null, 2), ('c', null);
+    (null, 1), (null, 2), ('c', null), ('d', 0.1), ('d', 0.1), ('d', 0.1);
 update lab.measures set "Odd name" = x where k = 'a';
 create table lab.typed (n numeric(10, 2), t timestamp with time zone, v varchar(10), l int[]);
 create table lab.payments (id int, day date, amount double precision, note text, paid boolean, "Odd id" int);
@@ -92,6 +92,13 @@ create table lab.ledger (id int, day date, amount double precision, note text, p
 insert into lab.ledger values
     (1, '2013-02-08', 10.004, 'a', true, 1), (2, '2013-02-08', 25, 'b', true, 2), (3, '2013-02-09', 30, 'c', true, 3),
     (4, '2013-02-09', null, 'd', false, 4), (5, '2013-02-10', 50, 'e', true, 5);
+-- slices with nulls, and amounts without end
+create table lab.here (id int, day date, place text, amount double precision);
+insert into lab.here values (1, '2013-02-08', 'a', 1), (2, null, 'a', 2), (3, null, null, cast('Infinity' as double precision));
+create table lab.there (id int, day date, place text, amount double precision);
+insert into lab.there values
+    (1, '2013-02-08', 'a', 1), (2, null, 'a', cast('Infinity' as double precision)), (3, null, null, cast('Infinity' as double precision)),
+    (4, '2013-02-08', null, 4), (5, null, 'a', 5);
 create table lab.loads (id int, day date, "Odd day" date);
 insert into lab.loads (id, day) values
     (1, '2013-02-01'), (2, '2013-02-01'), (3, '2013-02-01'), (4, '2013-02-01'),

@@ -288,6 +288,22 @@ def test_a_rollback_is_a_new_version(served: Served) -> None:
     assert (back.version, back.fingerprint, back.file) == (3, flights.fingerprint, None)
 
 
+def test_a_rollback_to_what_would_not_be_put_now_is_refused_as_a_put_is(served: Served) -> None:
+    created(served, runner="nobody")
+    with transaction(served.engine) as connection:
+        rules = [
+            {"name": "a", "check": "not_null", "kind": "engineering", "dimension": "completeness", "level": "column", "severity": "error"}
+        ]
+        gates.put(connection, Gate.model_validate({"workspace": "default", "table": TABLE, "target": "demo", "rules": rules}))
+        dispatchers.register(connection, "here", runners=["default"], inline_targets=[])
+    third = served.client.put_gate(orders(), TABLE, if_match=served.client.gate(TABLE).etag)
+    for number, pointer in ((1, "/runner"), (2, "/rules/0/check")):
+        response = send(served, "POST", f"/v1/gates/{TABLE}/rollback?to={number}", If_Match=third.etag)
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_gate")
+        assert [one["pointer"] for one in response.json()["problems"]] == [pointer]
+    assert served.client.gate(TABLE).version == 3
+
+
 def test_what_goes_without_saying_is_told_all_the_same(served: Served) -> None:
     gate = send(served, "GET", FLIGHTS).json()["gate"]
     assert (gate["on_no_rows"], gate["severity"], gate["rules"][0]["weight"]) == ("open", "error", 1)

@@ -8,9 +8,11 @@ from stringx import settings as settings_module
 from stringx.cli import connection
 from stringx.cli.gates.given import database, signed, signed_options, workspace_option
 from stringx.cli.gates.planned import print_change
-from stringx.cli.output import output_option, print_json, print_table
+from stringx.cli.output import output_option, print_json, print_table, warn
+from stringx.cli.served import served
 from stringx.cli.tables import clock
-from stringx.errors import Conflict
+from stringx.errors import Conflict, GateFileErrors
+from stringx.gates.document import faults
 from stringx.model import DEFAULT_WORKSPACE
 
 
@@ -52,15 +54,19 @@ def history(table: str, workspace: str | None, limit: int, cursor: str | None, o
 def rollback(table: str, wanted: int, workspace: str | None, take_over: bool, author: str | None, message: str | None, output: str) -> None:
     """Put an earlier version of the gate of TABLE in force again, as a new version.
 
-    A gate that a file manages is rolled back by its file, or taken over.
+    A gate that a file manages is rolled back by its file, or taken over. A version that today's checks refuse, or whose runner or
+    target nobody serves any more, is refused as its file would be; `stringx gates history` lists the others.
     """
     from stringx.store import gates as store
 
+    given = settings_module.load()
+    of = workspace or DEFAULT_WORKSPACE
     try:
-        with database(connection.with_database(settings_module.load())) as opened:
-            change = store.rollback(
-                opened, workspace or DEFAULT_WORKSPACE, table, wanted, take_over=take_over, **signed(author, message)
-            ).answer()
+        with database(connection.with_database(given)) as opened:
+            earlier = store.version(opened, of, table, wanted).gate
+            if wrong := faults(earlier, file=f"version {wanted} of {earlier.table}", served=served(given, warn)):
+                raise GateFileErrors(wrong)
+            change = store.rollback(opened, of, table, wanted, take_over=take_over, **signed(author, message)).answer()
     except Conflict as conflict:
         raise click.UsageError(conflict.reason.replace("take_over=true", "--take-over")) from conflict
     if output == "json":
