@@ -41,6 +41,7 @@ CASES: Cases = {
         "nulls": case("orders", None, 1, column_list=["a", "b"], ignore_row_if="any_value_is_missing"),
         "nulls_of_all": case("orders", None, 0, where="a is null", column_list=["a"]),
         "quoted": case("orders", None, 2, column_list=["Odd name", "b"], quote_columns=True),
+        "quoted_by_the_rule": ("lab.orders", {"columns": ["Odd name", "b"]}, 2),
         "slice": case("orders", None, 1, where="b is not null", column_list=["a", "b"]),
         "slice_beside_the_rest": ("lab.orders", {"slice": "c in (1, 4, 6)", "arguments": {"column_list": ["a", "b"]}}, 2),
     },
@@ -51,6 +52,7 @@ CASES: Cases = {
         "empty": case("empty", None, 0, column_list=["a", "c"]),
         "nulls": case("orders", None, 1, where="a is null", column_list=["a", "c"]),
         "quoted": case("orders", None, 3, column_list=["Odd name", "b"], quote_columns=True),
+        "quoted_by_the_rule": ("lab.orders", {"columns": ["Odd name", "b"]}, 3),
         "slice": case("orders", None, 1, where="c <= 3", column_list=["a", "c"]),
     },
     "expect_multicolumn_sum_to_equal": {
@@ -61,6 +63,7 @@ CASES: Cases = {
         "empty": case("empty", None, 0, column_list=["a"], sum_total=1),
         "nulls": case("orders", None, 0, where="a is null", column_list=["a"], sum_total=1),
         "quoted": case("orders", None, 1, column_list=['"select"'], sum_total=35),
+        "quoted_by_the_rule": ("lab.orders", {"columns": ["select"], "arguments": {"sum_total": 35}}, 1),
         "slice": case("orders", None, 1, where="c <= 3", column_list=["a"], sum_total=5),
     },
     "expect_column_to_exist": {

@@ -234,6 +234,7 @@ CASES = {
         "empty": ("lab.empty", {"arguments": {"combination_of_columns": ["a", "b"]}}, 0),
         "nulls_are_equal": ("lab.orders", {"row_condition": "b is null", "arguments": {"combination_of_columns": ["a", "b"]}}, 1),
         "quoted": ("lab.orders", {"arguments": {"combination_of_columns": ["Odd name", "b"], "quote_columns": True}}, 2),
+        "quoted_by_the_rule": ("lab.orders", {"columns": ["Odd name", "b"]}, 2),
         "slice": ("lab.orders", {"row_condition": "b is not null", "arguments": {"combination_of_columns": ["a", "b"]}}, 1),
         "slice_and_beyond": ("lab.orders", {"slice": "c in (1, 3)", "arguments": {"combination_of_columns": ["a", "b"]}}, 1),
         "slice_and_beyond_with_nulls": ("lab.orders", {"slice": "c = 4", "arguments": {"combination_of_columns": ["a", "b"]}}, 1),

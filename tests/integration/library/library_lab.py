@@ -27,6 +27,7 @@ from cases_utils import CASES as UTILS
 
 from stringx.embedded import demo
 from stringx.gates.library import LIBRARY
+from stringx.gates.shape import RuleShape
 from stringx.gates.tests import literal
 from stringx.gates.tests import test_name as name_of
 from stringx.gates.tests import test_sql as sql_of
@@ -50,9 +51,7 @@ SOURCES = [
 
 
 def rule(check: str, name: str, fields: Mapping[str, Any]) -> Rule:
-    known = LIBRARY[check]
-    words = {"kind": known.kind, "dimension": known.dimension, "level": known.level, "severity": "error"}
-    return Rule.model_validate({"name": name, "check": check, **words, **fields})
+    return RuleShape.model_validate({"name": name, "check": check, **fields}).rule()
 
 
 def outcomes(folder: Path, profile: Mapping[str, object], cases: Cases = CASES) -> Mapping[str, Failures]:
