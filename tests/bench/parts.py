@@ -1,7 +1,6 @@
 """What the parts that a trigger's way is made of take with nothing of ours in them, one at a time and as rested as a trigger finds them.
 
-A trigger goes once through Kafka, is committed three times (a claim's commit does not wait for the disk), and makes two requests to
-the runner.
+A trigger goes once through Kafka, is committed three times, and makes two requests to the runner.
 """
 
 from __future__ import annotations

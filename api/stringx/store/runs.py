@@ -56,7 +56,8 @@ _COLUMNS = """
 
 # `next` walks ix_runs_queue in its order. Two queued runs may be of one gate and slice: of different versions of the gate, or for
 # different engines. `first` takes one of them; what another dispatcher leases meanwhile is kept out by uq_runs_one_leased.
-# `relaxed`: the commit of a claim does not wait for the disk (ADR 0003).
+# Its commit waits for the disk, as all do: a crash of the server that undid a claim would let a further trigger join the run, and the next
+# claim would have the number of an attempt whose report may be older than that trigger.
 CLAIM = f"""
 with next as (
     select id, workspace, table_name, slice_key, priority, seq
@@ -84,11 +85,9 @@ with next as (
 ), noted as (
     insert into attempts (run_id, number, dispatcher, address, boot)
     select id, attempt, :dispatcher, :address, :boot from claimed
-), relaxed as materialized (
-    select set_config('synchronous_commit', 'off', true)
 )
 select {_COLUMNS}
-from claimed as run join gate_versions as version on version.id = run.version_id cross join relaxed
+from claimed as run join gate_versions as version on version.id = run.version_id
 order by run.priority desc, run.seq
 """  # noqa: S608  # composed of this module's own text
 

@@ -57,21 +57,6 @@ def test_a_claim_leases_and_counts_an_attempt(store: Store) -> None:
     assert claim(store) == []
 
 
-def test_only_a_claims_commit_does_not_wait_for_the_disk(store: Store) -> None:
-    """ADR 0003."""
-    store.queue()
-    with transaction(store.engine) as connection:
-        taken = runs.claim(
-            connection, runner="default", targets=["demo"], limit=1, address="a", boot="b", dispatcher="d", lease_seconds=60.0
-        )
-        relaxed = connection.execute(text("show synchronous_commit")).scalar_one()
-    with transaction(store.engine) as connection:
-        afterwards = connection.execute(text("show synchronous_commit")).scalar_one()
-
-    assert len(taken) == 1
-    assert (relaxed, afterwards) == ("off", "on")
-
-
 def test_only_runs_of_the_asked_runner_and_targets_are_claimed(store: Store) -> None:
     store.queue(table="raw.a", runner="other")
     store.queue(table="raw.b", target="warehouse")

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from fake_runner import report_of
 from queued import Store, gate
-from sqlalchemy import text
 from sqlalchemy.exc import DataError
 
 from stringx.dispatch import request_cancel, settle
@@ -188,40 +187,6 @@ def test_a_report_that_comes_again_changes_nothing(store: Store) -> None:
     assert (store.rows("select * from verdicts"), outbox_records(store)) == before
     assert store.rows("select * from set_apart_reports") == []
     assert store.attempts(run) == [(1, "settled")]
-
-
-def undo_claim(store: Store, run: str) -> None:
-    """What a crash of the database server does to a claim whose commit was not on its disk yet."""
-    with transaction(store.engine) as connection:
-        connection.execute(
-            text("delete from attempts where run_id = :run and number = (select attempt from runs where id = :run)"), {"run": run}
-        )
-        connection.execute(
-            text("""
-                update runs set state = 'queued', attempt = attempt - 1, lease_until = null, address = null, boot = null, started_at = null
-                where id = :run
-            """),
-            {"run": run},
-        )
-
-
-def test_a_claim_that_a_crash_of_the_database_undid_is_made_again_and_its_run_judged_once(store: Store) -> None:
-    """Both claims have the same number: whichever report comes while the run is leased is its verdict; the other changes nothing."""
-    run = store.queue()
-    of_first = report(claim(store), failures=1)
-    undo_claim(store, run)
-
-    # Nobody has the run leased.
-    assert settled(store, of_first) is Settlement.LATE
-    assert store.rows("select * from verdicts") == []
-    of_second = report(claim(store), failures=1)
-    assert of_second.attempt == of_first.attempt
-    assert settled(store, of_second) is Settlement.JUDGED
-    assert settled(store, of_first) is Settlement.REPEATED
-
-    assert store.verdict(run) == "failed"
-    assert store.attempts(run) == [(1, "settled")]
-    assert len(outbox_records(store)) == 1
 
 
 def test_the_report_of_a_lost_attempt_is_kept_and_changes_nothing(store: Store) -> None:
