@@ -50,6 +50,9 @@ GATES = {
         ),
         library("expect_column_values_to_be_within_n_stdevs", column="id", arguments={"group_by": ["grp"], "sigma_threshold": 1}),
         library("expect_multicolumn_sum_to_equal", arguments={"column_list": ["id", "1"], "sum_total": "grp"}),
+        library("reconciles_by_keys", arguments={"compare_model": "raw.groups", "key_columns": ["id"], "slice_columns": ["id"]}),
+        library("reconciles_by_sums", arguments={"compare_model": "raw.groups", "sum_columns": ["id"], "slice_columns": ["id"]}),
+        library("no_outliers_by_z_score", column="id", arguments={"group_by_columns": ["grp"]}),
         slice_columns=TYPES,
     ),
 }

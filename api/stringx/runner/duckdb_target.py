@@ -2,6 +2,9 @@
 
 So the runner opens it for reading alone, by which its processes do not lock out one another and a gate's SQL can change nothing,
 and lets go of it after each run, by which a pipeline can load into it between the runs. dbt-duckdb would keep it open.
+
+DuckDB reads any file and address that its process may (`read_text('/etc/passwd')`), which is not what a gate's SQL is for: once all
+that the profile names is attached and loaded, no other can be reached.
 """
 
 from __future__ import annotations
@@ -13,10 +16,12 @@ from urllib.parse import urlsplit
 
 
 def only_read() -> None:
-    """From now on this process opens DuckDB files for reading alone, unless the profile sets an `access_mode`."""
-    # Not imported above: it is there where dbt-duckdb is, which StringX does not need.
+    """From now on this process opens DuckDB files for reading alone, and reaches nothing but them and what the profile attaches,
+    unless the profile's `config_options` set `access_mode` and `enable_external_access`."""
+    # Not imported above: they are there where dbt-duckdb is, which StringX does not need.
     duckdb: Any = importlib.import_module("duckdb")
-    connect = duckdb.connect
+    environment: Any = importlib.import_module("dbt.adapters.duckdb.environments").Environment
+    connect, initialize = duckdb.connect, environment.initialize_db
 
     def opened(database: str = ":memory:", *, read_only: bool = False, config: dict[str, Any] | None = None) -> Any:
         config = dict(config or {})
@@ -24,7 +29,14 @@ def only_read() -> None:
             config.setdefault("access_mode", "READ_ONLY")
         return connect(database, read_only=read_only, config=config)
 
+    def initialized(credentials: Any, plugins: Any = None) -> Any:
+        connection = initialize(credentials, plugins)
+        if "enable_external_access" not in (credentials.config_options or {}):
+            connection.execute("set enable_external_access = false")  # for all of its cursors, and for good
+        return connection
+
     duckdb.connect = opened
+    environment.initialize_db = staticmethod(initialized)
 
 
 def locks(adapter: Any) -> bool:

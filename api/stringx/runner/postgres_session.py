@@ -19,7 +19,7 @@ from stringx.runner import samples
 from stringx.runner.recording import Template
 from stringx.runner.replay_session import KEPT_ROWS, Answer, NoSample, Question, SessionLost, Unanswered
 from stringx.runner.samples import Sample
-from stringx.runner.sessions import SETTINGS
+from stringx.runner.sessions import SETTINGS, unprotected
 
 #: Prepared statements that a session keeps; some 40 KB each in the server's memory.
 KEPT_STATEMENTS = 1000
@@ -72,7 +72,7 @@ class PostgresSession:
     excludes_writers = False
 
     def __init__(self, arguments: Mapping[str, Any], role: str | None = None) -> None:
-        """`arguments`: of `psycopg.connect`. It connects when it is first asked."""
+        """`arguments`: `connection_arguments`. It connects when it is first asked."""
         self._arguments = dict(arguments)
         self._role = role
         self._connection: psycopg.Connection[Any] | None = None
@@ -149,6 +149,9 @@ class PostgresSession:
         self._prepared.clear()
         connection = psycopg.connect(**self._arguments, autocommit=True, prepare_threshold=None)
         try:
+            lacks = unprotected(connection)
+            if lacks is not None:
+                raise psycopg.NotSupportedError(lacks)
             connection.execute(_CUSTOM_PLANS)
             if not (connection.info.parameter_status("DateStyle") or "ISO").startswith("ISO"):
                 connection.execute("set datestyle to 'ISO'")  # as psycopg2 does

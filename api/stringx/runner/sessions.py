@@ -26,7 +26,8 @@ from stringx.runner.kept_sessions import KeptSessions, Session
 _WITHOUT_VALUES = ("08", "25", "28", "3D", "3F", "42", "53", "55", "57", "58")
 
 #: They read, and read texts in the way that `templates` knows: a second statement must not pass for a text.
-SETTINGS = "-c default_transaction_read_only=on -c standard_conforming_strings=on"
+_ON = ("default_transaction_read_only", "standard_conforming_strings")
+SETTINGS = " ".join(f"-c {name}=on" for name in _ON)
 
 #: A worker that has had nothing to do for so long holds no session.
 IDLE_SECONDS = 30.0
@@ -63,10 +64,39 @@ class Sessions:
         keywords["cursor_factory"] = self._cursor_class
         keywords["connection_factory"] = Session
         if self._kept is None:
-            return _connect(*arguments, **keywords)
+            return _opened(*arguments, **keywords)
         # All that makes a session what it is.
         likeness = (arguments, tuple(sorted(keywords.items())))
-        return self._kept.hand_out(likeness, lambda: _connect(*arguments, **keywords))
+        return self._kept.hand_out(likeness, lambda: _opened(*arguments, **keywords))
+
+
+def unprotected(session: Any) -> str | None:
+    """What a session that was opened with `SETTINGS`, by psycopg2 or psycopg, lacks of them; None where it has them all.
+
+    A pooler between may drop a connection's options without a word (pgbouncer with `ignore_startup_parameters = options`).
+    """
+    for name in _ON:
+        value = session.info.parameter_status(name)
+        if value is None:  # Postgres before 14 does not tell of all of them unasked
+            with session.cursor() as cursor:
+                cursor.execute(f"select current_setting('{name}')")
+                (value,) = cursor.fetchone()
+            session.rollback()
+        if value != "on":
+            return (
+                f"the session was opened with {name}=on, and has it {value}: something between, as a connection pooler, drops the"
+                " connection's `options`; have it pass them on, connect past it, or set it for the role (`alter role … set`)"
+            )
+    return None
+
+
+def _opened(*arguments: Any, **keywords: Any) -> Any:
+    session = _connect(*arguments, **keywords)
+    lacks = unprotected(session)
+    if lacks is not None:
+        session.close()
+        raise psycopg2.NotSupportedError(lacks)
+    return session
 
 
 def _cursor_class(sessions: Sessions) -> type[Any]:

@@ -14,12 +14,13 @@ from runner_lab import Lab, wait_for
 from stringx.runner import postgres_session, samples
 from stringx.runner.postgres_session import PostgresSession, connection_arguments
 from stringx.runner.replay_session import Answer, NoSample, Question, SessionLost, Unanswered
+from stringx.runner.sessions import SETTINGS
 
 NAME = "stringx-replay-session-test"
 
 
 def open_session(lab: Lab, **more: Any) -> PostgresSession:
-    return PostgresSession({**psycopg.conninfo.conninfo_to_dict(lab.url), "application_name": NAME, **more})
+    return PostgresSession({**psycopg.conninfo.conninfo_to_dict(lab.url), "application_name": NAME, "options": SETTINGS, **more})
 
 
 @pytest.fixture
@@ -101,6 +102,13 @@ def test_it_can_only_read_and_plans_anew_for_each_value(session: PostgresSession
     with pytest.raises(Unanswered, match="25006"):
         ask(session, "select raw.leave_a_trace()")
     assert ask(session, "select current_setting('plan_cache_mode') = 'force_custom_plan'")
+
+
+@pytest.mark.parametrize("options", ["", "-c default_transaction_read_only=on -c standard_conforming_strings=off"])
+def test_none_is_opened_where_something_between_drops_its_settings(lab: Lab, options: str) -> None:
+    with closing(open_session(lab, options=options)) as session, pytest.raises(SessionLost, match="NotSupportedError"):
+        ask(session, "select 1")
+    wait_for(lambda: own_sessions(lab) == 0, "it is closed")
 
 
 def test_it_is_what_dbt_would_have_by_the_profile(lab: Lab) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,9 +59,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> File:
 
 
 @contextmanager
-def running(file: File, folder: Path, check_share: float) -> Iterator[Bench]:
+def running(file: File, folder: Path, check_share: float, project: Path = PROJECT) -> Iterator[Bench]:
     """A runner with a dbt worker and a replay worker."""
-    settings = Settings(home=folder / "home", dbt_project_dir=PROJECT, stop_grace_seconds=4, prepared_check_share=check_share)
+    settings = Settings(home=folder / "home", dbt_project_dir=project, stop_grace_seconds=4, prepared_check_share=check_share)
     runner = Runner(settings, targets=["demo"], workers=1, state_dir=folder / "state", address="here")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"{PREFIX}TARGET_DBNAME", str(file.path))
@@ -193,6 +195,29 @@ def test_a_gates_sql_can_change_nothing(bench: Bench, file: File) -> None:
         assert connection.execute("select count(*) from duckdb_tables() where table_name = 'written'").fetchall() == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("options", "status"), [({}, DbtStatus.ERROR), ({"config_options": {"enable_external_access": True}}, DbtStatus.PASS)]
+)
+def test_a_gates_sql_reads_no_file_but_what_the_profile_attaches_or_where_it_opens_them(
+    options: Mapping[str, object], status: DbtStatus, file: File, tmp_path: Path
+) -> None:
+    with duckdb.connect(str(tmp_path / "other.duckdb")) as connection:
+        connection.execute("create table rows_ (a integer)")
+    project = Path(shutil.copytree(PROJECT, tmp_path / "project"))
+    target = {"type": "duckdb", "path": str(file.path), "schema": "main", "threads": 2, **options}
+    target["attach"] = [{"path": str(tmp_path / "other.duckdb"), "read_only": True}]
+    (project / "profiles.yml").write_text(json.dumps({"stringx": {"target": "demo", "outputs": {"demo": target}}}))
+    with running(file, tmp_path, check_share=0, project=project) as bench:
+        gate = bench.gate(
+            rule("attached", "holds", arguments={"expression": "(select count(*) from other.rows_) = 0"}),
+            rule("file", "holds", arguments={"expression": f"(select count(*) from read_text('{project}/profiles.yml')) = 1"}),
+        )
+        for engine in (Engine.DBT, Engine.PREPARED):
+            attached, of_file = bench.evaluate(gate.model_copy(update={"engine": engine})).results
+            assert (attached.status, of_file.status) == (DbtStatus.PASS, status), of_file.message
+            assert status is DbtStatus.PASS or "file system operations are disabled by configuration" in (of_file.message or "")
+
+
 def test_shares_repeats_and_plain_tables_are_as_in_postgres(bench: Bench, file: File) -> None:
     file.change("create or replace table raw.landed as select day, id, amount from raw.orders")
     gate = bench.gate(
@@ -271,9 +296,9 @@ def test_a_run_can_be_cancelled_within_a_statement(bench: Bench, file: File, eng
 
 def test_a_replay_that_differs_from_dbt_is_the_gates_last(file: File, tmp_path: Path) -> None:
     file.change("create table raw.switched (a integer)")
-    expression = "case when (select count(*) from raw.switched) > 0 then txid_current() > 1 else true end"
+    expression = "case when (select count(*) from raw.switched) > 0 then txid_current() > 2 else true end"
     with running(file, tmp_path, check_share=1) as bench:
-        # dbt-duckdb asks the catalog before the test, in transactions of their own; a replay's transaction is the first.
+        # dbt-duckdb asks the catalog before the test, in transactions of their own; a replay's follows that of the opening.
         gate = bench.gate(rule("tells", "holds", arguments={"expression": expression}))
         prepared(bench, gate)
         file.change("insert into raw.switched values (1)")

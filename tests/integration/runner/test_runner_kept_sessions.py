@@ -152,6 +152,24 @@ def test_each_has_its_own_and_one_that_was_closed_is_closed_for_good(connect: Ca
     third.close()
 
 
+def test_none_is_opened_where_something_between_drops_its_settings(connect: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = sessions._connect  # noqa: SLF001  # a pooler's place
+    monkeypatch.setattr(sessions, "_connect", lambda *given, **more: whole(*given, **{**more, "options": OPTIONS}))
+    with pytest.raises(psycopg2.NotSupportedError, match="opened with default_transaction_read_only=on, and has it off: something between"):
+        connect()
+
+
+def test_a_server_that_does_not_tell_its_settings_unasked_is_asked(connect: Callable[..., Any]) -> None:
+    session = connect()
+    silent = SimpleNamespace(info=SimpleNamespace(parameter_status=lambda _: None), cursor=session.cursor, rollback=session.rollback)
+    assert sessions.unprotected(silent) is None
+    assert session.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_IDLE
+    with session.cursor() as cursor:
+        cursor.execute("set default_transaction_read_only = off; commit")
+    assert "has it off" in (sessions.unprotected(silent) or "")
+    session.close()
+
+
 def test_sessions_of_another_profile_or_name_are_others(connect: Callable[..., Any], opened: Sessions) -> None:
     pid = used(connect())
     other = connect(options="-c search_path=public")
