@@ -269,6 +269,14 @@ def test_an_async_gate_wants_a_target_that_its_runner_has_as_far_as_that_is_know
     assert asked == ["default", "silent"]
 
 
+@pytest.mark.parametrize(("line", "place"), [("reply_to: [a, triggers]", "3:11"), ("notify: [{topic: a}, {topic: triggers}]", "3:9")])
+def test_no_gate_has_acknowledgements_written_where_triggers_are_read(line: str, place: str) -> None:
+    assert gate_of(orders(f"{line}\n"), served=Served([], ["default"])).runner == "default"
+    assert problems_of(orders(f"{line}\n"), served=Served([], ["default"], triggers_topic="triggers")) == [
+        f"{place}: triggers are read from triggers: an acknowledgement there would be refused, name another topic"
+    ]
+
+
 def test_no_gate_names_the_backend_as_its_runner() -> None:
     """What runs inline is kept under that name: a gate with it would wait for a runner that nobody can name in STRINGX_RUNNERS."""
     (problem,) = problems_of(orders("runner: inline\n"))

@@ -35,4 +35,4 @@ def served(settings: Settings, warn: Callable[[str], None]) -> Served:
             warn(f"whether the runner `{runner}` has the targets of its gates was not checked: {error}")
             return None
 
-    return Served(inline_targets, known.urls, targets_of)
+    return Served(inline_targets, known.urls, targets_of, settings.kafka_triggers_topic)

@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Iterator
 
-from stringx.gates.located import JINJA
+from stringx.gates.parse import parse
 from stringx.gates.tests import column_sql
-from stringx.model import RULE_NAME, TABLE_NAME, ColumnType, Relation, TableCatalog
+from stringx.model import RULE_NAME, TABLE_NAME, ColumnType, Gate, Relation, TableCatalog
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 #: Words that YAML reads as something else.
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+#: What JSON may hold as it is, and YAML refuses, or takes for the end of a line.
+_ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 _HEAD = """\
 # The first gate of {table}, by what its database knew of it: read it, take out what is not so, and add what the data must be.
@@ -36,26 +38,26 @@ def text(catalog: TableCatalog, *, runner: str) -> str:
 
 
 def _slice(catalog: TableCatalog) -> Iterator[str]:
-    moments = {one.name: one.slices_by for one in catalog.columns if one.slices_by in (ColumnType.DATE, ColumnType.TIMESTAMP)}
-    others = {one.name: one.slices_by for one in catalog.columns if one.slices_by is not None and one.name not in moments}
+    kinds = {one.name: one.slices_by for one in catalog.columns if one.slices_by is not None}
+    kinds = {name: kind for name, kind in kinds.items() if _sayable(f"slice: {{columns: {{{_yaml(name)}: {kind}}}}}")}
+    moments = {name: kind for name, kind in kinds.items() if kind in (ColumnType.DATE, ColumnType.TIMESTAMP)}
+    others = {name: kind for name, kind in kinds.items() if name not in moments}
     yield "# What a trigger's slice may name: columns by which the table is loaded."
     if moments:
         yield "slice:"
         yield "  columns:"
-        yield from (f"    {_yaml(name)}: {kind}" for name, kind in moments.items() if _sayable(name))
-    also = [f"{_yaml(name)}: {kind}" for name, kind in others.items() if _sayable(name)]
+        yield from (f"    {_yaml(name)}: {kind}" for name, kind in moments.items())
+    also = [f"{_yaml(name)}: {kind}" for name, kind in others.items()]
     if also:
         yield f"# {'Others' if moments else 'slice: {columns: {…}}, of these'}: {', '.join(also)}"
 
 
 def _rules(catalog: TableCatalog) -> Iterator[str]:
-    rules = [one for one in _Rules(catalog).all() if _sayable(one)]
+    rules = list(_Rules(catalog).all())
     if not rules:
         yield "# The database holds this table to nothing. A first rule could be:"
         yield "#   - {name: id_is_filled, check: not_null, column: id}"
-        yield "rules: []"
-        return
-    yield "rules:"
+    yield "rules:" if any(_is_rule(one) for one in rules) else "rules: []"
     yield from rules
 
 
@@ -91,21 +93,25 @@ class _Rules:
 
     def _foreign(self, columns: tuple[str, ...], table: str, referenced: tuple[str, ...], *, known: bool) -> str:
         if len(columns) > 1 or not TABLE_NAME.fullmatch(table):
-            return f"  # {', '.join(columns)} together are those of {table}: that is no rule yet."
+            return f"  # {', '.join(map(_yaml, columns))} together are those of {_yaml(table)}: that is no rule yet."
         written = self._rule(f"{columns[0]}_is_in_{table}", "relationships", columns[0], to=table, field=column_sql(referenced[0]))
-        if known:
+        if known or not _is_rule(written):
             return written
         commented = re.sub("^  ", "  # ", written, flags=re.MULTILINE)
         return f"  # The dbt project does not know {table}: declare it there, and then:\n{commented}"
 
     def _rule(self, name: str, check: str, column: str | None = None, /, **arguments: object) -> str:
-        lines = [f"- name: {self._name(name)}", f"  check: {check}"]
+        name = self._name(name)
+        lines = [f"- name: {name}", f"  check: {check}"]
         if column is not None:
             lines.append(f"  column: {_yaml(column)}")
         if arguments:
             lines.append("  arguments:")
             lines += [f"    {argument}: {_yaml(value)}" for argument, value in arguments.items()]
-        return "\n".join(f"  {line}" for line in lines)
+        written = "\n".join(f"  {line}" for line in lines)
+        if _sayable(f"rules:\n{written}"):
+            return written
+        return f"  # A rule {name} by the check {check} is left out: no gate file can say it."
 
     def _name(self, wanted: str) -> str:
         plain = re.sub(r"[^a-z0-9]+", "_", wanted.lower()).strip("_")[:90]
@@ -123,9 +129,14 @@ def _yaml(value: object) -> str:
         return value
     if isinstance(value, list):
         return f"[{', '.join(_yaml(item) for item in value)}]"
-    return json.dumps(value, ensure_ascii=False)
+    return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
-def _sayable(text: str) -> bool:
-    """Whether a gate can say it: not where it holds what Jinja would render."""
-    return not any(mark in text for mark in JINJA)
+def _is_rule(written: str) -> bool:
+    """And no comment."""
+    return not written.startswith("  #")
+
+
+def _sayable(field: str) -> bool:
+    """Whether a gate file may have that field: not where a text in it is too long, say, or holds what Jinja would render."""
+    return isinstance(parse(f"table: a.b\ntarget: c\n{field}\n", workspace="default", name="a.b", file=""), Gate)

@@ -27,9 +27,14 @@ class Served:
     runners: Collection[str]
     #: the targets of a runner that has this name, None where they cannot be known now; asked only for runners that gates name
     targets_of: Callable[[str], Collection[str] | None] = _unknown
+    #: topic that triggers are read from: STRINGX_KAFKA_TRIGGERS_TOPIC; None where there is none to know
+    triggers_topic: str | None = None
 
     def fault(self, gate: GateShape) -> tuple[str, str] | None:
-        """The field of a gate that asks for what is not there, and what would mend it; None where it can be served."""
+        """The field of a gate that asks for what cannot be served, and what would mend it; None where all can."""
+        for field, topics in (("reply_to", gate.reply_to), ("notify", [notice.topic for notice in gate.notify])):
+            if self.triggers_topic in topics:
+                return field, f"triggers are read from {self.triggers_topic}: an acknowledgement there would be refused, name another topic"
         if gate.mode is Mode.INLINE:
             return self._inline_fault(gate.target)
         if gate.runner not in self.runners:

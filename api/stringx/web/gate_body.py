@@ -82,7 +82,7 @@ def _fault(problem: Problem, *, in_yaml: bool) -> GateFault:
     )
 
 
-def served_by(status: BackendStatus) -> Served | None:
+def served_by(status: BackendStatus, triggers_topic: str) -> Served | None:
     """What the dispatchers that are there serve, as they and the runners said; None where there is no dispatcher to know."""
     if not status.dispatchers:
         return None
@@ -91,4 +91,4 @@ def served_by(status: BackendStatus) -> Served | None:
         runner: {target for one in status.runners if one.runner == runner for target in one.targets} for runner in runners
     }
     inline = {target for one in status.dispatchers for target in one.inline_targets}
-    return Served(inline, runners, lambda runner: targets[runner] or None)
+    return Served(inline, runners, lambda runner: targets[runner] or None, triggers_topic)

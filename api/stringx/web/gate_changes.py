@@ -141,7 +141,8 @@ def get_version(table: str, number: str, asked: OneWorkspace) -> Response:
 
 
 def _served(connection: Connection) -> Served | None:
-    return served_by(status(connection, backend().settings.lease_seconds))
+    settings = backend().settings
+    return served_by(status(connection, settings.lease_seconds), settings.kafka_triggers_topic)
 
 
 def _seen(connection: Connection, workspace: str, table: str, *, required: bool = False) -> GateVersion | None:

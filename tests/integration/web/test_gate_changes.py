@@ -214,7 +214,13 @@ def test_a_gate_that_nobody_serves_is_refused_as_far_as_that_is_known(served: Se
         dispatchers.register(connection, "here", runners=["default"], inline_targets=[])
         status = {"boot": "b", "version": "1", "workers": 1, "free": 1, "targets": ("demo",), "held": (), "fingerprints": {}, "errors": {}}
         runner_replicas.answered(connection, "default", "http://a:5002", RunnerStatus.model_validate(status))
-    for wrong, pointer in (({"runner": "nobody"}, "/runner"), ({"target": "dmo"}, "/target"), ({"mode": "inline"}, "/mode")):
+    triggers = served.settings.kafka_triggers_topic
+    for wrong, pointer in (
+        ({"runner": "nobody"}, "/runner"),
+        ({"target": "dmo"}, "/target"),
+        ({"mode": "inline"}, "/mode"),
+        ({"notify": [{"topic": triggers}]}, "/notify"),
+    ):
         plan = served.client.plan_gate(orders(**wrong), TABLE)
         assert [one.pointer for one in plan.problems] == [pointer]
     assert served.client.plan_gate(orders(), TABLE).problems == ()
