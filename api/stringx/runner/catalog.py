@@ -91,10 +91,13 @@ def read(adapter: Any, relation: str, knows: Callable[[str], bool]) -> Catalog:
         return _of_adapter(adapter, relation)
     with sessions.cursor(adapter, _NAME) as cursor:
         end_after(cursor, ANSWER_SECONDS)
-        cursor.execute("select to_regclass(%s) is not null", [relation])
-        if not cursor.fetchone()[0]:
-            raise Unreadable(f"there is no {relation}")
-        return _of_postgres(cursor, relation, knows)
+        try:
+            cursor.execute("select to_regclass(%s) is not null", [relation])
+            if not cursor.fetchone()[0]:
+                raise Unreadable(f"there is no {relation}")
+            return _of_postgres(cursor, relation, knows)
+        except (psycopg2.ProgrammingError, psycopg2.NotSupportedError) as error:  # of another database, or not for this role
+            raise Unreadable(error.diag.message_primary or str(error).strip()) from error
 
 
 def _of_adapter(adapter: Any, relation: str) -> Catalog:

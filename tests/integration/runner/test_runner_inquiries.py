@@ -176,6 +176,17 @@ def test_a_table_that_is_not_there_is_one_fault_and_selections_are_looked_at_all
     assert set(faults(bench, table="raw.oders")) == {(None, ("table",))}
 
 
+def test_a_table_of_another_database_is_a_fault_of_its_gate_alone(bench: Bench) -> None:
+    any_column = rule("any", "not_null", column="id")
+    asked = [bench.gate(any_column, table="other.raw.orders", relation="plain"), bench.gate(rule("gone", "not_null", column="idd"))]
+    elsewhere, here = bench.runner.validate(asked).gates
+    assert [fault.field for fault in elsewhere.faults] == [("table",)]
+    assert "cannot read other.raw.orders: cross-database references are not implemented" in elsewhere.faults[0].message
+    assert [fault.rule for fault in here.faults] == ["gone"]
+    with pytest.raises(NotFound, match="cannot read other.raw.orders: cross-database references are not implemented"):
+        bench.runner.table("other.raw.orders", "demo")
+
+
 def test_nothing_is_run_on_the_data(bench: Bench, lab: Lab) -> None:
     """A test that sleeps for an hour and one that writes are looked at in no time, and leave nothing."""
     before = time.monotonic()
