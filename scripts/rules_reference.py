@@ -38,6 +38,8 @@ be there.
 
 Now, where a check looks at the clock, is told in the time zone of the database's sessions, or of the dbt variable `stringx:time_zone`.
 Checks that are about a table's columns, and not its rows, look at the whole table whatever the slice, and take no `row_condition`.
+
+The examples are rules of a gate of the demo's `raw.flights`.
 """
 
 

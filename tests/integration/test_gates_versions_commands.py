@@ -237,6 +237,15 @@ def test_a_file_that_says_the_same_keeps_its_comments_and_another_is_not_written
     stringx("diff", "-f", str(folder))
 
 
+def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(stringx: Run, tmp_path: Path) -> None:
+    stringx("apply", str(write(tmp_path / "gates", "raw.a")))
+    (tmp_path / "default").touch()
+    for folder, at in ((Path("/proc/x"), Path("/proc/x")), (tmp_path, tmp_path / "default")):
+        (line,) = stringx("export", "--dir", str(folder), code=2).stderr.splitlines()
+        assert f"{folder / 'default' / 'raw.a.yaml'} cannot be written: {at}: " in line
+        assert "Name a folder with --dir that can be written to" in line
+
+
 def test_gates_are_exported_to_stdout(stringx: Run, tmp_path: Path) -> None:
     for workspace in ("default", "team"):
         write(tmp_path, "raw.a", workspace=workspace)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 
 from stringx.cli.tables import Listing, Records
+from stringx.errors import ConfigurationError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,6 +37,17 @@ def console(*, stderr: bool = False) -> Console:
 def warn(line: str) -> None:
     """One line for people on stderr, under our name."""
     click.echo(f"stringx: {line}", err=True)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Writes `path` below a folder of `--dir`, with the folders on the way to it. ConfigurationError where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.filename}: {error.strerror}. Name a folder with --dir that can be written to"
+        ) from error
 
 
 def print_json(value: object) -> None:

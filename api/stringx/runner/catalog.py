@@ -11,6 +11,7 @@ import psycopg2
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.model import CatalogColumn, ColumnType, ForeignKey
+from stringx.nearest import MOST_NAMES
 from stringx.runner import sessions
 from stringx.runner.samples import end_after
 
@@ -59,6 +60,12 @@ order by f.conname"""
 _CONDITIONS = """
 select pg_get_expr(conbin, conrelid) from pg_constraint where conrelid = %s::regclass and contype = 'c' order by conname"""
 
+_TABLES = """
+select n.nspname::text || '.' || c.relname::text
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname <> 'information_schema' and n.nspname not like 'pg\\_%%'
+order by n.nspname <> %s, n.nspname, c.relname limit %s"""
+
 #: `status in ('a', 'b')` and `status = 'a'`, as Postgres tells its constraints.
 _LISTED = re.compile(
     r"\(+(?P<column>[a-z_][a-z0-9_]*|\"(?:[^\"]|\"\")+\")\)?(?:::[a-z ]+)? = ANY \(+(?:ARRAY)?\[(?P<values>.*)\]\)?(?:::[a-z ]+\[\])?\)+",
@@ -91,10 +98,13 @@ def read(adapter: Any, relation: str, knows: Callable[[str], bool]) -> Catalog:
         return _of_adapter(adapter, relation)
     with sessions.cursor(adapter, _NAME) as cursor:
         end_after(cursor, ANSWER_SECONDS)
-        cursor.execute("select to_regclass(%s) is not null", [relation])
-        if not cursor.fetchone()[0]:
-            raise Unreadable(f"there is no {relation}")
-        return _of_postgres(cursor, relation, knows)
+        try:
+            cursor.execute("select to_regclass(%s) is not null", [relation])
+            if not cursor.fetchone()[0]:
+                raise Unreadable(f"there is no {relation}")
+            return _of_postgres(cursor, relation, knows)
+        except (psycopg2.ProgrammingError, psycopg2.NotSupportedError) as error:  # of another database, or not for this role
+            raise Unreadable(error.diag.message_primary or str(error).strip()) from error
 
 
 def _of_adapter(adapter: Any, relation: str) -> Catalog:
@@ -126,6 +136,16 @@ def _of_postgres(cursor: Any, relation: str, knows: Callable[[str], bool]) -> Ca
         ),
         conditions=tuple(condition for condition in conditions if _listed(condition) is None),
     )
+
+
+def tables_near(adapter: Any, schema: str) -> list[str]:
+    """`schema.table` of what can be asked for in Postgres, those of `schema` first; of another database, nothing is known."""
+    if not sessions.opens(adapter):
+        return []
+    with sessions.cursor(adapter, _NAME) as cursor:
+        end_after(cursor, ANSWER_SECONDS)
+        cursor.execute(_TABLES, [schema, MOST_NAMES])
+        return [name for (name,) in cursor.fetchall()]
 
 
 def parse_fault(adapter: Any, sql: str) -> str | None:

@@ -45,7 +45,7 @@ class Inquirer:
         try:
             found = catalog.read(adapter(), table.relation, self._knows)
         except Unreadable as error:
-            raise NotFound(f"the target {self._target} cannot read {name}: {_told(error)}") from error
+            raise NotFound(self._absence(name, error)) from error
         return TableCatalog(
             table=name,
             target=self._target,
@@ -77,7 +77,7 @@ class Inquirer:
                 columns = {self._folded(column.name): column for column in found.columns}
         except Unreadable as error:
             unreadable = True
-            message = f"the target {self._target} cannot read {gate.table}: {_told(error)}. Load it, or correct the name"
+            message = self._absence(gate.table, error)
             yield TargetFault(field=("table",), message=self._shown(message))
         faulty = list(self._column_faults(gate, columns)) if columns else []
         yield from faulty
@@ -97,6 +97,13 @@ class Inquirer:
         for test in plan.tests:
             if test.rule is None or test.rule not in without_column:
                 yield from self._test_faults(test)
+
+    def _absence(self, name: str, error: Unreadable) -> str:
+        """Why a table cannot be read, and what to do about it."""
+        *_, schema, table = name.lower().split(".")
+        near = nearest(f"{schema}.{table}", catalog.tables_near(adapter(), schema), alike=0.75)
+        fix = did_you_mean(near if near != name.lower() else None) or "load it, or correct the name"
+        return f"the target {self._target} cannot read {name}: {_told(error)}: {fix}"
 
     # --- columns ---
 

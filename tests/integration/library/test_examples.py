@@ -14,11 +14,8 @@ from stringx.embedded import demo
 from stringx.embedded.postgres import EmbeddedPostgres
 from stringx.gates.library import LIBRARY
 
-#: Where an example is of another table.
-TABLES = {"unique_normalised_text": "raw.airlines"}
-
 EXAMPLES: Cases = {
-    name: {"example": (TABLES.get(name, "raw.flights"), {key: value for key, value in check.example.items() if key != "check"}, 0)}
+    name: {"example": ("raw.flights", {key: value for key, value in check.example.items() if key != "check"}, 0)}
     for name, check in LIBRARY.items()
 }
 

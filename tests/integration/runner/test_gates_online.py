@@ -118,6 +118,7 @@ def test_one_file_is_held_against_its_target(stringx: Command, tmp_path: Path) -
         (("gates", "init", "raw.nowhere"), 2, "the target demo cannot read raw.nowhere: there is no "),
         (("gates", "init", "orders"), 2, "write schema.table or database.schema.table"),
         (("gates", "init", "raw.orders", "-w", "No Workspace"), 2, "is no workspace"),
+        (("gates", "init", "raw.orders", "--dir", "/proc/x"), 2, "/proc/x/default/raw.orders.yaml cannot be written: /proc/x: "),
         (("gates", "init", "raw.orders", "--target", "elsewhere"), 2, "this runner serves demo, not elsewhere"),
         (("gates", "init", "raw.orders", "--runner", "defualt"), 2, "has no runner defualt: did you mean `default`?"),
     ],

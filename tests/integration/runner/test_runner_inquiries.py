@@ -95,6 +95,13 @@ def test_a_table_that_is_not_there_is_not_found(name: str, bench: Bench) -> None
         bench.runner.table(name, "demo")
 
 
+def test_the_table_of_the_database_that_is_probably_meant_is_named(bench: Bench) -> None:
+    with pytest.raises(NotFound, match=r"there is no \S+: did you mean `keyed.parents`\?"):
+        bench.runner.table("keyed.parnets", "demo")
+    found = faults(bench, table="runner_lab.keyed.parnets", relation="plain")
+    assert found[None, ("table",)].endswith("did you mean `keyed.parents`?")
+
+
 def test_a_target_that_is_not_served_is_not_found(bench: Bench) -> None:
     with pytest.raises(NotFound, match="serves demo, not elsewhere"):
         bench.runner.table("raw.orders", "elsewhere")
@@ -172,8 +179,20 @@ def test_a_table_that_is_not_there_is_one_fault_and_selections_are_looked_at_all
         select=[{"select": "tag:nobody", "kind": "engineering"}],
     )
     assert set(found) == {(None, ("table",)), ("tag:nobody", ())}
-    assert 'the target demo cannot read raw.announced: there is no "runner_lab"."raw"."announced". Load it' in found[None, ("table",)]
+    assert 'the target demo cannot read raw.announced: there is no "runner_lab"."raw"."announced": load it' in found[None, ("table",)]
     assert set(faults(bench, table="raw.oders")) == {(None, ("table",))}
+
+
+def test_a_table_of_another_database_is_a_fault_of_its_gate_alone(bench: Bench) -> None:
+    any_column = rule("any", "not_null", column="id")
+    asked = [bench.gate(any_column, table="other.raw.orders", relation="plain"), bench.gate(rule("gone", "not_null", column="idd"))]
+    elsewhere, here = bench.runner.validate(asked).gates
+    assert [fault.field for fault in elsewhere.faults] == [("table",)]
+    assert "cannot read other.raw.orders: cross-database references are not implemented" in elsewhere.faults[0].message
+    assert elsewhere.faults[0].message.endswith("did you mean `raw.orders`?")
+    assert [fault.rule for fault in here.faults] == ["gone"]
+    with pytest.raises(NotFound, match=r"cannot read other\.raw\.orders: cross-database references"):
+        bench.runner.table("other.raw.orders", "demo")
 
 
 def test_nothing_is_run_on_the_data(bench: Bench, lab: Lab) -> None:

@@ -10,7 +10,7 @@ import click
 from stringx import settings as settings_module
 from stringx.cli import connection
 from stringx.cli.gates.given import database
-from stringx.cli.output import output_option, print_json, warn
+from stringx.cli.output import output_option, print_json, warn, write_file
 from stringx.errors import ConfigurationError, GateFileErrors, NotFound
 from stringx.gates import document, files
 from stringx.model import DEFAULT_WORKSPACE, Gate, GateVersion
@@ -73,8 +73,7 @@ def _write(folder: Path, gates: list[Gate], *, force: bool) -> list[str]:
     if others and not force:
         raise ConfigurationError(f"{', '.join(others)}: says something else; --force writes over it, nothing was written")
     for path, gate in wanted.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(document.text(gate), encoding="utf-8")
+        write_file(path, document.text(gate))
     return [str(path) for path in wanted]
 
 

@@ -8,7 +8,7 @@ import click
 
 from stringx import settings as settings_module
 from stringx.cli import runners
-from stringx.cli.output import output_option, print_json
+from stringx.cli.output import output_option, print_json, write_file
 from stringx.gates import first_file
 from stringx.gates.parse import parse
 from stringx.model import DEFAULT_WORKSPACE, TABLE_NAME, WORKSPACE_NAME, Gate
@@ -44,8 +44,7 @@ def init(table: str, target: str | None, runner: str, workspace: str, folder: Pa
     gate = parse(text, workspace=workspace, name=name, file=str(path))
     if not isinstance(gate, Gate):
         raise AssertionError(f"the file is not as it should be: {gate}")  # a fault of ours, not of what was given
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_file(path, text)
     if output == "json":
         print_json({"workspace": workspace, "table": name, "file": str(path), "rules": len(gate.rules)})
         return

@@ -257,7 +257,7 @@ OWN: Mapping[str, Check] = {
         Dimension.UNIQUENESS,
         Level.COLUMN,
         fails_with="texts that stand more than once but for the way they are written; of a slice, also those that stand outside it",
-        example={"check": "unique_normalised_text", "column": "name"},
+        example={"check": "unique_normalised_text", "column": "tailnum"},
         whole=True,
     ),
 }

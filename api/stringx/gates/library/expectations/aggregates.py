@@ -7,7 +7,16 @@ from typing import Any
 
 from stringx.gates.library import arguments
 from stringx.gates.library.check import Argument, Check
-from stringx.gates.library.expectations.common import BOUNDS, GROUP_BY, QUOTE_VALUES, ROW_CONDITION, STRICTLY, VALUE_SET, of_column
+from stringx.gates.library.expectations.common import (
+    BOUNDS,
+    COMPARE_MODEL,
+    GROUP_BY,
+    QUOTE_VALUES,
+    ROW_CONDITION,
+    STRICTLY,
+    VALUE_SET,
+    of_column,
+)
 from stringx.model import Dimension, Level
 
 _AGGREGATE = {**BOUNDS, "group_by": GROUP_BY, "row_condition": ROW_CONDITION, "strictly": STRICTLY}
@@ -91,7 +100,7 @@ AGGREGATES: Mapping[str, Check] = {
     ),
     "expect_column_distinct_count_to_equal_other_table": of_column(
         {
-            "compare_model": Argument(arguments.TABLE),
+            "compare_model": COMPARE_MODEL,
             "compare_column_name": Argument(arguments.SQL, about="The column of that table."),
             "row_condition": ROW_CONDITION,
             "compare_row_condition": Argument(arguments.SQL, required=False, about="The same of that table; left out, `row_condition`."),

@@ -12,6 +12,7 @@ MIN_VALUE = Argument(arguments.BOUND, required=False, about="The lower bound.")
 MAX_VALUE = Argument(arguments.BOUND, required=False, about="The upper bound.")
 STRICTLY = Argument(arguments.YES_OR_NO, required=False, default=False, about="Whether the bounds themselves are outside.")
 GROUP_BY = Argument(arguments.SQL_LIST, required=False, about="Judged for each of these groups by itself.")
+COMPARE_MODEL = Argument(arguments.TABLE, about="The other table; no slice is laid on it.")
 VALUE_SET = Argument(arguments.VALUES)
 QUOTE_VALUES = Argument(arguments.YES_OR_NO, required=False, default=True, about="Whether the values are texts; false for SQL.")
 QUOTE_COLUMNS = Argument(arguments.YES_OR_NO, required=False, default=False, about="Whether the columns are put between quotes.")
@@ -38,6 +39,7 @@ of_two_tables = partial(Check, Column.NONE, level=Level.DATASET, origin=Origin.D
 
 __all__ = [
     "BOUNDS",
+    "COMPARE_MODEL",
     "GROUP_BY",
     "IGNORE_ROW_IF",
     "MATCH_ON",

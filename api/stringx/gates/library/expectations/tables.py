@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from stringx.gates.library import arguments
 from stringx.gates.library.check import Argument, Check
-from stringx.gates.library.expectations.common import BOUNDS, GROUP_BY, ROW_CONDITION, STRICTLY, of_table, of_two_tables
+from stringx.gates.library.expectations.common import BOUNDS, COMPARE_MODEL, GROUP_BY, ROW_CONDITION, STRICTLY, of_table, of_two_tables
 from stringx.model import Dimension
 
-_COMPARE_MODEL = Argument(arguments.TABLE)
 _COMPARE_GROUP_BY = Argument(arguments.SQL_LIST, required=False, about="The groups of that table; left out, `group_by`.")
 _COMPARE_ROW_CONDITION = Argument(arguments.SQL, required=False, about="The same of that table; left out, `row_condition`.")
 _FACTOR = "What the other table's count is multiplied by."
@@ -47,7 +46,7 @@ TABLES: Mapping[str, Check] = {
     ),
     "expect_table_row_count_to_equal_other_table": of_two_tables(
         {
-            "compare_model": _COMPARE_MODEL,
+            "compare_model": COMPARE_MODEL,
             "group_by": GROUP_BY,
             "compare_group_by": _COMPARE_GROUP_BY,
             "factor": Argument(arguments.NUMBER, required=False, default=1, about=_FACTOR),
@@ -61,7 +60,7 @@ TABLES: Mapping[str, Check] = {
     ),
     "expect_table_row_count_to_equal_other_table_times_factor": of_two_tables(
         {
-            "compare_model": _COMPARE_MODEL,
+            "compare_model": COMPARE_MODEL,
             "factor": Argument(arguments.NUMBER, about=_FACTOR),
             "group_by": GROUP_BY,
             "compare_group_by": _COMPARE_GROUP_BY,
@@ -77,7 +76,7 @@ TABLES: Mapping[str, Check] = {
         },
     ),
     "expect_table_aggregation_to_equal_other_table": of_two_tables(
-        {"expression": Argument(arguments.SQL, about="An aggregate."), "compare_model": _COMPARE_MODEL, **_AGGREGATE},
+        {"expression": Argument(arguments.SQL, about="An aggregate."), "compare_model": COMPARE_MODEL, **_AGGREGATE},
         Dimension.CONSISTENCY,
         short="same_aggregate",
         fails_with="the table, or each group, whose aggregate is further from the other table's than the tolerance",
@@ -90,7 +89,9 @@ TABLES: Mapping[str, Check] = {
     "equal_expression": of_two_tables(
         {
             "expression": Argument(arguments.SQL, about="An aggregate."),
-            "compare_model": Argument(arguments.TABLE, required=False, about="Left out, the table itself."),
+            "compare_model": Argument(
+                arguments.TABLE, required=False, about="The other table; no slice is laid on it. Left out, the table itself."
+            ),
             **_AGGREGATE,
         },
         Dimension.CONSISTENCY,
