@@ -31,7 +31,7 @@ def measure(*, gates: int, n: int) -> list[figures.Apply]:
             say(f"gates {number + 1} of {n}")
             database = f"gates_{number}"
             with psycopg.connect(postgres.url(), autocommit=True) as connection:
-                connection.execute(f"create database {database}")  # type: ignore[arg-type]  # a name of ours
+                connection.execute(f"create database {database}")  # a name of ours
             url = postgres.url(database)
             _stringx(url, "migrate")
             for action, found in samples.items():
