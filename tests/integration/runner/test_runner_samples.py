@@ -80,6 +80,11 @@ def test_without_a_masked_name_in_the_sql_counts_and_other_columns_are_shown(ben
     assert shown(result) == [{"unique_field": 1, "n_records": 2}]
 
 
+def test_of_what_a_check_computes_numbers_alone_are_shown_where_any_column_is_masked(bench: Bench) -> None:
+    (row,) = shown(bench.evaluate(bench.gate(rule("numbers", "numbers"), samples=MASK)).results[0])
+    assert (row["whole"], row["exact"], row["text"]) == (7, 0.25, "•••")
+
+
 def test_a_database_error_does_not_quote_a_masked_value(bench: Bench) -> None:
     cast = rule("cast", "holds", arguments={"expression": "email::integer > 0"})
     slice_ = {"column": "status", "equals": "odd"}
