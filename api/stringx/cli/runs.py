@@ -31,7 +31,7 @@ _SLICE_MARK = re.compile(r"/\*[0-9a-f]{32}(?::\d+)?\*/")
 
 
 @click.command()
-@click.option("--workspace", help="Only those of this workspace.")
+@click.option("-w", "--workspace", help="Only those of this workspace.")
 @click.option("--table", "table_name", metavar="TABLE", help="Only those of this table.")
 @click.option("--verdict", type=click.Choice([name.value for name in VerdictName]), help="Only those with this verdict.")
 @click.option("--decision", type=click.Choice([decision.value for decision in Decision]), help="Only those with this decision.")

@@ -32,7 +32,7 @@ PUBLISH_SECONDS = 15.0
 @click.argument("table")
 @click.option("--slice", "slices", multiple=True, help="What was loaded: column=value, 'column>=value', 'column<value', 'column in a,b'.")
 @click.option("--slice-json", help='The same as JSON: {"column": "day", "equals": "2013-02-08"}, or a list of these.')
-@click.option("--workspace", default=DEFAULT_WORKSPACE, show_default=True, help="Whose gate.")
+@click.option("-w", "--workspace", default=DEFAULT_WORKSPACE, show_default=True, help="Whose gate.")
 @click.option("--id", "event_id", help="The same id with the same content is taken once.  [default: a new one]")
 @click.option("--priority", type=int, help="-100 to 100; higher goes first.")
 @engine_option

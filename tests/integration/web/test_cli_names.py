@@ -33,7 +33,7 @@ def test_a_dead_letter_says_how_much_of_its_value_was_kept(served: Served, value
     [
         (("runs", "--table", "raw.flight"), "there is no gate and no run of table raw.flight; did you mean `raw.flights`?"),
         (("runs", "--table", "sales.x", "--decision", "open"), "there is no gate and no run of table sales.x; there are: raw.flights"),
-        (("runs", "--workspace", "defualt"), "there is no gate and no run in workspace defualt; did you mean `default`?"),
+        (("runs", "-w", "defualt"), "there is no gate and no run in workspace defualt; did you mean `default`?"),
         (("gates", "list", "--workspace", "nope"), "there is no gate and no run in workspace nope; there are: default"),
     ],
 )
