@@ -86,6 +86,8 @@ def test_a_check_of_columns_looks_at_the_table_whatever_its_rule_says(scope: str
     [
         ("expect_column_values_to_be_between", {}, "needs one of the arguments `min_value`, `max_value`, or all"),
         ("expect_column_values_to_be_between", {"min_value": True}, "must be a number, or SQL as text"),
+        ("expect_column_values_to_be_between", {"min_value": "2013-01-31"}, "begins with 2013-01-31, which SQL subtracts as numbers"),
+        ("expression_is_true", {"expression": "2013-01-31 < day"}, "write a date in quotes of SQL's own, as \"'2013-01-31'\""),
         ("expect_column_values_to_be_in_set", {"value_set": []}, "must be a list of values"),
         ("expect_column_values_to_match_regex", {"regex": 1}, "must be a text"),
         ("expect_column_values_to_match_regex", {"regex": "a", "flags": "'i"}, "must be letters, as i for any case"),

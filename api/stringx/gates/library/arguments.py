@@ -29,6 +29,8 @@ class Sort:
 
 
 def _sql(value: object) -> str | None:
+    if isinstance(value, str) and (day := _DAY.match(value.strip())):
+        return f"begins with {day[0]}, which SQL subtracts as numbers: write a date in quotes of SQL's own, as \"'{day[0]}'\""
     return None if isinstance(value, str) and value.strip() else "must be SQL, as text"
 
 
@@ -79,8 +81,9 @@ def _proportion(value: object) -> str | None:
 
 
 def _bound(value: object) -> str | None:
-    fitting = _number(value) is None or _sql(value) is None
-    return None if fitting else "must be a number, or SQL as text: a date as \"'2013-01-31'\""
+    if isinstance(value, str) and value.strip():
+        return _sql(value)
+    return None if _number(value) is None else "must be a number, or SQL as text: a date as \"'2013-01-31'\""
 
 
 def _text(value: object) -> str | None:
