@@ -82,6 +82,10 @@ from stringx.gates.rule_faults import SHOWS_MORE
         ),
         ("check: not_null\ncolumn: a\nrow_condition: a) or (b", "7:20: closes `)`, which it did not open: a rule's SQL is one expression"),
         (
+            "check: unique_combination\narguments: {combination_of_columns: [a, b) or (c]}",
+            "6:45: closes `)`, which it did not open: a rule's SQL is one expression",
+        ),
+        (
             "check: share_of_rows\narguments: {below: 1, condition: a = 'b}",
             "6:38: holds a text that is not closed: add the closing '",
         ),

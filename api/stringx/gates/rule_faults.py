@@ -92,7 +92,11 @@ class _OfRule:
             self.add(self._stands(where, several), message, at_name=no_such)
         for argument, value in known.items():
             takes = check.arguments.get(argument)
-            if takes is not None and takes.sort.fault(value) is None:
+            if takes is None or takes.sort.fault(value) is not None:
+                continue
+            # Names, and not SQL, where the macro compares or quotes them.
+            names = takes.sort is arguments.COLUMNS and (check.of_columns or given.get("quote_columns") is True)
+            if not names:
                 for inner, sql in _sql_in(takes.sort, value):
                     if fault := sql_text.fault(sql):
                         self.add(self._stands(("arguments", argument, *inner), several), fault)
@@ -143,12 +147,12 @@ class _OfRule:
 
 
 #: Of sorts that are lists, the sort of each item.
-_ITEMS = {arguments.SQL_LIST: arguments.SQL, arguments.PAIRS: arguments.SQL_LIST}
+_ITEMS = {arguments.SQL_LIST: arguments.SQL, arguments.PAIRS: arguments.SQL_LIST, arguments.COLUMNS: arguments.COLUMN}
 
 
 def _sql_in(sort: Sort, value: object) -> Iterator[tuple[Path, str]]:
     """The SQL in the value of an argument, and where within it."""
-    if sort in (arguments.SQL, arguments.BOUND) and isinstance(value, str):
+    if sort in (arguments.SQL, arguments.BOUND, arguments.COLUMN) and isinstance(value, str):
         yield (), value
     elif sort in _ITEMS and isinstance(value, list):
         for number, one in enumerate(value):
