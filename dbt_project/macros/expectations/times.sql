@@ -73,4 +73,6 @@ from (
     ) as gaps
 ) as periods
 where {{ stringx__only(exclusion_condition) }}
+-- Of many that are missing, the sample shows the first.
+order by date_{{ date_part }}
 {% endtest %}
