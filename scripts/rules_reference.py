@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from stringx.gates.library import LIBRARY, Argument, Check, Column, Origin
+from stringx.gates.rule_library import LIBRARY, Argument, Check, Column, Origin
 
 ORIGINS = {
     Origin.DBT: ("dbt's own", "They come with dbt."),
@@ -24,7 +24,7 @@ COLUMN = {Column.REQUIRED: "a `column`", Column.OPTIONAL: "a `column`, or none",
 
 HEAD = """# Rules
 
-<!-- Made by scripts/rules_reference.py from api/stringx/gates/library/; a test holds both equal. -->
+<!-- Made by scripts/rules_reference.py from api/stringx/gates/rule_library/; a test holds both equal. -->
 
 The checks that a gate's rule can name. Each is a dbt generic test too: a macro of `dbt_project/macros`, which a dbt project uses from
 its YAML files, without a package. Those of dbt_utils and dbt_expectations have their names, arguments, defaults and answers there:
@@ -96,7 +96,7 @@ def descriptions() -> str:
         for name, check in LIBRARY.items()
         if check.origin is not Origin.DBT
     ]
-    head = "# Made by scripts/rules_reference.py from api/stringx/gates/library/; a test holds both equal.\n"
+    head = "# Made by scripts/rules_reference.py from api/stringx/gates/rule_library/; a test holds both equal.\n"
     return head + yaml.safe_dump({"version": 2, "macros": macros}, sort_keys=False, allow_unicode=True, width=120)
 
 

@@ -8,12 +8,13 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 
 import figures
 import lab
 import psycopg
 from installation import Installation, Servers, running, say
-from parts import BareParts
+from parts import PARTS, BareParts
 from peers import DbtCommand, sql_seconds
 from way import STEPS, Way
 
@@ -84,29 +85,25 @@ def measure(
             say(f"{size.tables} tables: warming up")
             size.warm_up()
         bare = stack.enter_context(BareParts(installation))
-        parts = {
-            "a record through Kafka": bare.through_kafka,
-            "a commit, until notified": bare.commit,
-            "a request to the runner": bare.request,
-        }
-        taken: dict[str, list[float]] = {name: [] for name in parts}
         every = max(1, min(COMMAND_ROUNDS, n // FEWEST_COMMANDS))
         for number in range(n):
             if number % max(1, n // 10) == 0:
                 say(f"round {number + 1} of {n}")
-            turns = [(size, engine) for size in made for engine in size.peers(command=number % every == 0)]
+            turns = [
+                partial(size.sample, engine, chance.choice(size.chosen))
+                for size in made
+                for engine in size.peers(command=number % every == 0)
+            ]
+            turns += [partial(bare.sample, part) for part in PARTS]
             chance.shuffle(turns)
-            for size, engine in turns:
+            for turn in turns:
                 time.sleep(chance.uniform(0, PAUSE_SECONDS))  # so that no series falls in step with a timer
-                size.sample(engine, chance.choice(size.chosen))
-            for name, part in parts.items():
-                time.sleep(chance.uniform(0, PAUSE_SECONDS))
-                taken[name].append(part())
+                turn()
     for size in made:
         for engine, used in size.used.items():
             if others := {name: count for name, count in used.items() if name != engine}:
                 say(f"{size.tables} tables: of {engine}'s runs, others were used for {others}; they are in its figures")
-    alone = [figures.Part(name, statistics.median(samples)) for name, samples in taken.items()]
+    alone = [figures.Part(part, statistics.median(samples)) for part, samples in bare.samples.items()]
     return [row for size in made for row in _latencies(size)], [row for size in made for row in _steps(size)], alone
 
 

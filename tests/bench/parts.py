@@ -15,6 +15,9 @@ import psycopg
 from confluent_kafka import Consumer, Producer, TopicPartition
 from installation import PATIENCE_SECONDS, Installation
 
+#: What can be sampled, as the table of figures calls it.
+PARTS = ("a record through Kafka", "a commit, until notified", "a request to the runner")
+
 _INSERT = "with row as (insert into bare values (1)) select pg_notify('bare', '')"
 
 
@@ -22,6 +25,7 @@ class BareParts:
     """Of one installation, on a topic and a table of their own. Used by one thread."""
 
     def __init__(self, installation: Installation) -> None:
+        self.samples: dict[str, list[float]] = {part: [] for part in PARTS}
         self._topic = f"{installation.topic}.bare"
         self._probe = f"{installation.runner_url}/livez"
         client = {"bootstrap.servers": installation.bootstrap, "log_level": 0}
@@ -47,27 +51,28 @@ class BareParts:
         self._consumer.close()
         self._stack.close()
 
-    def through_kafka(self) -> float:
-        """From handing a record to a producer until a consumer has it."""
+    def sample(self, part: str) -> None:
+        """Times one of the PARTS."""
+        taken = {PARTS[0]: self._through_kafka, PARTS[1]: self._commit, PARTS[2]: self._request}[part]
         began = time.perf_counter()
+        taken()
+        self.samples[part].append(time.perf_counter() - began)
+
+    def _through_kafka(self) -> None:
+        """From handing a record to a producer until a consumer has it."""
         self._producer.produce(self._topic, b"bare", partition=0)
         self._consume()
-        return time.perf_counter() - began
 
-    def commit(self) -> float:
+    def _commit(self) -> None:
         """One statement that writes a row, and its commit, until whoever listens was notified."""
-        began = time.perf_counter()
         self._connection.execute(_INSERT)
         self._connection.commit()
         if next(self._listening.notifies(timeout=PATIENCE_SECONDS, stop_after=1), None) is None:
             raise TimeoutError("no notification of a commit")
-        return time.perf_counter() - began
 
-    def request(self) -> float:
+    def _request(self) -> None:
         """A request to the runner that asks for nothing, on an open connection."""
-        began = time.perf_counter()
         self._client.get(self._probe).raise_for_status()
-        return time.perf_counter() - began
 
     def _consume(self) -> None:
         message = self._consumer.poll(PATIENCE_SECONDS)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from scenario import Scenario
 
-from stringx.gates.library import LIBRARY
+from stringx.gates.rule_library import LIBRARY
 
 Answer = int | str
 #: whether it accounts for it: the scenario, the original's answer, the library's

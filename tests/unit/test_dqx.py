@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stringx.gates.dqx.functions import FUNCTIONS, NEAREST
-from stringx.gates.library import LIBRARY
 from stringx.gates.parse import parse
+from stringx.gates.rule_library import LIBRARY
 from stringx.model import Gate, Rule, Severity
 from stringx.schemas import path
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from gate_texts import gate_of, orders, problems_of, rule
 
-from stringx.gates.library import LIBRARY
+from stringx.gates.rule_library import LIBRARY
 
 REPOSITORY = Path(__file__).parent.parent.parent
 GATES = REPOSITORY / "configs" / "gates"

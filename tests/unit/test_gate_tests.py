@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stringx.errors import Invalid
-from stringx.gates.library import LIBRARY
+from stringx.gates.rule_library import LIBRARY
 from stringx.gates.tests import column_sql, literal
 from stringx.gates.tests import test_name as name_of
 from stringx.gates.tests import test_sql as sql_of

@@ -11,7 +11,7 @@ import pytest
 from gate_texts import gate_of, rule
 from jinja2 import nodes
 
-from stringx.gates.library import LIBRARY, SHORT_NAMES, Check, Column, Origin, faults
+from stringx.gates.rule_library import LIBRARY, SHORT_NAMES, Check, Column, Origin, faults
 from stringx.model import Scope
 
 MACROS = Path(__file__).parent.parent.parent / "dbt_project" / "macros"

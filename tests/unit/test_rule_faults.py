@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from gate_texts import problems_of, rule
 
-from stringx.gates.library import LIBRARY, Origin
 from stringx.gates.rule_faults import SHOWS_MORE
+from stringx.gates.rule_library import LIBRARY, Origin
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from stringx.errors import Problem
-from stringx.gates.library import LIBRARY
 from stringx.gates.located import FLOAT, LARGEST_INTEGER, OCTAL
 from stringx.gates.parse import parse
+from stringx.gates.rule_library import LIBRARY
 from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape
 from stringx.model import Gate, Kind, Rule

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stringx.errors import Problem
-from stringx.gates import dqx, library, located
+from stringx.gates import dqx, located, rule_library
 from stringx.gates.located import Found, Located
 from stringx.gates.rule_faults import items, rule_faults
 from stringx.gates.served import Served
@@ -133,7 +133,7 @@ def _located(fault: ErrorDetails, document: Located) -> tuple[located.Path, loca
             name = str(loc[-1])
             fields = _FIELDS[tuple(part for part in loc[:-1] if isinstance(part, str))].model_fields
             hint = _ELSEWHERE.get(name)
-            message = f"unknown field `{name}`: {hint}" if hint else library.unknown("field", name, fields, "there are")
+            message = f"unknown field `{name}`: {hint}" if hint else rule_library.unknown("field", name, fields, "there are")
             return loc, document.place_of_name(loc), message
         case "missing":
             return loc, document.place(loc), f"`{loc[-1]}` is missing: add it"

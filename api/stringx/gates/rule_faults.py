@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stringx.gates import library, sql_text
-from stringx.gates.library import Check, Column, arguments
-from stringx.gates.library.arguments import Sort
+from stringx.gates import rule_library, sql_text
 from stringx.gates.located import Found, Located, Path, Place
+from stringx.gates.rule_library import Check, Column, arguments
+from stringx.gates.rule_library.arguments import Sort
 from stringx.gates.shape import as_listed, list_argument
 from stringx.nearest import did_you_mean, nearest
 
@@ -74,20 +74,20 @@ class _OfRule:
         if not isinstance(check, str) or not isinstance(given, dict):
             return  # the shape says so
         package, _, bare = check.rpartition(".")
-        public = library.public_name(bare if package in _PACKAGES else check)
+        public = rule_library.public_name(bare if package in _PACKAGES else check)
         if package in _PACKAGES:
-            known = public in library.LIBRARY
+            known = public in rule_library.LIBRARY
             hint = f"write `{bare}`" if known else did_you_mean(nearest(bare, _names())) or f"there is no check `{bare}`"
             self.add(("check",), f"a check stands here without its package's name: {hint}")
-        elif public not in library.LIBRARY:
+        elif public not in rule_library.LIBRARY:
             self._own(check, given)
-        if public in library.LIBRARY:
-            self._known(public, library.LIBRARY[public], given)
+        if public in rule_library.LIBRARY:
+            self._known(public, rule_library.LIBRARY[public], given)
 
     def _known(self, name: str, check: Check, given: dict[str, Any]) -> None:
         several = self._columns(name, check, given)
         known = {**given, several: self._listed(check, given)} if several else given
-        for where, message in library.faults(name, column="column" in self._rule, arguments=known):
+        for where, message in rule_library.faults(name, column="column" in self._rule, arguments=known):
             no_such = len(where) == 2 and where[1] not in check.arguments
             self.add(self._stands(where, several), message, at_name=no_such)
         for argument, value in known.items():
@@ -160,7 +160,7 @@ def _sql_in(sort: Sort, value: object) -> Iterator[tuple[Path, str]]:
 
 
 def _names() -> list[str]:
-    return [*library.LIBRARY, *library.SHORT_NAMES]
+    return [*rule_library.LIBRARY, *rule_library.SHORT_NAMES]
 
 
 def _no_context(name: str) -> str:

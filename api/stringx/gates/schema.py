@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stringx.gates import dqx
-from stringx.gates.library import LIBRARY, Check, Column, arguments
-from stringx.gates.library.arguments import Sort
+from stringx.gates.rule_library import LIBRARY, Check, Column, arguments
+from stringx.gates.rule_library.arguments import Sort
 from stringx.gates.shape import GateShape, list_argument
 
 #: What a JSON Schema is told from others by; it is no address.

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
 
-from stringx.gates.library import LIBRARY, SHORT_NAMES, Check, Origin, arguments, public_name
+from stringx.gates.rule_library import LIBRARY, SHORT_NAMES, Check, Origin, arguments, public_name
 from stringx.gates.tests import column_sql
 from stringx.model import (
     DEFAULT_WORKSPACE,

@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from stringx.errors import Invalid
-from stringx.gates.library import LIBRARY, Check
-from stringx.gates.library import arguments as sorts
 from stringx.gates.located import JINJA
+from stringx.gates.rule_library import LIBRARY, Check
+from stringx.gates.rule_library import arguments as sorts
 from stringx.model import Rule
 
 #: Arguments of a project's own tests that name another table, as people write it: they reach the test as dbt's `source(…)` or

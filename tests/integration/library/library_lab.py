@@ -26,7 +26,7 @@ from cases_own import CASES as OWN
 from cases_utils import CASES as UTILS
 
 from stringx.embedded import demo
-from stringx.gates.library import LIBRARY
+from stringx.gates.rule_library import LIBRARY
 from stringx.gates.shape import RuleShape
 from stringx.gates.tests import literal
 from stringx.gates.tests import test_name as name_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from library_lab import CASES, KINDS, KINDS_OF_COLUMNS
 
-from stringx.gates.library import LIBRARY
+from stringx.gates.rule_library import LIBRARY
 
 
 @pytest.mark.parametrize("check", LIBRARY)

@@ -12,7 +12,7 @@ from library_lab import outcomes
 
 from stringx.embedded import demo
 from stringx.embedded.postgres import EmbeddedPostgres
-from stringx.gates.library import LIBRARY
+from stringx.gates.rule_library import LIBRARY
 
 EXAMPLES: Cases = {
     name: {"example": ("raw.flights", {key: value for key, value in check.example.items() if key != "check"}, 0)}

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from stringx.gates.library.check import Argument, Check, Column, Origin
-from stringx.gates.library.expectations import EXPECTATIONS
-from stringx.gates.library.of_dbt import OF_DBT
-from stringx.gates.library.of_dbt_utils import OF_DBT_UTILS
-from stringx.gates.library.own import OWN
+from stringx.gates.rule_library.check import Argument, Check, Column, Origin
+from stringx.gates.rule_library.expectations import EXPECTATIONS
+from stringx.gates.rule_library.of_dbt import OF_DBT
+from stringx.gates.rule_library.of_dbt_utils import OF_DBT_UTILS
+from stringx.gates.rule_library.own import OWN
 from stringx.nearest import did_you_mean, nearest
 
 __all__ = ["LIBRARY", "SHORT_NAMES", "Argument", "Check", "Column", "Origin", "faults", "public_name", "unknown"]

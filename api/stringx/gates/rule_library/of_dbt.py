@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stringx.gates.library import arguments
-from stringx.gates.library.check import Argument, Check, Column, Origin
+from stringx.gates.rule_library import arguments
+from stringx.gates.rule_library.check import Argument, Check, Column, Origin
 from stringx.model import Dimension, Level
 
 OF_DBT: Mapping[str, Check] = {

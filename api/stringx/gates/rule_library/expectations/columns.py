@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from stringx.gates.library import arguments
-from stringx.gates.library.check import Argument, Check, Column, Origin
-from stringx.gates.library.expectations.common import of_table, of_two_tables
+from stringx.gates.rule_library import arguments
+from stringx.gates.rule_library.check import Argument, Check, Column, Origin
+from stringx.gates.rule_library.expectations.common import of_table, of_two_tables
 from stringx.model import Dimension, Level
 
 _TRANSFORM = Argument(

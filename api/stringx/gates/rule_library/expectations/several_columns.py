@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stringx.gates.library import arguments
-from stringx.gates.library.check import Argument, Check
-from stringx.gates.library.expectations.common import GROUP_BY, IGNORE_ROW_IF, QUOTE_COLUMNS, ROW_CONDITION, of_rows, of_table
+from stringx.gates.rule_library import arguments
+from stringx.gates.rule_library.check import Argument, Check
+from stringx.gates.rule_library.expectations.common import GROUP_BY, IGNORE_ROW_IF, QUOTE_COLUMNS, ROW_CONDITION, of_rows, of_table
 from stringx.model import Dimension
 
 _PAIR = {"column_A": Argument(arguments.SQL), "column_B": Argument(arguments.SQL)}

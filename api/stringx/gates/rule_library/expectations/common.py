@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from stringx.gates.library import arguments
-from stringx.gates.library.check import ROW_CONDITION, Argument, Check, Column, Origin
+from stringx.gates.rule_library import arguments
+from stringx.gates.rule_library.check import ROW_CONDITION, Argument, Check, Column, Origin
 from stringx.model import Level
 
 MIN_VALUE = Argument(arguments.BOUND, required=False, about="The lower bound.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stringx.gates.library import arguments
-from stringx.gates.library.check import Argument, Check, Column
+from stringx.gates.rule_library import arguments
+from stringx.gates.rule_library.check import Argument, Check, Column
 from stringx.model import Dimension, Kind, Level
 
 _GROUPS = Argument(arguments.SQL_LIST, required=False, default=(), about="Judged for each group of equal values in these.")

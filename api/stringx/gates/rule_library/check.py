@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from stringx.gates.library import arguments as sorts
-from stringx.gates.library.arguments import Sort
+from stringx.gates.rule_library import arguments as sorts
+from stringx.gates.rule_library.arguments import Sort
 from stringx.model import Dimension, Kind, Level
 
 

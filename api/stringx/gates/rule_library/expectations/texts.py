@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stringx.gates.library import arguments
-from stringx.gates.library.check import Argument, Check
-from stringx.gates.library.expectations.common import BOUNDS, MATCH_ON, ROW_CONDITION, STRICTLY, of_values
+from stringx.gates.rule_library import arguments
+from stringx.gates.rule_library.check import Argument, Check
+from stringx.gates.rule_library.expectations.common import BOUNDS, MATCH_ON, ROW_CONDITION, STRICTLY, of_values
 from stringx.model import Dimension
 
 _REGEX = Argument(arguments.TEXT, about="A regular expression of the database's own kind.")

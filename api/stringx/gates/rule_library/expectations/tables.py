@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stringx.gates.library import arguments
-from stringx.gates.library.check import Argument, Check
-from stringx.gates.library.expectations.common import BOUNDS, COMPARE_MODEL, GROUP_BY, ROW_CONDITION, STRICTLY, of_table, of_two_tables
+from stringx.gates.rule_library import arguments
+from stringx.gates.rule_library.check import Argument, Check
+from stringx.gates.rule_library.expectations.common import BOUNDS, COMPARE_MODEL, GROUP_BY, ROW_CONDITION, STRICTLY, of_table, of_two_tables
 from stringx.model import Dimension
 
 _COMPARE_GROUP_BY = Argument(arguments.SQL_LIST, required=False, about="The groups of that table; left out, `group_by`.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stringx.gates.library import arguments
-from stringx.gates.library.check import Argument, Check
-from stringx.gates.library.expectations.common import (
+from stringx.gates.rule_library import arguments
+from stringx.gates.rule_library.check import Argument, Check
+from stringx.gates.rule_library.expectations.common import (
     BOUNDS,
     COMPARE_MODEL,
     GROUP_BY,
