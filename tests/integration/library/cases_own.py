@@ -32,7 +32,7 @@ CASES = {
     },
     "freshness_sla": {
         "passes": ("lab.clocks", {"column": "d", "row_condition": "k = 'now'", "arguments": {"by": "00:00"}}, 0),
-        "passes_until_then": ("lab.clocks", {"column": "t", "row_condition": "k = 'half'", "arguments": {"by": "12:00"}}, 0),
+        "passes_until_then": ("lab.clocks", {"column": "t", "row_condition": "k = 'yesterday'", "arguments": {"by": "15:31"}}, 0),
         "passes_until_that_day": (
             "lab.clocks",
             {"column": "d", "row_condition": "k = 'monday'", "arguments": {"by": "00:00", "weekdays": ["monday"]}},
@@ -45,11 +45,11 @@ CASES = {
         ),
         "passes_by_other_clocks": (
             "lab.clocks",
-            {"column": "z", "row_condition": "k = 'now'", "arguments": {"by": "00:00", "time_zone": "Pacific/Kiritimati"}},
+            {"column": "z", "row_condition": "k = 'their midnight'", "arguments": {"by": "00:00", "time_zone": "Pacific/Kiritimati"}},
             0,
         ),
         "fails": ("lab.clocks", {"column": "d", "row_condition": "k = 'yesterday'", "arguments": {"by": "00:00"}}, 1),
-        "fails_since_then": ("lab.clocks", {"column": "t", "row_condition": "k = 'before half'", "arguments": {"by": "12:00"}}, 1),
+        "fails_since_then": ("lab.clocks", {"column": "t", "row_condition": "k = 'yesterday'", "arguments": {"by": "15:30"}}, 1),
         "fails_since_that_day": (
             "lab.clocks",
             {"column": "t", "row_condition": "k = 'sunday'", "arguments": {"by": "00:00", "weekdays": ["monday"]}},
@@ -57,7 +57,7 @@ CASES = {
         ),
         "fails_by_other_clocks": (
             "lab.clocks",
-            {"column": "z", "row_condition": "k = 'yesterday'", "arguments": {"by": "00:00", "time_zone": "Pacific/Kiritimati"}},
+            {"column": "z", "row_condition": "k = 'before it'", "arguments": {"by": "00:00", "time_zone": "Pacific/Kiritimati"}},
             1,
         ),
         "is_an_error_of_no_time": ("lab.clocks", {"column": "d", "arguments": {"by": "8"}}, "error"),

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from case import Case, Cases, Failures
 from cases_dbt import CASES as OF_DBT
 from cases_expectations_columns import CASES as COLUMNS
@@ -35,11 +36,18 @@ from stringx.model import Rule
 
 REPOSITORY = Path(__file__).parent.parent.parent.parent
 
+#: A target of dbt.
+Profile = Mapping[str, object]
+
 #: Cases that each check has; a name may say more behind `_`: `nulls_pass`. A table's columns have neither nulls nor slices.
 KINDS = {"passes", "fails", "empty", "nulls", "quoted", "slice"}
 KINDS_OF_COLUMNS = {"passes", "fails", "empty", "quoted"}
 
 CASES: Cases = {**OF_DBT, **UTILS, **VALUES, **COLUMNS, **OF_TABLES, **OWN}
+
+#: A Wednesday. The project's clock stands, so that no case depends on when it is run.
+NOW = "cast('2024-03-06 15:30+00' as timestamp with time zone)"
+CLOCK = "".join(f"{{% macro {database}__current_timestamp() %}}{NOW}{{% endmacro %}}\n" for database in ("postgres", "duckdb"))
 
 #: What the cases are about, in SQL of both databases.
 TABLES = (Path(__file__).parent / "tables.sql").read_text()
@@ -54,10 +62,18 @@ def rule(check: str, name: str, fields: Mapping[str, Any]) -> Rule:
     return RuleShape.model_validate({"name": name, "check": check, **fields}).rule()
 
 
-def outcomes(folder: Path, profile: Mapping[str, object], cases: Cases = CASES) -> Mapping[str, Failures]:
-    """What dbt makes of each case, by `check-name`: one project with them all, one run. The tables are there already."""
+def postgres_profile(url: str, schema: str) -> Profile:
+    info = psycopg.conninfo.conninfo_to_dict(url)
+    address = {name: info[name] for name in ("host", "user", "password", "dbname")}
+    return {"type": "postgres", **address, "port": int(info["port"]), "schema": schema, "threads": 4}
+
+
+def outcomes(folder: Path, profile: Profile, cases: Cases = CASES, variables: Mapping[str, str] | None = None) -> Mapping[str, Failures]:
+    """What dbt makes of each case, by `check-name`: one project with them all and with these variables, one run. The tables are there
+    already."""
     project = folder / "project"
     shutil.copytree(REPOSITORY / "dbt_project", project, ignore=shutil.ignore_patterns("models", "tests", "target", "logs"))
+    (project / "macros" / "clock.sql").write_text(CLOCK)
     (project / "profiles.yml").write_text(json.dumps({"stringx": {"target": "lab", "outputs": {"lab": profile}}}))
     (project / "models").mkdir()
     (project / "models" / "sources.yml").write_text(json.dumps({"version": 2, "sources": SOURCES}))
@@ -74,8 +90,9 @@ def outcomes(folder: Path, profile: Mapping[str, object], cases: Cases = CASES) 
             config, call = text.splitlines()
             text = f"{config}\n{{% if execute %}}{call}{{% endif %}}\n"
         (project / "tests" / f"{name_of('0' * 32, made)}.sql").write_text(text)
+    options = ["--project-dir", project, "--profiles-dir", project, "--vars", json.dumps(variables or {})]
     done = subprocess.run(
-        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "test", "--project-dir", project, "--profiles-dir", project],
+        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "test", *options],
         env=os.environ | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
         capture_output=True,
         text=True,

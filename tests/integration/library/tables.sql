@@ -1,3 +1,4 @@
+-- Now is NOW of library_lab.py: 2024-03-06 15:30, a Wednesday, in sessions of UTC.
 create schema lab;
 create table lab.empty (a int, b text, c int, d date, e double precision, t timestamp, "Odd name" text, "select" int);
 create table lab.parent (id int, "Odd id" int, b text);
@@ -11,11 +12,11 @@ create table lab.words (b text, "Odd name" text, c int);
 insert into lab.words values ('Apple', 'a', 1), ('apple', 'A', 2), ('pear', null, 3), (null, 'B', 4), ('PEAR', 'b', 5), ('fig', 'c', 6);
 create table lab.recent (moment timestamp, grp text, "Odd moment" date, n int);
 insert into lab.recent values
-    (cast(now() as timestamp) - interval '1 hour', 'a', current_date, 1),
-    (cast(now() as timestamp) - interval '3 days', 'b', current_date - 3, 2),
-    (cast(now() as timestamp) + interval '2 days', 'c', current_date + 2, 3),
+    ('2024-03-06 14:30', 'a', '2024-03-06', 1),
+    ('2024-03-03 15:30', 'b', '2024-03-03', 2),
+    ('2024-03-08 15:30', 'c', '2024-03-08', 3),
     (null, 'd', null, 4),
-    (cast(now() as timestamp) - interval '10 days', null, current_date - 10, 5);
+    ('2024-02-25 15:30', null, '2024-02-25', 5);
 create table lab.days (d date, t timestamp, "Odd day" date, n int);
 insert into lab.days values
     ('2024-01-01', '2024-01-01 00:30', '2024-01-01', 1), ('2024-01-02', '2024-01-01 02:15', '2024-01-03', 2),
@@ -26,9 +27,9 @@ insert into lab.sums select 'g' || n, case when n = 11 then 1000 when n < 11 the
 -- thirty days, up and down a little, and yesterday far out
 create table lab.daily (d date, v int, "Odd v" int, g text);
 insert into lab.daily
-select current_date - cast(n as int), case when n = 1 then 100000 when n in (2, 4, 6, 8, 10, 12, 14, 16) then 100 else 110 end, n, 'g'
+select date '2024-03-06' - cast(n as int), case when n = 1 then 100000 when n in (2, 4, 6, 8, 10, 12, 14, 16) then 100 else 110 end, n, 'g'
 from generate_series(1, 30) as s(n);
-insert into lab.daily values (null, 5, 5, 'g'), (current_date - 3, null, null, null);
+insert into lab.daily values (null, 5, 5, 'g'), ('2024-03-03', null, null, null);
 create table lab.again (a int, b text, c int, "Odd name" text, "select" int);
 insert into lab.again values
     (1, 'x', 2, 'u', 2), (2, 'y', 3, 'v', 3), (3, null, 4, 'w', 4), (3, null, 5, 'w', 5), (4, 'z', 6, null, 6),
@@ -50,20 +51,15 @@ create table lab.series (k text, n int, moment timestamp, "Odd name" int);
 insert into lab.series values
     ('a', 1, '2013-02-08 00:00', 1), ('a', 2, '2013-02-08 01:00', 2), ('a', 3, '2013-02-08 02:00', 3),
     ('b', 1, '2013-02-08 00:00', 1), ('b', 3, '2013-02-08 02:00', 3), ('b', 3, '2013-02-08 02:00', 3), ('c', null, null, null);
--- by the clocks of the session; `half` is the day that it was twelve hours ago
 create table lab.clocks (k text, d date, t timestamp, z timestamp with time zone, "Odd name" timestamp);
 insert into lab.clocks
-select k, cast(t as date), t, cast(t as timestamp with time zone), t
+select k, cast(t as date), cast(t as timestamp), cast(t as timestamp with time zone), cast(t as timestamp)
 from (
-    select 'now' as k, cast(now() as timestamp) as t union all
-    select 'yesterday', cast(now() as timestamp) - interval '1 day' union all
-    select 'half', cast(now() as timestamp) - interval '12 hours' union all
-    select 'before half', cast(now() as timestamp) - interval '36 hours' union all
-    select 'monday', date_trunc('week', cast(now() as timestamp)) union all
-    select 'sunday', date_trunc('week', cast(now() as timestamp)) - interval '1 hour' union all
-    select 'old', cast(now() as timestamp) - interval '10 days' union all
-    select 'none', null
-) as moments;
+    values
+    ('now', '2024-03-06 15:30'), ('yesterday', '2024-03-05 15:30'), ('monday', '2024-03-04 00:00'), ('sunday', '2024-03-03 23:59'),
+    ('their midnight', '2024-03-06 10:00'), ('before it', '2024-03-06 09:59'), ('old', '2024-02-25 15:30'),
+    ('none', null)
+) as moments (k, t);
 create table lab.forms (id int, email text, uuid text, ipv4 text, url text, phone text, "Odd name" text);
 insert into lab.forms values
     (1, 'ann@example.com', '123e4567-e89b-12d3-a456-426614174000', '127.0.0.1', 'https://example.com', '+12125550100', null),

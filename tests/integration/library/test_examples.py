@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-import psycopg
 import pytest
 from case import Cases, Failures
-from library_lab import outcomes
+from library_lab import outcomes, postgres_profile
 
 from stringx.embedded import demo
-from stringx.embedded.postgres import EmbeddedPostgres
 from stringx.gates.rule_library import LIBRARY
 
 EXAMPLES: Cases = {
@@ -21,16 +18,9 @@ EXAMPLES: Cases = {
 
 
 @pytest.fixture(scope="module")
-def found(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Failures]]:
-    database = f"examples_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"create database {database}")
-    demo.load(postgres.url(database))
-    info = psycopg.conninfo.conninfo_to_dict(postgres.url(database))
-    address = {"host": info["host"], "port": int(info["port"]), "user": info["user"], "password": info["password"], "dbname": database}
-    yield outcomes(tmp_path_factory.mktemp("examples"), {"type": "postgres", **address, "schema": "raw", "threads": 4}, EXAMPLES)
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"drop database {database} with (force)")
+def found(database: str, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Failures]:
+    demo.load(database)
+    return outcomes(tmp_path_factory.mktemp("examples"), postgres_profile(database, "raw"), EXAMPLES)
 
 
 @pytest.mark.parametrize("name", LIBRARY)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import duckdb
 import pytest
-from library_lab import CASES, TABLES, Failures, expected, numbered, outcomes
+from case import Failures
+from library_lab import CASES, Profile, expected, numbered, outcomes
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Failures]:
-    folder = tmp_path_factory.mktemp("library")
-    file = folder / "duck.duckdb"
-    with duckdb.connect(str(file)) as connection:
-        connection.execute(TABLES)
-    return outcomes(folder, {"type": "duckdb", "path": str(file), "schema": "lab", "threads": 4})
+def found(on_duckdb: Profile, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Failures]:
+    return outcomes(tmp_path_factory.mktemp("library"), on_duckdb)
 
 
 @pytest.mark.parametrize(("check", "name"), [(check, name) for check, name, _ in numbered()])

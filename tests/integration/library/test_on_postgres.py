@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-import psycopg
 import pytest
-from library_lab import CASES, TABLES, Failures, expected, numbered, outcomes
-
-from stringx.embedded.postgres import EmbeddedPostgres
+from case import Failures
+from library_lab import CASES, Profile, expected, numbered, outcomes
 
 
 @pytest.fixture(scope="module")
-def found(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Failures]]:
-    database = f"library_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"create database {database}")
-    with psycopg.connect(postgres.url(database)) as connection:
-        connection.execute(TABLES)
-    info = psycopg.conninfo.conninfo_to_dict(postgres.url(database))
-    address = {"host": info["host"], "port": int(info["port"]), "user": info["user"], "password": info["password"], "dbname": database}
-    yield outcomes(tmp_path_factory.mktemp("library"), {"type": "postgres", **address, "schema": "lab", "threads": 4})
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"drop database {database} with (force)")
+def found(on_postgres: Profile, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Failures]:
+    return outcomes(tmp_path_factory.mktemp("library"), on_postgres)
 
 
 @pytest.mark.parametrize(("check", "name"), [(check, name) for check, name, _ in numbered()])
