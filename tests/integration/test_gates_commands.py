@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import command_line
 import pytest
+from command_line import Done
 from pydantic import SecretStr
 from sqlalchemy import Engine, func, select
 from werkzeug.serving import make_server
@@ -69,10 +68,8 @@ def runner() -> Iterator[str]:
     server.server_close()
 
 
-def stringx(database_url: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STRINGX_")}
-    environment |= {"STRINGX_DATABASE_URL": database_url, **variables}
-    return subprocess.run([sys.executable, "-m", "stringx", *arguments], env=environment, capture_output=True, text=True, check=False)
+def stringx(database_url: str, *arguments: str, **variables: str) -> Done:
+    return command_line.stringx(*arguments, STRINGX_DATABASE_URL=database_url, **variables)
 
 
 RULES = "rules: [{name: a, check: not_null, column: b}]\n"

@@ -6,14 +6,14 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import command_line
 import pytest
+from command_line import Done
 from sqlalchemy import Engine
 
-from stringx.cli import main
 from stringx.model import Gate, GateVersion
 from stringx.settings import Settings
 from stringx.store import database, gates
@@ -29,31 +29,18 @@ def engine(make_settings: Callable[..., Settings]) -> Iterator[Engine]:
     engine.dispose()
 
 
-@dataclass(frozen=True)
-class Done:
-    stdout: str
-    stderr: str
-
-
 Run = Callable[..., Done]
 
 
 @pytest.fixture
-def stringx(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """`stringx gates` with these words, in this process; it ends with `code`. It has no git configuration but that of the folder."""
-    variables = {"STRINGX_DATABASE_URL": database_url, "STRINGX_INLINE_TARGETS": '["demo"]'}
-    for name, value in (variables | dict.fromkeys(("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"), "/dev/null")).items():
-        monkeypatch.setenv(name, value)
+def stringx(database_url: str) -> Run:
+    """`stringx gates` with these words; it ends with `code`. It has no git configuration but that of the folder."""
+    environment = {"STRINGX_DATABASE_URL": database_url, "STRINGX_INLINE_TARGETS": '["demo"]'}
+    environment |= dict.fromkeys(("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"), "/dev/null")
 
     def run(*arguments: str, code: int = 0, **variables: str) -> Done:
-        with monkeypatch.context() as patch:
-            patch.setattr("sys.argv", ["stringx", "gates", *arguments])
-            for name, value in variables.items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                main()
-        done = Done(*capsys.readouterr())
-        assert (ended.value.code or 0) == code, done
+        done = command_line.stringx("gates", *arguments, **environment | variables)
+        assert done.returncode == code, done
         return done
 
     return run

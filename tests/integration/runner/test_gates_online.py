@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import command_line
 import pytest
+from command_line import Done
 from pydantic import SecretStr
 from runner_lab import TOKEN, Bench, Lab, wait_for
 from werkzeug.serving import make_server
@@ -18,7 +17,7 @@ from werkzeug.serving import make_server
 from stringx.runner.app import create_app
 from stringx.settings import Settings
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
+Command = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +41,13 @@ def address(bench: Bench, lab: Lab) -> Iterator[str]:
 
 @pytest.fixture
 def stringx(address: str, tmp_path: Path) -> Command:
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("STRINGX_")}
-        environment |= {
-            "STRINGX_HOME": str(tmp_path / "home"),
-            "STRINGX_GATES_DIR": str(tmp_path / "gates"),
-            "STRINGX_RUNNERS": json.dumps({"default": address}),
-            "STRINGX_RUNNER_TOKEN": TOKEN,
-            **variables,
-        }
-        command = [sys.executable, "-m", "stringx", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-    return run
+    environment = {
+        "STRINGX_HOME": str(tmp_path / "home"),
+        "STRINGX_GATES_DIR": str(tmp_path / "gates"),
+        "STRINGX_RUNNERS": json.dumps({"default": address}),
+        "STRINGX_RUNNER_TOKEN": TOKEN,
+    }
+    return lambda *arguments, **variables: command_line.stringx(*arguments, **environment | variables)
 
 
 @pytest.mark.parametrize(("table", "plain"), [("raw.hostile", False), ("raw.only_here", True)])

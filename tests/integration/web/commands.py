@@ -1,4 +1,4 @@
-"""Commands as processes, in an environment without a developer's own settings."""
+"""Commands, in an environment without a developer's own settings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import Any
 
+from command_line import stringx
 from served import Served
 from waiting import until
 
@@ -18,15 +19,14 @@ def start(*words: str, **environment: str) -> subprocess.Popen[str]:
 
 
 def command(*words: str, **environment: str) -> subprocess.Popen[str]:
-    """`stringx` with these words."""
+    """`stringx` with these words, as a process of its own."""
     return start(sys.executable, "-m", "stringx", *words, **environment)
 
 
 def run(served: Served, *words: str, **environment: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of `stringx` with these words, told where the served API is."""
-    process = command(*words, **{"STRINGX_API_URL": served.url, "STRINGX_API_TOKEN": served.token} | environment)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
+    done = stringx(*words, **{"STRINGX_API_URL": served.url, "STRINGX_API_TOKEN": served.token} | environment)
+    return done.returncode, done.stdout, done.stderr
 
 
 def judged(served: Served, failures: dict[str, int] | None = None, **changes: Any) -> threading.Thread:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+import structlog
 from served import Served, flights_gate
 from werkzeug.serving import make_server
 
@@ -19,6 +21,8 @@ from stringx.web.app import create_app
 
 @pytest.fixture
 def served(make_settings: Callable[..., Settings]) -> Iterator[Served]:
+    # Not to where the output of a command goes that runs in this process.
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(sys.stdout))
     settings = make_settings(api_waiters=2)
     engine = connect(settings)
     with transaction(engine) as connection:
@@ -36,3 +40,4 @@ def served(make_settings: Callable[..., Settings]) -> Iterator[Served]:
     server.server_close()
     assert app.extensions["stringx"].waiters.join(30)
     engine.dispose()
+    structlog.reset_defaults()
