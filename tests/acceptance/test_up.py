@@ -1,19 +1,25 @@
-"""`stringx up`: one command, real verdicts about real data; and nothing of it left when it ends, however it ends."""
+"""`stringx up`: one command, and the verdicts are those of the data; nothing of it is left when it ends, however it ends."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 from confluent_kafka import Consumer
+from expected_counts import EXPECTED
+from foreign_clients import ConsoleTools, OtherProgram
 from up_process import REPOSITORY, Up, command, run_once, start, wait_for
 
 from stringx.embedded import addresses
@@ -66,6 +72,34 @@ def test_it_shows_a_verdict_for_each_trigger_and_where_to_look(up: Up) -> None:
         assert address in up.said
 
 
+def condition(predicates: list[dict[str, Any]]) -> tuple[str, list[str]]:
+    """The slice of the demo's triggers as SQL of our own, and its parameters."""
+    if not predicates:
+        return "true", []
+    assert [list(predicate) for predicate in predicates] == [["column", "equals"]]
+    assert predicates[0]["column"] == "flight_date"
+    return "flight_date = %s::date", [predicates[0]["equals"]]
+
+
+def test_every_failure_count_is_what_plain_sql_counts(up: Up) -> None:
+    runs = [up.api(f"/v1/runs/{run['run']}").json() for run in up.api("/v1/runs?limit=100").json()["runs"]]
+    assert len(runs) == 13
+    told = up.environment("runner")
+    target = {name: told[f"STRINGX_TARGET_{name.upper()}"] for name in ("host", "port", "user", "password", "dbname")}
+    with psycopg.connect(**target) as connection:
+        for run in runs:
+            where, parameters = condition(run["slice"])
+            there = connection.execute(f"select count(*) from {run['table']} where {where}".encode(), parameters or None).fetchone()
+            assert there == (run["rows"],), run["slice"]
+            counted = {}
+            for name, sql in EXPECTED[run["table"]].items():
+                query = sql.format(slice=where)
+                row = connection.execute(query.encode(), parameters if "%s" in query else None).fetchone()
+                assert row is not None
+                counted[name] = row[0]
+            assert {check["name"]: check["failures"] for check in run["checks"]} == counted, run["slice"]
+
+
 def test_it_says_which_broker_it_took(up: Up) -> None:
     kind = "Apache Kafka" if up.addresses.kafka_kind == "apache" else "librdkafka's in-memory cluster"
     assert f"broker: {kind}" in up.said
@@ -86,6 +120,17 @@ def test_the_api_wants_the_token_that_was_made(up: Up) -> None:
 def test_the_broker_can_be_used_by_other_programs(up: Up) -> None:
     topics = Consumer({"bootstrap.servers": up.addresses.kafka, "group.id": "others"}).list_topics(timeout=30).topics
     assert {"stringx.triggers", "stringx.verdicts"} <= set(topics)
+
+
+def test_a_foreign_client_gets_its_acknowledgement(up: Up) -> None:
+    """Published by Kafka's own console producer, read by its console consumer; no code of ours or of librdkafka's at either end."""
+    trigger_id = uuid.uuid4().hex
+    trigger = {"id": trigger_id, "table": "raw.flights", "slice": {"column": "flight_date", "equals": "2013-02-08"}}
+    foreign = ConsoleTools(up.addresses.kafka) if up.addresses.kafka_kind == "apache" else OtherProgram(up.addresses.kafka)
+    foreign.publish("stringx.triggers", json.dumps(trigger))
+    answer = foreign.read("stringx.verdicts", trigger_id)
+    assert (answer["state"], answer["verdict"], answer["decision"]) == ("judged", "failed", "closed")
+    assert [rule["name"] for rule in answer["failing"] if rule["outcome"] == "failed"] == ["few_flights_are_cancelled"]
 
 
 def test_each_process_is_told_what_it_needs_and_no_more(up: Up) -> None:

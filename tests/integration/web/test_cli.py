@@ -1,4 +1,4 @@
-"""The user's verbs as processes, against a served API: what they print, and the exit code a CI job goes by."""
+"""The user's verbs, against a served API: what they print, and the exit code a CI job goes by."""
 
 from __future__ import annotations
 
