@@ -38,4 +38,4 @@ def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Profile:
     with duckdb.connect(file) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(TABLES)
-    return {"type": "duckdb", "path": file, "schema": "lab", "threads": 4, "settings": {"TimeZone": "UTC"}}
+    return {"type": "duckdb", "path": file, "schema": "lab", "settings": {"TimeZone": "UTC"}}
