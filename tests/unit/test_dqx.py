@@ -310,5 +310,5 @@ def test_all_that_is_wrong_with_checks_and_rules_is_told_at_once() -> None:
         "8:25: not_null is about one column: say which with `column`",
         "10:13: opens `(`, and does not close it",
         "11:12: rule `ours` stands twice, first in line 8: give it another name",
-        "11:41: YAML reads `no` as false: write true or false, or 'no' in quotes for the text",
+        "11:41: YAML reads `no` as false: put it in quotes, as 'no'",
     ]

@@ -162,6 +162,13 @@ rules:
     assert [one.threshold for one in its.rules] == [None, Threshold(error=3), none, none, none, none, none, Threshold(error="1%")]
 
 
+@pytest.mark.parametrize(("threshold", "taken"), [("{error: 3}", True), ("{error: 5%}", False), ("{warn: 3, error: 5%}", False)])
+def test_a_gates_share_is_not_for_rules_that_count_values(threshold: str, taken: bool) -> None:
+    """A table in which all keys are the same has one key that is repeated."""
+    (only,) = gate_of(rule("check: unique\ncolumn: a") + f"threshold: {threshold}\n").rules
+    assert only.threshold == (None if taken else Threshold(error=0))
+
+
 def test_a_test_of_the_users_own_project_takes_any_arguments() -> None:
     (only,) = gate_of(rule("check: our_own\ndimension: accuracy\nlevel: table\narguments: {anything: [1, {deep: null}]}")).rules
     assert (only.check, only.kind, only.arguments) == ("our_own", Kind.ENGINEERING, {"anything": [1, {"deep": None}]})

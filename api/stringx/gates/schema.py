@@ -33,6 +33,8 @@ _SORTS: Mapping[Sort, dict[str, Any]] = {
     arguments.BOUND: {"type": ["number", "string"]},
     arguments.TEXT: {"type": "string"},
     arguments.TEXTS: _TEXTS,
+    arguments.REGEX: {"type": "string"},
+    arguments.REGEXES: _TEXTS,
     arguments.PAIRS: {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2}, "minItems": 1},
     arguments.FLAGS: {"type": "string"},
     arguments.DATE: {"type": "string"},
@@ -52,6 +54,7 @@ def json_schema() -> dict[str, Any]:
         for name, check in LIBRARY.items()
     ]
     schema["$defs"]["DqxCheck"] = dqx.JSON_SCHEMA
+    schema["$defs"]["Counts"] = {"properties": dict.fromkeys(("warn", "error"), {"type": "integer"})}
     in_dqx = {"anyOf": [{"required": ["criticality"]}, {"properties": {"check": {"type": "object"}}, "required": ["check"]}]}
     listed = schema["properties"]["rules"]
     listed["items"] = {"if": in_dqx, "then": {"$ref": "#/$defs/DqxCheck"}, "else": listed["items"]}
@@ -68,6 +71,8 @@ def _use(check: Check) -> dict[str, Any]:
     # What `columns` may stand for is not asked for twice.
     needed = [name for name, argument in check.arguments.items() if argument.required and name != several]
     fields: dict[str, Any] = {"arguments": {"properties": taken, "additionalProperties": False, **({"required": needed} if needed else {})}}
+    if not check.has_share:
+        fields["threshold"] = {"$ref": "#/$defs/Counts"}
     absent = [
         *(["column"] if check.column is Column.NONE else []),
         *(["columns"] if several is None else []),
