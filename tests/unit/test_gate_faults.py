@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stringx.cli.gates import gates
 from stringx.gates.parse import parse
 from stringx.gates.served import Served
-from stringx.model import Mode
+from stringx.gates.shape import GateShape, RuleShape, SelectionShape
+from stringx.model import Mode, Notice, Samples, Threshold
 
 #: A file with more mistakes than ten.
 MISTAKES = """table: raw.orders
@@ -113,7 +114,10 @@ def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
         ("table: raw.orders", "3:1: `table` stands twice, first in line 1: leave one of them out"),
         ("1: a", "3:1: a field's name must be text: put it in quotes"),
         ("? [a]\n: b", "3:3: a field's name must be text: put it in quotes"),
-        ("workspace: default", "3:1: unknown field `workspace`: the folder that the file is in names the workspace"),
+        (
+            "workspace: default",
+            "3:1: unknown field `workspace`: the folder that the file is in names the workspace; over HTTP the address does, `?workspace=`",
+        ),
         ("slice: {columns: {day: dat}}", "3:24: must be 'date', 'timestamp', 'integer' or 'text'; did you mean `date`?"),
         ("slice: {columns: {}}", "3:18: must not be empty"),
         ("relation: table", "3:11: must be 'source', 'model' or 'plain'"),
@@ -162,7 +166,10 @@ def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
             "check: relationships\ncolumn: a\narguments: {to: orders, field: b}",
             "7:21: must be a table: schema.table or database.schema.table",
         ),
-        ("check: accepted_values\ncolumn: a\narguments: {values: []}", "7:25: is empty: it must be a list of values: texts, numbers, true or false"),
+        (
+            "check: accepted_values\ncolumn: a\narguments: {values: []}",
+            "7:25: is empty: it must be a list of values: texts, numbers, true or false",
+        ),
         (
             "check: unique_combination_of_columns\narguments: {combination_of_columns: [a, a]}",
             "6:41: must be a list of names of columns, each of them once",
@@ -244,9 +251,7 @@ def test_a_table_is_two_or_three_plain_names(table: str) -> None:
 
 
 def test_a_table_whose_name_is_wrong_is_one_fault() -> None:
-    assert problems_of("table: orders\ntarget: demo\n") == [
-        "1:8: must be schema.table or database.schema.table, made of plain identifiers"
-    ]
+    assert problems_of("table: orders\ntarget: demo\n") == ["1:8: must be schema.table or database.schema.table, made of plain identifiers"]
     assert problems_of("table: ''\ntarget: demo\n") == [
         "1:8: is empty: it must be schema.table or database.schema.table, made of plain identifiers"
     ]
@@ -308,6 +313,33 @@ def test_no_gate_names_the_backend_as_its_runner() -> None:
     """What runs inline is kept under that name: a gate with it would wait for a runner that nobody can name in STRINGX_RUNNERS."""
     (problem,) = problems_of(orders("runner: inline\n"))
     assert problem.startswith("3:9: is the backend itself: write `mode: inline`")
+
+
+#: Each field that there is, with what is to be read in it.
+FIELDS = [
+    *(f"{field}: WRONG" for field in GateShape.model_fields),
+    *(f"select: [{{{field}: WRONG}}]" for field in SelectionShape.model_fields),
+    *(f"rules: [{{{field}: WRONG}}]" for field in RuleShape.model_fields),
+    *(f"samples: {{{field}: WRONG}}" for field in Samples.model_fields),
+    *(f"threshold: {{{field}: WRONG}}" for field in Threshold.model_fields),
+    *(f"notify: [{{{field}: WRONG}}]" for field in Notice.model_fields),
+    "slice: {columns: WRONG}",
+    "slice: {columns: {a: WRONG}}",
+    "slice: {columns: {WRONG: date}}",
+]
+
+
+@pytest.mark.parametrize("wrong", ["''", "[]", "{}", "1.5", "-1", "true", "text", "[1]", "[{}]", "{a: [1]}", "[[a]]", f"'{'x' * 300}'"])
+def test_no_fault_is_told_in_the_words_of_a_library(wrong: str) -> None:
+    found = [problem for field in FIELDS for problem in told(field.replace("WRONG", wrong))]
+    assert len(found) > len(FIELDS)
+    assert [problem for problem in found if "nput " in problem or "alue error" in problem] == []
+
+
+def told(text: str) -> list[str]:
+    found = parse(text, workspace="default", name="raw.orders", file="")
+    assert isinstance(found, list)
+    return [problem.message for problem in found]
 
 
 @given(st.text(max_size=300))

@@ -73,9 +73,8 @@ from stringx.model import Gate, Threshold
             "6:17: `columns` is not an argument here: write `columns` beside `check`",
         ),
         (
-            "check: unique_combinaton\ncolumns: [a, b]",
-            "5:12: unknown check `unique_combinaton`: did you mean `unique_combination`? "
-            "If it is a test of your dbt project, add `dimension` and `level`",
+            "check: match_regx\ncolumn: a\ncontext_columns: [b]\nlevel: row",
+            "5:12: unknown check `match_regx`: did you mean `match_regex`? If it is a test of your dbt project, add `dimension`",
         ),
         # What YAML takes for something else: by the argument's sort
         ("check: not_null\ncolumn: no", "6:13: YAML reads `no` as false: put it in quotes, as 'no'"),

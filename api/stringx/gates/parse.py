@@ -33,7 +33,7 @@ _FIELDS: dict[tuple[str, ...], type[Value]] = {
 
 #: Fields that people look for elsewhere.
 _ELSEWHERE = {
-    "workspace": "the folder that the file is in names the workspace",
+    "workspace": "the folder that the file is in names the workspace; over HTTP the address does, `?workspace=`",
     "slice_columns": "write `slice: {columns: {…}}`",
 }
 
@@ -112,19 +112,25 @@ def _shape(document: Located, found: Found) -> GateShape | None:
         found.append(((), document.place(()), "is not a gate: it must have fields, of them at least `table`, `target` and some `rules`"))
         return None
     faulty = {path for path, _, _ in found}
-    for path in set(_empty(document.data, ())) - faulty:
-        faulty.add(path)
-        found.append((path, document.place_of_name(path), f"`{path[-1]}` is empty: give it a value, or leave it out"))
+    empty = set(_empty(document.data, ())) - faulty
+    shape: GateShape | None = None
+    told: Found = []
     try:
-        return GateShape.model_validate(document.data)
+        shape = GateShape.model_validate(document.data)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=True)
         misspelt = {place for fault in faults if fault["type"] == "extra_forbidden" for place in _meant(fault["loc"])}
         for fault in faults:
             path = _existing(fault["loc"], document)
-            if path not in faulty and not (fault["type"] == "missing" and fault["loc"] in misspelt):
-                found.append(_located(fault, document))
-        return None
+            is_told = path in empty and fault["type"] != "extra_forbidden"
+            if path not in faulty and not is_told and not (fault["type"] == "missing" and fault["loc"] in misspelt):
+                told.append(_located(fault, document))
+    wrong = {path for path, _, _ in told}
+    for path in empty:
+        if not any(path[:deep] in wrong for deep in range(1, len(path) + 1)):
+            told.append((path, document.place_of_name(path), f"`{path[-1]}` is empty: give it a value, or leave it out"))
+    found += told
+    return shape
 
 
 def _meant(loc: located.Path) -> Iterator[located.Path]:

@@ -54,7 +54,7 @@ def json_schema() -> dict[str, Any]:
         for name, check in LIBRARY.items()
     ]
     schema["$defs"]["DqxCheck"] = dqx.JSON_SCHEMA
-    schema["$defs"]["Counts"] = {"properties": dict.fromkeys(("warn", "error"), {"type": "integer"})}
+    schema["$defs"]["Counts"] = {"properties": {level: {"type": "integer"} for level in ("warn", "error")}}
     in_dqx = {"anyOf": [{"required": ["criticality"]}, {"properties": {"check": {"type": "object"}}, "required": ["check"]}]}
     listed = schema["properties"]["rules"]
     listed["items"] = {"if": in_dqx, "then": {"$ref": "#/$defs/DqxCheck"}, "else": listed["items"]}
