@@ -22,6 +22,14 @@ def test_a_file_with_the_least_is_a_gate_with_defaults() -> None:
     assert (gate.mode, gate.on_error, gate.on_no_checks, gate.samples) == (Mode.ASYNC, Decision.CLOSED, Decision.CLOSED, Samples())
 
 
+def test_a_gate_and_its_copy_each_have_the_fingerprint_of_what_they_say() -> None:
+    gate = gate_of(orders())
+    copies = [(gate.fingerprint, gate.model_copy(update={"priority": 1})) for _ in range(2)]
+    assert all(before != copied.fingerprint for before, copied in copies)
+    assert copies[0][1].fingerprint == gate_of(orders("priority: 1\n")).fingerprint
+    assert gate == gate_of(orders()), "whether it was asked for or not"
+
+
 def test_every_field_reaches_the_gate() -> None:
     gate = gate_of("""
 table: raw.orders

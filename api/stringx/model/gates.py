@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt, WithJsonSchema, model_validator
@@ -248,10 +250,15 @@ class Gate(Value):
                 raise ValueError(f"rule {name!r} stands twice: rule names are unique within a gate")
         return self
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """Of the content: two versions with the same one judge alike."""
+        """Of the content: two versions with the same one judge alike. Kept: of the same few gates it is asked with every run."""
         return fingerprint(self.as_json())
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("fingerprint", None)  # its content is another
+        return copied
 
 
 def version_etag(number: int, fingerprint: str) -> str:
