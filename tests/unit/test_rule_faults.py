@@ -84,6 +84,10 @@ from stringx.model import Gate, Threshold
             "7:26: YAML reads `no` as false: write true or false, or 'no' in quotes for the text",
         ),
         (
+            "check: match_regex\ncolumn: a\narguments: {regex: a, flags: 010}",
+            "7:34: YAML reads `010` as 8: must be letters, as i for any case",
+        ),
+        (
             "check: accepted_range\ncolumn: a\narguments: {min_value: 1_0}",
             "7:28: YAML reads `1_0` as 10: write that number, or '1_0' in quotes for the text",
         ),
@@ -146,6 +150,14 @@ from stringx.model import Gate, Threshold
 )
 def test_a_rules_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
     assert problems_of(rule(lines)) == [problem]
+
+
+def test_each_item_that_yaml_takes_for_something_else_is_told_what_the_whole_must_be() -> None:
+    must = "must be a list of weekdays, each of them once: monday, tuesday, wednesday, thursday, friday, saturday, sunday"
+    assert problems_of(rule("check: freshness_sla\ncolumn: a\narguments: {by: '08:00', weekdays: [no, 1:30]}")) == [
+        f"7:41: YAML reads `no` as false: {must}",
+        f"7:45: YAML reads `1:30` as 90: {must}",
+    ]
 
 
 def test_a_check_with_its_packages_name_is_looked_at_all_the_same() -> None:

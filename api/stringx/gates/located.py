@@ -65,7 +65,8 @@ class Misread:
 
 
 #: What is wrong: with which value, where, and what would mend it.
-Found = list[tuple[Path, Place, str]]
+Fault = tuple[Path, Place, str]
+Found = list[Fault]
 
 
 @dataclass

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stringx.errors import Problem
-from stringx.gates import dqx, located, rule_library
+from stringx.gates import dqx, located, misread, rule_library
 from stringx.gates.located import Found, Located
-from stringx.gates.rule_faults import argument_of, items, rule_faults, takes
+from stringx.gates.rule_faults import items, rule_faults
 from stringx.gates.rule_library.arguments import is_empty
 from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape, SliceShape
@@ -64,7 +64,7 @@ def parse(text: str, *, workspace: str, name: str, file: str, served: Served | N
 def parse_document(document: Located, *, workspace: str, name: str, file: str, served: Served | None = None) -> Gate | list[Problem]:
     """The same of a document that was read."""
     found = dqx.translate(document)
-    misread = [fault for fault in document.faults if fault[1] in document.misread]
+    unexpected = [fault for fault in document.faults if fault[1] in document.misread]
     found += [fault for fault in document.faults if fault[1] not in document.misread]
     # A text that was not even YAML has one fault, and nothing more can be said of it.
     shape: GateShape | None = None
@@ -75,8 +75,7 @@ def parse_document(document: Located, *, workspace: str, name: str, file: str, s
         shape = _shape(document, found)
         _check_selections(document, found)
         _check_name(document, name, found)
-    for path, place, _ in misread:
-        found = _with_misread(document, path, place, found)
+    found = misread.told(document, unexpected, found)
     if shape is not None and not found:
         fault = served.fault(shape) if served is not None else None
         if fault is None:
@@ -85,25 +84,6 @@ def parse_document(document: Located, *, workspace: str, name: str, file: str, s
         found.append(((field,), document.place((field,)), message))
     pointers = {(place.line, place.column, message): located.pointer(path) for path, place, message in found}
     return [Problem(file, *place_and_message, pointer) for place_and_message, pointer in sorted(pointers.items())]
-
-
-def _with_misread(document: Located, path: located.Path, place: located.Place, found: Found) -> Found:
-    """The faults with that of a text which YAML takes for something else, in place of what is wrong with the text as such."""
-    misread = document.misread[place]
-    in_dqx = path == ("rules",)  # of which only the place is known
-    told = [
-        fault
-        for fault in found
-        # Of a list that is an argument the whole is told.
-        if (fault[1] == place and (fault[0] == path or in_dqx)) or fault[0] == argument_of(path)
-    ]
-    if told:
-        message = f"{misread.prefix}: {told[0][2]}"
-    elif document.data is None or in_dqx or takes(document, path, misread.value):
-        message = misread.message
-    else:
-        message = f"{misread.prefix}: put it in quotes, as '{misread.text}'"
-    return [*(fault for fault in found if fault not in told), (path, place, message)]
 
 
 def _shape(document: Located, found: Found) -> GateShape | None:

@@ -35,31 +35,6 @@ def items(document: Located, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, item
 
 
-def argument_of(path: Path) -> Path | None:
-    """Where the argument stands that holds what stands at `path`; None of other places, and of the argument itself."""
-    return path[:4] if len(path) > 4 and path[0] == "rules" and path[2] == "arguments" else None
-
-
-def takes(document: Located, path: Path, value: object) -> bool:
-    """Whether a rule's argument might hold this value at `path`, or be it; False of other places."""
-    argument = argument_of((*path, 0))
-    if argument is None or path not in document.values:
-        return False
-    rule = document.data["rules"][path[1]]
-    name = rule.get("check")
-    check = rule_library.LIBRARY.get(rule_library.public_name(name)) if isinstance(name, str) else None
-    known = check.arguments.get(str(path[3])) if check else None
-    return known is None or known.sort.fault(_replaced(rule["arguments"][path[3]], path[4:], value)) is None
-
-
-def _replaced(data: Any, path: Path, value: object) -> object:
-    if not path:
-        return value
-    pairs = data.items() if isinstance(data, dict) else enumerate(data)
-    changed = {name: _replaced(item, path[1:], value) if name == path[0] else item for name, item in pairs}
-    return changed if isinstance(data, dict) else list(changed.values())
-
-
 def rule_faults(document: Located) -> Found:
     """Of all rules: their checks with their arguments, their SQL, and names that stand twice."""
     found: Found = []
