@@ -15,7 +15,7 @@ SCHEMA_ID = "urn:stringx:schema:gate.v1"
 
 _NUMBER = {"type": "number"}
 _TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-#: Sorts of arguments. One that is not here, and is no choice of texts, takes any value, as far as an editor knows.
+#: Sorts of arguments. One that is not here, and has no choices, takes any value, as far as an editor knows.
 _SORTS: Mapping[Sort, dict[str, Any]] = {
     arguments.SQL: {"type": "string"},
     arguments.SQL_LIST: _TEXTS,
@@ -83,8 +83,7 @@ def _use(check: Check) -> dict[str, Any]:
 
 
 def _values_of(sort: Sort) -> dict[str, Any]:
-    # A sort that is a choice of texts is called after them.
-    return _SORTS.get(sort) or ({"enum": sort.name.split(" or ")} if " or " in sort.name else {})
+    return {"enum": list(sort.choices)} if sort.choices else _SORTS.get(sort, {})
 
 
 def _without_nulls(schema: Any) -> Any:

@@ -26,6 +26,8 @@ class Sort:
     name: str
     #: what a value must be that is none of it, or None
     misfit: Callable[[object], str | None]
+    #: the only values that there are, of texts of which one is chosen
+    choices: tuple[str, ...] = ()
 
     def fault(self, value: object) -> str | None:
         """What is wrong with a value, in words with the fix; None where nothing is."""
@@ -161,7 +163,7 @@ def one_of(*choices: str) -> Sort:
     def fault(value: object) -> str | None:
         return None if value in choices else f"must be one of {', '.join(choices)}"
 
-    return Sort(" or ".join(choices), fault)
+    return Sort(" or ".join(choices), fault, choices)
 
 
 def _yes_or_no(value: object) -> str | None:
