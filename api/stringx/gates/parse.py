@@ -34,6 +34,7 @@ _FIELDS: dict[tuple[str, ...], type[Value]] = {
 #: Fields that people look for elsewhere.
 _ELSEWHERE = {
     "workspace": "the folder that the file is in names the workspace; over HTTP the address does, `?workspace=`",
+    "criticality": "write `severity`, or the whole rule in DQX's form, where `check` has a `function`",
     "slice_columns": "write `slice: {columns: {…}}`",
 }
 

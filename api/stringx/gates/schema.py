@@ -55,7 +55,8 @@ def json_schema() -> dict[str, Any]:
     ]
     schema["$defs"]["DqxCheck"] = dqx.JSON_SCHEMA
     schema["$defs"]["Counts"] = {"properties": {level: {"type": "integer"} for level in ("warn", "error")}}
-    in_dqx = {"anyOf": [{"required": ["criticality"]}, {"properties": {"check": {"type": "object"}}, "required": ["check"]}]}
+    check_is = {kind: {"properties": {"check": {"type": kind}}, "required": ["check"]} for kind in ("string", "object")}
+    in_dqx = {"not": check_is["string"], "anyOf": [{"required": ["criticality"]}, check_is["object"]]}
     listed = schema["properties"]["rules"]
     listed["items"] = {"if": in_dqx, "then": {"$ref": "#/$defs/DqxCheck"}, "else": listed["items"]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema, "title": "Gate of StringX"}

@@ -56,8 +56,10 @@ JSON_SCHEMA: dict[str, Any] = {
 
 
 def is_dqx(rule: object) -> bool:
-    """Whether a rule is written in DQX's form: its check has fields."""
-    return isinstance(rule, dict) and (isinstance(rule.get("check"), dict) or "criticality" in rule)
+    """Whether a rule is written in DQX's form: its check is not a name, but has fields."""
+    if not isinstance(rule, dict) or isinstance(rule.get("check"), str):
+        return False
+    return isinstance(rule.get("check"), dict) or "criticality" in rule
 
 
 def as_gate(document: Located, table: str, target: str) -> Located:
@@ -140,12 +142,17 @@ class _Check:
 
     def rules(self) -> Iterator[tuple[Fields, Mapping[str, Path]]]:
         """Our rules, one for each column of `for_each_column`, each with the places of its fields within the check."""
+        said = {*self.check, *meant(self.check, _CHECK_FIELDS)}
+        if "check" in self._rule and "function" not in said and any(field not in _FIELDS for field in self._rule):
+            self._add(("check",), "must be the name of a check, or, where the rule is in DQX's form, have `function`")
+            return
         self._fields(self._rule, _FIELDS, ())
         self._fields(self.check, _CHECK_FIELDS, ("check",))
         shared = self._shared()
         name = self.check.get("function")
         if not isinstance(name, str) or not name:
-            if "function" not in meant(self.check, _CHECK_FIELDS) and "check" not in meant(self._rule, _FIELDS):
+            misspelt = "function" in said and "function" not in self.check
+            if not misspelt and "check" not in meant(self._rule, _FIELDS):
                 self._add(("check",), "must have `function`, the name of a check function of DQX")
         elif name in FUNCTIONS:
             for arguments, place in self._each():
