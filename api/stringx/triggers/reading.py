@@ -25,10 +25,11 @@ from stringx.errors import KafkaUnavailable, Refusal, Unavailable, Unstorable
 from stringx.settings import Settings
 from stringx.store import positions
 from stringx.store.database import transaction
-from stringx.triggers.consumer import Asked, ConsumerLost, Protocol, TopicIds, TriggerConsumer
+from stringx.triggers.consumer import ConsumerLost, Protocol, TriggerConsumer
 from stringx.triggers.pace import Pace
 from stringx.triggers.parse import legible, parse_record
 from stringx.triggers.record import KafkaRecord, Legible
+from stringx.triggers.topic_ids import Asked, TopicIds
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

@@ -19,7 +19,8 @@ from stringx.model import Engine as JudgingEngine
 from stringx.model import Mode, Slice, Trigger, fingerprint
 from stringx.settings import Settings
 from stringx.store import gates, tables
-from stringx.store.database import OUTBOX_CHANNEL, RUNS_CHANNEL, Listener, connect, transaction
+from stringx.store.database import OUTBOX_CHANNEL, RUNS_CHANNEL, connect, transaction
+from stringx.store.listener import Listener
 from stringx.triggers.record import KafkaRecord, Legible
 
 THREADS = 8
