@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -228,11 +227,14 @@ def test_runs_wait_for_a_replay_worker_that_goes_on(make_runner: Any) -> None:
     bench: Bench = make_runner(runner_queue=400, prepared_check_share=0.0)
     gate = bench.gate(rule("filled", "not_null", column="amount"))
     prepared(bench, gate)
-    requests = [bench.request(gate) for _ in range(400)]
-    assert len(bench.runner.submit(INSTALLATION, requests).accepted) == 400
-    engines = Counter(bench.report(request.run).engine for request in requests)
-    # One that the machine kept the worker from for a quarter of a second goes to dbt, as it should.
-    assert engines[Engine.PREPARED] > 0.9 * len(requests)
+
+    def all_are_replayed() -> bool:
+        requests = [bench.request(gate) for _ in range(400)]
+        assert len(bench.runner.submit(INSTALLATION, requests).accepted) == 400
+        return {bench.report(request.run).engine for request in requests} == {Engine.PREPARED}
+
+    # One that the machine keeps the worker from for a quarter of a second goes to dbt, as it should: then there is another try.
+    wait_for(all_are_replayed, "none of many runs at once goes to the dbt worker that is idle")
 
 
 def test_a_gate_whose_proof_fails_stays_with_dbt_and_says_why(bench: Bench) -> None:
