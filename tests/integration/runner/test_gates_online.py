@@ -77,6 +77,7 @@ def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(string
         "rules:\n"
         "  - {name: filled, check: not_null, column: amuont}\n"
         "  - {name: holds, check: holds, arguments: {expression: amuont > 0}, dimension: validity, level: row}\n"
+        "  - {name: keyed, check: unique_combination_of_columns, columns: [id, amuont]}\n"
     )
     (folder / "raw.announced.yaml").write_text("table: raw.announced\ntarget: elsewhere\nrules: []\n")
     expected = [
@@ -85,6 +86,7 @@ def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(string
         (folder / "raw.orders.yaml", 4, 10, "did you mean `tag:nightly`?"),
         (folder / "raw.orders.yaml", 6, 45, "rule `filled`: raw.orders has no column `amuont`: did you mean `amount`?"),
         (folder / "raw.orders.yaml", 7, 5, 'rule `holds`: column "amuont" does not exist'),
+        (folder / "raw.orders.yaml", 8, 5, 'rule `keyed`: column "amuont" does not exist'),
     ]
     told = stringx("gates", "validate", "--online")
     assert (told.returncode, told.stdout) == (2, "")

@@ -53,3 +53,7 @@ select 1 as seen where '{{ env_var(variable, "nothing") }}' <> 'nothing'
 {% test slow_once(model, seconds) %}
 select pg_sleep({{ seconds }}) where exists (select 1 from {{ model }})
 {% endtest %}
+
+{% test unique_combination_of_columns(model, combination_of_columns, whole=none) %}
+select {{ combination_of_columns | join(", ") }} from {{ model }} group by {{ combination_of_columns | join(", ") }} having count(*) > 1
+{% endtest %}
