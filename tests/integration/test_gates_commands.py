@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,8 +11,8 @@ import command_line
 import pytest
 from command_line import Done
 from pydantic import SecretStr
+from serving import serving
 from sqlalchemy import Engine, func, select
-from werkzeug.serving import make_server
 
 from stringx.embedded import addresses
 from stringx.embedded.addresses import Addresses
@@ -26,13 +25,6 @@ from stringx.store.tables import gate_versions
 REPOSITORY = Path(__file__).parent.parent.parent
 NOWHERE = "http://127.0.0.1:1"
 TOKEN = "the-runners-token"
-
-
-@pytest.fixture
-def engine(make_settings: Callable[..., Settings]) -> Iterator[Engine]:
-    engine = database.connect(make_settings())
-    yield engine
-    engine.dispose()
 
 
 def versions(engine: Engine) -> int:
@@ -59,13 +51,8 @@ class HasTargets:
 @pytest.fixture
 def runner() -> Iterator[str]:
     """The address of a runner's API, with the targets `demo` and `warehouse`."""
-    server = make_server("127.0.0.1", 0, create_app(cast(Any, HasTargets()), Settings(runner_token=SecretStr(TOKEN))))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(create_app(cast(Any, HasTargets()), Settings(runner_token=SecretStr(TOKEN)))) as url:
+        yield url
 
 
 def stringx(database_url: str, *arguments: str, **variables: str) -> Done:

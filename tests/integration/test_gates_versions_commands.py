@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,10 @@ from command_line import Done
 from sqlalchemy import Engine
 
 from stringx.model import Gate, GateVersion
-from stringx.settings import Settings
 from stringx.store import database, gates
 
 GATES = Path(__file__).parents[2] / "configs" / "gates"
 RULES = "rules: [{name: a, check: not_null, column: b}]\n"
-
-
-@pytest.fixture
-def engine(make_settings: Callable[..., Settings]) -> Iterator[Engine]:
-    engine = database.connect(make_settings())
-    yield engine
-    engine.dispose()
 
 
 Run = Callable[..., Done]

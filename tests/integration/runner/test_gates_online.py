@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from command_line import Done
 from pydantic import SecretStr
 from runner_lab import TOKEN, Bench, Lab, wait_for
-from werkzeug.serving import make_server
+from serving import serving
 
 from stringx.runner.app import create_app
 from stringx.settings import Settings
@@ -29,13 +28,8 @@ def address(bench: Bench, lab: Lab) -> Iterator[str]:
     for table in ("raw.hostile", "raw.only_here"):
         lab.change(f"create table {table} (id integer primary key, day date not null, status text check (status in ('a', 'b')))")
     wait_for(lambda: bench.runner.ready, "the project is parsed")
-    server = make_server("127.0.0.1", 0, create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN))), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN)))) as url:
+        yield url
     lab.change("drop table raw.hostile")
 
 

@@ -7,21 +7,19 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 import pytest
 import yaml
 from pydantic import SecretStr
 from runner_lab import INSTALLATION, PROJECT, TOKEN, Bench, Lab, processes, rule, wait_for
+from serving import serving
 from werkzeug import Response
-from werkzeug.serving import make_server
 
 from stringx.embedded.ports import any_free
 from stringx.errors import Invalid, RunnerBusy, RunnerUnavailable, RunnerUnreachable
@@ -30,28 +28,11 @@ from stringx.runner.app import create_app
 from stringx.runner.client import HttpRunner
 from stringx.settings import Settings
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
-
-@contextmanager
-def served(app: WSGIApplication) -> Iterator[str]:
-    """An application behind HTTP, at the URL."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
 
 @pytest.fixture(scope="module")
 def url(bench: Bench) -> Iterator[str]:
     """The shared runner behind HTTP."""
-    with served(create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN)))) as url:
+    with serving(create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN)))) as url:
         yield url
 
 
@@ -123,7 +104,7 @@ def test_a_full_runner_says_so(make_runner: Any) -> None:
     assert [(refused.run, refused.code) for refused in submission.refused] == [(runs[2].run, "busy")]
     assert bench.runner.status(INSTALLATION).free == 0
     app = create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN)))
-    with served(app) as url:
+    with serving(app) as url:
         body = {"installation": INSTALLATION, "runs": [runs[2].model_dump(mode="json")]}
         answer = httpx2.post(f"{url}/v1/runs", json=body, headers={"Authorization": f"Bearer {TOKEN}"})
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
@@ -226,10 +207,10 @@ def test_the_client_tells_a_runner_that_took_nothing_from_one_that_may_have(url:
     with pytest.raises(RunnerUnreachable, match="401") as refused:
         HttpRunner(url, "a-wrong-token").submit(INSTALLATION, [request])
     assert "a-wrong-token" not in str(refused.value)
-    with served(Response(status=500)) as broken, pytest.raises(RunnerUnavailable) as unsure:
+    with serving(Response(status=500)) as broken, pytest.raises(RunnerUnavailable) as unsure:
         HttpRunner(broken, TOKEN).submit(INSTALLATION, [request])
     assert not isinstance(unsure.value, RunnerUnreachable)
-    with served(Response("<html>")) as stranger, pytest.raises(RunnerUnavailable, match="RunnerStatus"):
+    with serving(Response("<html>")) as stranger, pytest.raises(RunnerUnavailable, match="RunnerStatus"):
         HttpRunner(stranger, TOKEN).status(INSTALLATION)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
 from served import Served, flights_gate
-from werkzeug.serving import make_server
+from serving import serving
 
 from stringx.client import Client
 from stringx.gates.files import GateFile
@@ -28,16 +27,10 @@ def served(make_settings: Callable[..., Settings]) -> Iterator[Served]:
     with transaction(engine) as connection:
         gates.apply(connection, [GateFile(flights_gate(), "default/raw.flights.yaml")])
     app = create_app(settings, engine)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    with Client(url, settings.required("api_token")) as client:
-        yield Served(settings, engine, app, url, client)
-    app.extensions["stringx"].waiters.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as url:
+        with Client(url, settings.required("api_token")) as client:
+            yield Served(settings, engine, app, url, client)
+        app.extensions["stringx"].waiters.close()
     assert app.extensions["stringx"].waiters.join(30)
     engine.dispose()
     structlog.reset_defaults()
