@@ -66,15 +66,15 @@ cast(count(distinct {{ column_name }}) as {{ dbt.type_float() }}) / nullif(count
                   arguments: {value: 3, group_by: [flight_date]}
 -#}
 {% test expect_column_distinct_count_to_equal(model, column_name, value, group_by=none, row_condition=none) %}
-{{ stringx__failing_groups(model, "count(distinct " ~ column_name ~ ")", "stringx_value = " ~ value, group_by, row_condition) }}
+{{ stringx__failing_groups(model, "count(distinct " ~ column_name ~ ")", stringx__compared("stringx_value", "=", value), group_by, row_condition) }}
 {% endtest %}
 
 {% test expect_column_distinct_count_to_be_greater_than(model, column_name, value, group_by=none, row_condition=none) %}
-{{ stringx__failing_groups(model, "count(distinct " ~ column_name ~ ")", "stringx_value > " ~ value, group_by, row_condition) }}
+{{ stringx__failing_groups(model, "count(distinct " ~ column_name ~ ")", stringx__compared("stringx_value", ">", value), group_by, row_condition) }}
 {% endtest %}
 
 {% test expect_column_distinct_count_to_be_less_than(model, column_name, value, group_by=none, row_condition=none) %}
-{{ stringx__failing_groups(model, "count(distinct " ~ column_name ~ ")", "stringx_value < " ~ value, group_by, row_condition) }}
+{{ stringx__failing_groups(model, "count(distinct " ~ column_name ~ ")", stringx__compared("stringx_value", "<", value), group_by, row_condition) }}
 {% endtest %}
 
 {#-

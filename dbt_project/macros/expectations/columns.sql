@@ -92,6 +92,7 @@ where not ({{ stringx__between("stringx_value", min_value, max_value) }})
 {{ stringx__faults_of_type(model, column_name, column_type_list) }}
 {% endtest %}
 
+{#- What is wrong with a column that is not there, or is of none of these types. -#}
 {% macro stringx__faults_of_type(model, column_name, types) %}
 {%- set wanted = stringx__unquoted(column_name) | upper -%}
 {%- set types = stringx__names(types, "upper") -%}
@@ -104,10 +105,12 @@ where not ({{ stringx__between("stringx_value", min_value, max_value) }})
 {{ stringx__faults_of_columns(faults if there else [(wanted, "missing")]) }}
 {% endmacro %}
 
+{#- Names as they are compared. -#}
 {% macro stringx__names(names, transform) -%}
     {{ return(names | map(transform) | list) }}
 {%- endmacro %}
 
+{#- Those of a relation's columns. -#}
 {% macro stringx__names_of(relation, transform) -%}
     {{ return(stringx__names(stringx__columns(relation) | map(attribute="name"), transform)) }}
 {%- endmacro %}

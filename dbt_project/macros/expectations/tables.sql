@@ -11,7 +11,7 @@
 {% endtest %}
 
 {% test expect_table_row_count_to_equal(model, value, group_by=none, row_condition=none) %}
-{{ stringx__failing_groups(model, "count(*)", "stringx_value = " ~ value, group_by, row_condition) }}
+{{ stringx__failing_groups(model, "count(*)", stringx__compared("stringx_value", "=", value), group_by, row_condition) }}
 {% endtest %}
 
 {#-

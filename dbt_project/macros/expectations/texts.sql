@@ -15,7 +15,7 @@
 {% endtest %}
 
 {% test expect_column_value_lengths_to_equal(model, column_name, value, row_condition=none, context_columns=none) %}
-{{ stringx__failing_rows(model, dbt.length(column_name) ~ " = " ~ value, [column_name], row_condition, context_columns) }}
+{{ stringx__failing_rows(model, stringx__compared(dbt.length(column_name), "=", value), [column_name], row_condition, context_columns) }}
 {% endtest %}
 
 {#-
@@ -86,12 +86,14 @@
 {{ stringx__failing_rows(model, holds, [column_name], row_condition, context_columns) }}
 {% endtest %}
 
+{#- The condition that a text matches one of these patterns, or all; or, by `operator`, does not. -#}
 {% macro stringx__like(value, patterns, operator, match_on="any") -%}
     {%- set conditions = [] -%}
     {%- for pattern in patterns -%}{%- do conditions.append(value ~ " " ~ operator ~ " " ~ stringx__text(pattern)) -%}{%- endfor -%}
     {{ return(conditions | join(" and " if match_on == "all" else " or ")) }}
 {%- endmacro %}
 
+{#- The same of regular expressions, by `negation`. -#}
 {% macro stringx__regex(value, expressions, negation, flags, match_on="any") -%}
     {%- set conditions = [] -%}
     {%- for regex in expressions -%}{%- do conditions.append(negation ~ "(" ~ stringx__matches_regex(value, regex, flags) ~ ")") -%}{%- endfor -%}

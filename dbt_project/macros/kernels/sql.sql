@@ -18,9 +18,14 @@
     {%- endif -%}
     {%- set equal = "" if strictly else "=" -%}
     {%- set bounds = [] -%}
-    {%- if min_value is not none -%}{%- do bounds.append(value ~ " >" ~ equal ~ " (\n" ~ min_value ~ "\n)") -%}{%- endif -%}
-    {%- if max_value is not none -%}{%- do bounds.append(value ~ " <" ~ equal ~ " (\n" ~ max_value ~ "\n)") -%}{%- endif -%}
+    {%- if min_value is not none -%}{%- do bounds.append(stringx__compared(value, ">" ~ equal, min_value)) -%}{%- endif -%}
+    {%- if max_value is not none -%}{%- do bounds.append(stringx__compared(value, "<" ~ equal, max_value)) -%}{%- endif -%}
     {{ return(bounds | join(" and ")) }}
+{%- endmacro %}
+
+{#- The condition that `value` (SQL) compares so with a number or other SQL. -#}
+{% macro stringx__compared(value, operator, other) -%}
+    {{ return(value ~ " " ~ operator ~ " (\n" ~ other ~ "\n)") }}
 {%- endmacro %}
 
 {#- These values as a list of SQL: each a text where `quote`, else SQL as it stands. -#}

@@ -64,6 +64,7 @@
 {% endtest %}
 
 
+{#- The rows whose value, as text, has another form. -#}
 {% macro stringx__failing_form(model, column_name, regex, context_columns) %}
 {%- set text = "cast(" ~ column_name ~ " as " ~ dbt.type_string() ~ ")" -%}
 {%- set fits = column_name ~ " is null or " ~ stringx__matches_regex(text, regex) -%}

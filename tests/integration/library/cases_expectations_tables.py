@@ -88,6 +88,7 @@ CASES: Cases = {
     "expect_column_distinct_count_to_equal": {
         "passes": case("orders", "b", 0, value=4),
         "fails": case("orders", "b", 1, value=5),
+        "fails_by_sql": case("orders", "b", 1, value="3 -- and no more"),
         "fails_in_groups": case("orders", "a", 1, value=1, group_by=["b"]),
         "empty": case("empty", "b", 1, value=1),
         "nulls": case("orders", "b", 0, where="b is null", value=0),
