@@ -89,11 +89,17 @@ class TestMigrations:
     @pytest.mark.parametrize(
         ("revision", "order"),
         [
+            ("0001", ("gates", "verdicts")),
+            ("0001", ("triggers", "verdicts")),
+            ("0002", ("triggers", "gates")),
             ("0003", ("triggers", "verdicts")),
             ("0003", ("verdicts", "triggers")),
             ("0003", ("gate_versions", "verdicts")),
+            ("0004", ("verdicts", "triggers")),
+            ("0005", ("dead_letters", "verdicts")),
             ("0006", ("gate_versions", "verdicts")),
             ("0006", ("verdicts", "gate_versions")),
+            ("0007", ("gate_versions", "verdicts")),
         ],
     )
     def test_wait_for_what_is_at_work_in_whatever_order_it_locks(self, empty_engine: Engine, revision: str, order: tuple[str, str]) -> None:
