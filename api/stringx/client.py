@@ -194,9 +194,18 @@ class Client:
         path = f"/v1/gates/{_segment(table)}/rollback"
         return self._call(GateDetail, "POST", path, params=asked, headers={"If-Match": if_match})
 
-    def withdraw_gate(self, table: str, workspace: str | None = None, *, if_match: str, take_over: bool = False) -> GateChange:
+    def withdraw_gate(
+        self,
+        table: str,
+        workspace: str | None = None,
+        *,
+        if_match: str,
+        take_over: bool = False,
+        author: str | None = None,
+        message: str | None = None,
+    ) -> GateChange:
         """Takes the version with that `etag` out of force; its triggers are `unmatched` from then on."""
-        asked = {"workspace": workspace, "take_over": _flag(take_over)}
+        asked = {"workspace": workspace, "take_over": _flag(take_over), "author": author, "message": message}
         return self._call(GateChange, "DELETE", f"/v1/gates/{_segment(table)}", params=asked, headers={"If-Match": if_match})
 
     def gate_status(self, table: str, workspace: str | None = None) -> GateStatus:

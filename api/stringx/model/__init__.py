@@ -36,6 +36,8 @@ from stringx.model.gate_changes import (
     GateVersionDetail,
     GateVersionPage,
     GateVersionSummary,
+    GateWithdrawal,
+    Signature,
 )
 from stringx.model.gates import (
     Decision,
@@ -155,6 +157,7 @@ __all__ = [
     "GateVersionDetail",
     "GateVersionPage",
     "GateVersionSummary",
+    "GateWithdrawal",
     "Kind",
     "Level",
     "LostAttempt",
@@ -190,6 +193,7 @@ __all__ = [
     "Selection",
     "Severity",
     "ShortText",
+    "Signature",
     "Slice",
     "Submission",
     "TableCatalog",

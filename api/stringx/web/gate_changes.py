@@ -10,7 +10,7 @@ from flask import Response, jsonify, request
 from pydantic import Field
 
 from stringx.errors import NotFound, Stale, Unconditional
-from stringx.model import GateChange, GateDetail, GatePlan, GateVersion, GateVersionDetail, GateVersionPage, ShortText, Text
+from stringx.model import GateChange, GateDetail, GatePlan, GateVersion, GateVersionDetail, GateVersionPage, ShortText, Signature, Text
 from stringx.store import gate_versions, gates, views
 from stringx.store.database import transaction
 from stringx.store.status import status
@@ -34,6 +34,10 @@ class Signed(OneWorkspace):
     take_over: bool = False
     author: ShortText = AUTHOR
     message: Annotated[Text, Field(max_length=2000)] | None = None
+
+    @property
+    def signature(self) -> Signature:
+        return {"author": self.author, "message": self.message}
 
 
 class TakeOver(OneWorkspace):
@@ -63,7 +67,7 @@ def put_gate(table: str, asked: Signed) -> Response:
     with transaction(backend().engine) as connection:
         gate = read_gate(request, asked.workspace, table, _served(connection))
         present = _seen(connection, asked.workspace, table)
-        gates.put(connection, gate, take_over=asked.take_over, author=asked.author, message=asked.message)
+        gates.put(connection, gate, take_over=asked.take_over, **asked.signature)
         return _in_force(connection, asked.workspace, table, HTTPStatus.OK if present else HTTPStatus.CREATED)
 
 
@@ -85,15 +89,15 @@ def plan_gate(table: str, asked: TakeOver) -> Response:
 
 
 @blueprint.delete("/<table>")
-@blueprint.input(TakeOver, location="query", arg_name="asked")
+@blueprint.input(Signed, location="query", arg_name="asked")
 @blueprint.output(GateChange, description="Withdrawn; its versions and runs stay.")
 @blueprint.doc(operation_id="withdrawGate")
-def withdraw_gate(table: str, asked: TakeOver) -> Response:
+def withdraw_gate(table: str, asked: Signed) -> Response:
     """Take the version that `If-Match` names out of force: triggers of its table are `unmatched` from now on"""
     views.require_name(table)
     with transaction(backend().engine) as connection:
         _seen(connection, asked.workspace, table, required=True)
-        change = gates.withdraw(connection, asked.workspace, table, by_file=asked.take_over)
+        change = gates.withdraw(connection, asked.workspace, table, by_file=asked.take_over, **asked.signature)
     return jsonify(change.answer().as_json())
 
 
@@ -111,8 +115,7 @@ def rollback_gate(table: str, asked: Rollback) -> Response:
         earlier = gates.version(connection, asked.workspace, table, asked.to)
         present = _seen(connection, asked.workspace, table)
         require_valid(earlier.gate, _served(connection))
-        signed = {"author": asked.author, "message": asked.message}
-        gates.rollback(connection, asked.workspace, table, asked.to, take_over=asked.take_over, **signed)
+        gates.rollback(connection, asked.workspace, table, asked.to, take_over=asked.take_over, **asked.signature)
         return _in_force(connection, asked.workspace, table, HTTPStatus.OK if present else HTTPStatus.CREATED)
 
 
@@ -121,7 +124,7 @@ def rollback_gate(table: str, asked: Rollback) -> Response:
 @blueprint.output(GateVersionPage, description="A page of versions, the newest first.")
 @blueprint.doc(operation_id="listGateVersions")
 def list_versions(table: str, asked: Versions) -> Response:
-    """The versions of a gate, of a withdrawn one too: who applied each, when, and why"""
+    """The versions of a gate, of a withdrawn one too: who applied and who withdrew each, when, and why"""
     with transaction(backend().engine) as connection:
         page = gate_versions.version_page(connection, asked.workspace, table, limit=asked.limit, before=asked.cursor)
     return jsonify(page.as_json())

@@ -120,17 +120,18 @@ def _pruned(where: Path, workspace: str | None) -> list[str]:
 @click.command()
 @click.argument("table")
 @click.option("-w", "--workspace", default=DEFAULT_WORKSPACE, show_default=True)
+@signed_options
 @output_option
-def withdraw(table: str, workspace: str, output: str) -> None:
+def withdraw(table: str, workspace: str, author: str | None, message: str | None, output: str) -> None:
     """Take the gate of TABLE out of force: from now on its triggers are `unmatched`.
 
     Its versions and runs stay, and runs that are queued are still judged. Applying its file, also with the others of its folder,
-    puts it in force again.
+    puts it in force again, as a new version.
     """
     from stringx.store import gates as store
 
     with database(connection.with_database(settings_module.load())) as opened:
-        change = store.withdraw(opened, workspace, table)
+        change = store.withdraw(opened, workspace, table, **signed(author, message))
     if output == "json":
         print_json(change.answer().as_json())
         return

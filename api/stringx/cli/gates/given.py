@@ -17,7 +17,7 @@ from stringx.cli.gates.online import held_against_targets
 from stringx.cli.output import print_json, warn
 from stringx.errors import GateFileErrors
 from stringx.gates import files
-from stringx.model.values import made_storable
+from stringx.model import Signature, made_storable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -48,8 +48,8 @@ def place_options(command: Command) -> Command:
 
 def signed_options(command: Command) -> Command:
     """Adds who asks and why, as the arguments `author` and `message`."""
-    author = click.option("--author", help="Who asks for the new versions; default: git's user.email, else the user of this machine.")
-    message = click.option("-m", "--message", help="Why: it is kept with the new versions.")
+    author = click.option("--author", help="Who asks for it; default: git's user.email, else the user of this machine.")
+    message = click.option("-m", "--message", help="Why: it is kept with the versions that are new or withdrawn.")
     return author(message(command))
 
 
@@ -59,8 +59,8 @@ def place(path: Path | None, folder: Path | None, settings: Settings) -> Path:
     return path or folder or settings.gates_dir
 
 
-def signed(author: str | None, message: str | None, folder: Path | None = None) -> dict[str, str | None]:
-    """Who and why, as the store takes them. `folder` is where git is asked for its `user.email`; default: here."""
+def signed(author: str | None, message: str | None, folder: Path | None = None) -> Signature:
+    """Who and why. `folder` is where git is asked for its `user.email`; default: here."""
     who = author or _email(folder) or _user()
     return {"author": made_storable(who), "message": made_storable(message) if message else None}
 
