@@ -27,6 +27,7 @@ from stringx.model.answers import (
     UnpreparedTest,
 )
 from stringx.model.catalog import CatalogColumn, ForeignKey, GateOnTarget, TableCatalog, TargetFault, Validation
+from stringx.model.faults import fault_text
 from stringx.model.gate_changes import (
     GateAction,
     GateChange,
@@ -93,7 +94,6 @@ from stringx.model.values import (
     Value,
     WorkspaceName,
     canonical_json,
-    fault_text,
     fingerprint,
     made_storable,
     storable,
