@@ -11,7 +11,7 @@ from pydantic import Field
 
 from stringx.errors import NotFound, Stale, Unconditional
 from stringx.model import GateChange, GateDetail, GatePlan, GateVersion, GateVersionDetail, GateVersionPage, ShortText, Signature, Text
-from stringx.store import gate_versions, gates, views
+from stringx.store import gates, views
 from stringx.store.database import transaction
 from stringx.store.status import status
 from stringx.web.backend import backend
@@ -126,7 +126,7 @@ def rollback_gate(table: str, asked: Rollback) -> Response:
 def list_versions(table: str, asked: Versions) -> Response:
     """The versions of a gate, of a withdrawn one too: who applied and who withdrew each, when, and why"""
     with transaction(backend().engine) as connection:
-        page = gate_versions.version_page(connection, asked.workspace, table, limit=asked.limit, before=asked.cursor)
+        page = views.version_page(connection, asked.workspace, table, limit=asked.limit, before=asked.cursor)
     return jsonify(page.as_json())
 
 
@@ -139,7 +139,7 @@ def get_version(table: str, number: str, asked: OneWorkspace) -> Response:
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise NotFound(f"there is no version {number!r}: versions are numbers")
     with transaction(backend().engine) as connection:
-        version = gate_versions.version_detail(connection, asked.workspace, table, int(number))
+        version = views.version_detail(connection, asked.workspace, table, int(number))
     return jsonify(version.as_json())
 
 

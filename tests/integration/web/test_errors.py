@@ -170,16 +170,21 @@ def test_readiness_wants_a_migrated_database(make_settings: Callable[..., Settin
     engine = connect(settings)
     app = create_app(settings, engine).test_client()
     assert app.get("/readyz").status_code == 200
-    _forget_migrations(engine)
+    _stand_at(engine, "9999")
+    assert app.get("/readyz").status_code == 200, "a newer program has migrated it; this one goes on until it is replaced"
+    _stand_at(engine, "0001")
     response = app.get("/readyz")
     assert (response.status_code, response.content_type) == (503, PROBLEM)
     assert "stringx migrate" in response.json["detail"]
+    with transaction(engine) as connection:
+        connection.execute(text("delete from alembic_version"))
+    assert app.get("/readyz").status_code == 503
     engine.dispose()
 
 
-def _forget_migrations(engine: Engine) -> None:
+def _stand_at(engine: Engine, revision: str) -> None:
     with transaction(engine) as connection:
-        connection.execute(text("delete from alembic_version"))
+        connection.execute(text("update alembic_version set version_num = :revision"), {"revision": revision})
 
 
 def test_the_document_is_valid_openapi_3_1_0_and_names_every_view(nowhere: Settings) -> None:

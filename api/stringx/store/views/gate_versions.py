@@ -1,4 +1,4 @@
-"""The read models of a gate's versions, as `model.gate_changes` has them. Reads only."""
+"""The versions of a gate, and how each was withdrawn."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from stringx.gates.document import document
 from stringx.model import GateVersion, GateVersionDetail, GateVersionPage, GateVersionSummary
 from stringx.store import gates
-from stringx.store.views import gate_fields, require_name
+from stringx.store.views.gates import gate_fields, require_name
 
 
 def version_page(connection: Connection, workspace: str, table: str, *, limit: int = 50, before: int | None = None) -> GateVersionPage:
