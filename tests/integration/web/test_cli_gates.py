@@ -107,3 +107,5 @@ def test_the_history_of_a_gate_is_told_and_each_version_shown(served: Served) ->
     (withdrawal,) = [line for line in history.splitlines() if "bob@example.org" in line]
     assert withdrawal.split()[:2] == ["2", "withdrawn"]
     assert "no longer loaded" in withdrawal
+    shown = run(served, "gates", "show", "raw.flights", "--version", "2")[1]
+    assert "by bob@example.org: no longer loaded" in shown

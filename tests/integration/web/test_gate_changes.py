@@ -271,8 +271,8 @@ def test_the_versions_of_a_gate_are_told_in_pages_and_one_alone(served: Served) 
     assert newest.in_force is False
     assert newest.withdrawn == GateWithdrawal(at=withdrawn.withdrawn_at, author="api", message="no longer loaded")
     assert [one.withdrawn for one in withdrawn.versions] == [newest.withdrawn, None, None]
-    again = served.client.put_gate(orders(priority=2), TABLE)
-    assert (again.version, again.fingerprint) == (4, found.fingerprint), "who put it in force again is told as well"
+    again = served.client.rollback_gate(TABLE, 3, author="bob")
+    assert (again.version, again.fingerprint, again.author) == (4, found.fingerprint, "bob"), "who put it in force again is told as well"
     restored = served.client.gate_versions(TABLE)
     assert restored.withdrawn_at is None
     assert [one.withdrawn for one in restored.versions] == [None, newest.withdrawn, None, None]

@@ -75,7 +75,7 @@ def rollback(table: str, wanted: int, workspace: str | None, take_over: bool, au
                 raise GateFileErrors(wrong)
             change = store.rollback(opened, of, table, wanted, take_over=take_over, **signed(author, message)).answer()
     except Conflict as conflict:
-        raise click.UsageError(conflict.reason.replace("take_over=true", "--take-over")) from conflict
+        raise Conflict(conflict.reason.replace("take_over=true", "--take-over"), code=conflict.code) from conflict
     if output == "json":
         print_json(change.as_json())
     elif change.action == "unchanged":
