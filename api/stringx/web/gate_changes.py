@@ -64,8 +64,8 @@ def put_gate(table: str, asked: Signed) -> Response:
     `stringx gates apply` leaves the gate alone.
     """
     views.require_name(table)
+    gate = read_gate(request, asked.workspace, table, _served())
     with transaction(backend().engine) as connection:
-        gate = read_gate(request, asked.workspace, table, _served(connection))
         present = _seen(connection, asked.workspace, table)
         gates.put(connection, gate, take_over=asked.take_over, **asked.signature)
         return _in_force(connection, asked.workspace, table, HTTPStatus.OK if present else HTTPStatus.CREATED)
@@ -78,14 +78,13 @@ def put_gate(table: str, asked: Signed) -> Response:
 def plan_gate(table: str, asked: TakeOver) -> Response:
     """Validate a gate, and say what putting it in force would change; nothing is"""
     views.require_name(table)
+    try:
+        gate = read_gate(request, asked.workspace, table, _served())
+    except InvalidGate as invalid:
+        return jsonify(GatePlan(problems=invalid.faults, change=None).as_json())
     with transaction(backend().engine) as connection:
-        try:
-            gate = read_gate(request, asked.workspace, table, _served(connection))
-        except InvalidGate as invalid:
-            plan = GatePlan(problems=invalid.faults, change=None)
-        else:
-            plan = GatePlan(problems=(), change=gates.plan_put(connection, gate, take_over=asked.take_over).answer())
-    return jsonify(plan.as_json())
+        change = gates.plan_put(connection, gate, take_over=asked.take_over).answer()
+    return jsonify(GatePlan(problems=(), change=change).as_json())
 
 
 @blueprint.delete("/<table>")
@@ -111,10 +110,11 @@ def rollback_gate(table: str, asked: Rollback) -> Response:
     What is wrong with it by today's checks, or is not served any more, is refused as `PUT` refuses it.
     """
     views.require_name(table)
+    served = _served()
     with transaction(backend().engine) as connection:
         earlier = gates.version(connection, asked.workspace, table, asked.to)
         present = _seen(connection, asked.workspace, table)
-        require_valid(earlier.gate, _served(connection))
+        require_valid(earlier.gate, served)
         gates.rollback(connection, asked.workspace, table, asked.to, take_over=asked.take_over, **asked.signature)
         return _in_force(connection, asked.workspace, table, HTTPStatus.OK if present else HTTPStatus.CREATED)
 
@@ -143,9 +143,12 @@ def get_version(table: str, number: str, asked: OneWorkspace) -> Response:
     return jsonify(version.as_json())
 
 
-def _served(connection: Connection) -> Served | None:
+def _served() -> Served | None:
+    """In a transaction of its own: none is open while the body comes in."""
     settings = backend().settings
-    return served_by(status(connection, settings.lease_seconds), settings.kafka_triggers_topic)
+    with transaction(backend().engine) as connection:
+        present = status(connection, settings.lease_seconds)
+    return served_by(present, settings.kafka_triggers_topic)
 
 
 def _seen(connection: Connection, workspace: str, table: str, *, required: bool = False) -> GateVersion | None:
