@@ -150,6 +150,11 @@ class TestMigrations:
         with empty_engine.connect() as connection:
             assert connection.execute(text("select current_setting('lock_timeout')")).scalar_one() == "0"
 
+    def test_wait_for_nobody_where_there_is_none_to_do(self, engine: Engine) -> None:
+        with transaction(engine) as connection, ThreadPoolExecutor(1) as pool:
+            connection.execute(text("lock table runs in access exclusive mode"))
+            pool.submit(migrate, engine).result(60)
+
     def test_of_a_newer_program_are_told_and_not_touched(self, engine: Engine) -> None:
         with transaction(engine) as connection:
             connection.execute(text("update alembic_version set version_num = '9999'"))
