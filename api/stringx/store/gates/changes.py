@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Unpack
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Text, cast, func, literal, select, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Text, cast, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from stringx.errors import Conflict, NotFound
@@ -91,23 +91,24 @@ def apply(
     Blocks while another change of gates is under way. The caller's transaction makes it all or nothing.
     """
     lock(connection)
-    return _do(connection, _wanted(files), signature, prune=prune, take_over=take_over)
+    return _do(connection, _wanted(files), _stored(connection), signature, prune=prune, take_over=take_over)
 
 
 def put(connection: Connection, gate: Gate, *, take_over: bool = False, **signature: Unpack[Signature]) -> Change:
     """Puts one gate in force that is from no file. Conflict where a file manages it and it is not taken over."""
     lock(connection)
     wanted = _Wanted(gate, None)
-    stored = _stored(connection).get(wanted.key)
-    (change,) = _do(connection, [wanted], signature, take_over=take_over)
-    if change.action == "kept" and stored is not None:
-        raise _managed(stored.file, gate.workspace, gate.table)
+    stored = _stored(connection, wanted.key)
+    (change,) = _do(connection, [wanted], stored, signature, take_over=take_over)
+    if change.action == "kept":
+        raise _managed(stored[wanted.key].file, gate.workspace, gate.table)
     return change
 
 
 def plan_put(connection: Connection, gate: Gate, *, take_over: bool = False) -> Change:
     """What `put` would do now; `kept` where it would refuse. Changes nothing."""
-    (change,) = _planned(connection, [_Wanted(gate, None)], _stored(connection), prune=(), take_over=take_over)
+    wanted = _Wanted(gate, None)
+    (change,) = _planned(connection, [wanted], _stored(connection, wanted.key), take_over=take_over)
     return change
 
 
@@ -129,7 +130,7 @@ def withdraw(connection: Connection, workspace: str, table: str, *, by_file: boo
     """
     lock(connection)
     key = (workspace, table.lower())
-    stored = _stored(connection).get(key)
+    stored = _stored(connection, key).get(key)
     if stored is None:
         raise NotFound(absence(connection, workspace, table))
     if stored.withdrawn:
@@ -154,10 +155,12 @@ def _wanted(files: Iterable[GateFile]) -> list[_Wanted]:
     return [_Wanted(file.gate, file.file) for file in files]
 
 
-def _stored(connection: Connection) -> dict[_Key, _Stored]:
-    """By workspace and table."""
+def _stored(connection: Connection, *only: _Key) -> dict[_Key, _Stored]:
+    """By workspace and table: of all gates, or of these."""
     columns = [getattr(gate_versions.c, name) for name in ("number", "fingerprint", "file")]
     statement = select(gates, *columns).join(gate_versions, gates.c.version_id == gate_versions.c.id)
+    if only:
+        statement = statement.where(tuple_(gates.c.workspace, gates.c.table_name).in_(only))
     return {
         (row.workspace, row.table_name): _Stored(row.version_id, row.number, row.fingerprint, row.file, row.withdrawn_at is not None)
         for row in connection.execute(statement)
@@ -167,12 +170,12 @@ def _stored(connection: Connection) -> dict[_Key, _Stored]:
 def _do(
     connection: Connection,
     wanted: Sequence[_Wanted],
+    stored: Mapping[_Key, _Stored],
     signature: Signature,
     *,
     prune: Collection[str] = (),
     take_over: bool,
 ) -> list[Change]:
-    stored = _stored(connection)
     changes = _planned(connection, wanted, stored, prune=prune, take_over=take_over)
     by_key = {one.key: one for one in wanted}
     _append(connection, [(by_key[one.key], one.number) for one in changes if one.action in _APPENDING], signature)
@@ -181,7 +184,7 @@ def _do(
 
 
 def _planned(
-    connection: Connection, wanted: Sequence[_Wanted], stored: Mapping[_Key, _Stored], *, prune: Collection[str], take_over: bool
+    connection: Connection, wanted: Sequence[_Wanted], stored: Mapping[_Key, _Stored], *, prune: Collection[str] = (), take_over: bool
 ) -> list[Change]:
     """One change for each wanted gate, in their order, and after them those of the gates that go."""
     changes = [_change(one, stored.get(one.key), take_over=take_over) for one in wanted]
