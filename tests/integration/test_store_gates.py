@@ -390,11 +390,11 @@ def test_what_a_file_manages_changes_by_that_file_or_is_taken_over(engine: Engin
     with database.transaction(engine) as connection:
         gates.apply(connection, [gate()])
         assert gates.put(connection, gate().gate) == Change("default", "raw.orders", "unchanged", 1), "it is so already"
-        for edit in (
-            lambda: gates.put(connection, wanted),
-            lambda: gates.withdraw(connection, "default", "raw.orders", by_file=False),
+        for edit, fix in (
+            (lambda: gates.put(connection, wanted), "change that file"),
+            (lambda: gates.withdraw(connection, "default", "raw.orders", by_file=False), "delete that file"),
         ):
-            with pytest.raises(Conflict, match=f"is managed by the file {FILE}: change that file") as refused:
+            with pytest.raises(Conflict, match=f"is managed by the file {FILE}: {fix}") as refused:
                 edit()
             assert refused.value.code == "managed_by_file"
         assert gates.plan_put(connection, wanted).action == "kept"

@@ -129,11 +129,11 @@ def test_a_version_that_was_seen_is_not_sent_again(served: Served) -> None:
 def test_a_gate_that_a_file_manages_refuses_an_edit_and_names_the_file(served: Served) -> None:
     found = served.client.gate("raw.flights")
     edited = found.document | {"priority": 5}
-    for edit in (
-        lambda: served.client.put_gate(edited, "raw.flights", if_match=found.etag),
-        lambda: served.client.withdraw_gate("raw.flights", if_match=found.etag),
+    for edit, fix in (
+        (lambda: served.client.put_gate(edited, "raw.flights", if_match=found.etag), "change that file and apply it, or take"),
+        (lambda: served.client.withdraw_gate("raw.flights", if_match=found.etag), "delete that file and apply the others with --prune, or"),
     ):
-        with pytest.raises(Conflict, match=r"managed by the file default/raw\.flights\.yaml: change that file and apply it, or") as refused:
+        with pytest.raises(Conflict, match=rf"managed by the file default/raw\.flights\.yaml: {fix}") as refused:
             edit()
         assert refused.value.code == "managed_by_file"
     response = send(served, "DELETE", FLIGHTS, If_Match=found.etag)

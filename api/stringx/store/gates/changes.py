@@ -101,7 +101,8 @@ def put(connection: Connection, gate: Gate, *, take_over: bool = False, **signat
     stored = _stored(connection, wanted.key)
     (change,) = _do(connection, [wanted], stored, signature, take_over=take_over)
     if change.action == "kept":
-        raise _managed(stored[wanted.key].file, gate.workspace, gate.table)
+        fix = "change that file and apply it, or take the gate over with take_over=true: applying the file leaves it alone from then on"
+        raise _managed(stored[wanted.key].file, gate.workspace, gate.table, fix)
     return change
 
 
@@ -136,7 +137,8 @@ def withdraw(connection: Connection, workspace: str, table: str, *, by_file: boo
     if stored.withdrawn:
         return Change(*key, "unchanged", stored.number)
     if stored.file is not None and not by_file:
-        raise _managed(stored.file, *key)
+        fix = "delete that file and apply the others with --prune, or withdraw it with take_over=true until the file is applied again"
+        raise _managed(stored.file, *key, fix)
     _withdraw(connection, [stored.version_id], signature)
     return Change(*key, "withdrawn", stored.number)
 
@@ -146,8 +148,7 @@ def lock(connection: Connection) -> None:
     connection.execute(func.pg_advisory_xact_lock(GATES_LOCK, 0).select())
 
 
-def _managed(file: str | None, workspace: str, table: str) -> Conflict:
-    fix = "change that file and apply it, or take the gate over with take_over=true: applying the file leaves it alone from then on"
+def _managed(file: str | None, workspace: str, table: str, fix: str) -> Conflict:
     return Conflict(f"the gate of {table} in workspace {workspace} is managed by the file {file}: {fix}", code="managed_by_file")
 
 
