@@ -9,8 +9,9 @@ import click
 
 from stringx import settings as settings_module
 from stringx.cli import EXIT_DIFFERENT, connection
-from stringx.cli.gates.given import database, place, place_options, read, signed, signed_options
+from stringx.cli.gates.given import database, place, place_options, signed, signed_options
 from stringx.cli.gates.planned import print_changes
+from stringx.cli.gates.reading import read
 from stringx.cli.output import output_option, print_json, warn
 from stringx.cli.served import served
 from stringx.gates import files
