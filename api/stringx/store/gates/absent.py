@@ -62,6 +62,7 @@ def _known(connection: Connection, workspace: str) -> dict[str, _Known]:
         .outerjoin(withdrawals, withdrawals.c.table_name == gates.c.table_name)
         .where(gates.c.workspace == workspace)
     )
+    # A program from before there were withdrawals notes the present one alone.
     return {
         row.table_name: _Known(row.applied_at, row.withdrawn_at is None, [*(row.times or ()), *filter(None, [row.withdrawn_at])])
         for row in connection.execute(statement)
