@@ -110,6 +110,15 @@ class ParsedProject:
         tests = [test for table in self._tables.get(name.lower(), []) for test in self._tests.get(table.unique_id or "", [])]
         return list({test.unique_id: test for test in tests}.values())
 
+    def has_generic_test(self, name: str) -> bool:
+        """Whether a rule's check can be this test: of the project itself, or of dbt's own packages."""
+        return self.manifest.find_macro_by_name(f"test_{name}", self.config.project_name, None) is not None
+
+    def generic_tests(self) -> set[str]:
+        """The names of the project's own."""
+        names = (macro.name for macro in self.manifest.macros.values() if macro.package_name == self.config.project_name)
+        return {name.removeprefix("test_") for name in names if name.startswith("test_")}
+
     def rule_test(self, name: str, sql: str) -> Any:
         """A rule's test as a node, parsed by dbt's own parser. Raises dbt's exceptions where it cannot be."""
         key = (name, sql)
