@@ -164,7 +164,7 @@ class Book:
         """Both judge, and say the same."""
         by_dbt, replayed = self.compare(gate, slice_)
         assert by_dbt.status == "completed", by_dbt.message
-        assert isinstance(replayed, Done), replayed or [(one.test, one.message) for one in by_dbt.results if one.status == "error"]
+        assert isinstance(replayed, Done), (replayed, [(one.test, one.message) for one in by_dbt.results if one.status == "error"])
         assert outcome(replayed) == outcome(by_dbt)
         assert (replayed.status, replayed.message) == (by_dbt.status, by_dbt.message)
         assert shown(replayed) == shown(by_dbt)
