@@ -33,6 +33,8 @@ _SORTS: Mapping[Sort, dict[str, Any]] = {
     arguments.BOUND: {"type": ["number", "string"]},
     arguments.TEXT: {"type": "string"},
     arguments.TEXTS: _TEXTS,
+    arguments.REGEX: {"type": "string"},
+    arguments.REGEXES: _TEXTS,
     arguments.PAIRS: {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2}, "minItems": 1},
     arguments.FLAGS: {"type": "string"},
     arguments.DATE: {"type": "string"},

@@ -110,6 +110,9 @@ class ParsedProject:
         tests = [test for table in self._tables.get(name.lower(), []) for test in self._tests.get(table.unique_id or "", [])]
         return list({test.unique_id: test for test in tests}.values())
 
+    def has_macro(self, name: str) -> bool:
+        return any(macro.name == name for macro in self.manifest.macros.values())
+
     def rule_test(self, name: str, sql: str) -> Any:
         """A rule's test as a node, parsed by dbt's own parser. Raises dbt's exceptions where it cannot be."""
         key = (name, sql)

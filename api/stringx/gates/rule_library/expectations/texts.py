@@ -9,8 +9,8 @@ from stringx.gates.rule_library.check import Argument, Check
 from stringx.gates.rule_library.expectations.common import BOUNDS, MATCH_ON, ROW_CONDITION, STRICTLY, of_values
 from stringx.model import Dimension
 
-_REGEX = Argument(arguments.TEXT, about="A regular expression of the database's own kind.")
-_REGEX_LIST = Argument(arguments.TEXTS, about="Regular expressions of the database's own kind.")
+_REGEX = Argument(arguments.REGEX, about="Of the database's own kind.")
+_REGEX_LIST = Argument(arguments.REGEXES, about="Of the database's own kind.")
 _OF_A_REGEX = {
     "row_condition": ROW_CONDITION,
     "is_raw": Argument(arguments.YES_OR_NO, required=False, default=False, about="Changes nothing on Postgres and DuckDB."),
