@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx2
 import pytest
 
 from stringx.errors import RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
 from stringx.model import Report, ReportStatus, UnreadableReport
 from stringx.runner.client import HttpRunner
+from stringx.runner.wire import Answer
 
 RUN = "a" * 32
 
 
-def runner(answer: Callable[[httpx2.Request], httpx2.Response]) -> HttpRunner:
-    return HttpRunner("http://runner", "token", transport=httpx2.MockTransport(answer))
+class OneAnswer:
+    """A wire at whose other end the same is always said."""
+
+    def __init__(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+        self._answer = Answer(status, "", headers, content)
+        #: of each request by its path: the longest waits for a connection and for an answer
+        self.waits: dict[str, tuple[float, float]] = {}
+
+    def send(
+        self,
+        method: str,  # noqa: ARG002
+        path: str,
+        *,
+        headers: Mapping[str, str],  # noqa: ARG002
+        body: bytes | None,  # noqa: ARG002
+        connect_seconds: float,
+        answer_seconds: float,
+    ) -> Answer:
+        self.waits[path.partition("?")[0]] = connect_seconds, answer_seconds
+        return self._answer
+
+    def close(self) -> None: ...
+
+
+def runner(content: object, status: int = 200, **headers: str) -> HttpRunner:
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return HttpRunner("http://runner", "token", wire=OneAnswer(status, raw, headers))
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -33,9 +56,7 @@ def report(**changes: Any) -> dict[str, Any]:
 
 def taken(*reports: object) -> tuple[Report | UnreadableReport, ...]:
     body = {"boot": "b", "held": [[RUN, 1]], "reports": reports}
-    # Not httpx2's JSON, which refuses what a broken runner may send.
-    raw = json.dumps(body).encode()
-    batch = runner(lambda _: httpx2.Response(200, content=raw)).reports("i", 0)
+    batch = runner(body).reports("i", 0)
     assert (batch.boot, batch.held) == ("b", ((RUN, 1),))
     return batch.reports
 
@@ -67,12 +88,12 @@ def test_what_a_newer_runner_adds_is_read_past() -> None:
     assert (read.run, read.results[0].test) == (RUN, "t")
 
     submission = {"boot": "b", "refused": [{"run": RUN, "attempt": 1, "code": "busy", "reason": "full", "newer": 1}], "newer": 1}
-    assert runner(lambda _: httpx2.Response(200, json=submission)).submit("i", []).refused[0].reason == "full"
+    assert runner(submission).submit("i", []).refused[0].reason == "full"
     batch = {"boot": "b", "held": [], "reports": [], "newer": 1}
-    assert runner(lambda _: httpx2.Response(200, json=batch)).reports("i", 0).boot == "b"
+    assert runner(batch).reports("i", 0).boot == "b"
     empty: dict[str, Any] = {"held": [], "fingerprints": {}, "errors": {}}
     status = {"boot": "b", "version": "9", "workers": 1, "free": 1, "targets": ["t"], **empty, "newer": 1}
-    assert runner(lambda _: httpx2.Response(200, json=status)).status("i").version == "9"
+    assert runner(status).status("i").version == "9"
 
 
 @pytest.mark.parametrize(
@@ -112,14 +133,14 @@ def test_an_attempt_that_the_database_cannot_hold_is_of_none() -> None:
 def test_a_status_that_the_database_cannot_hold_is_not_a_runners_answer() -> None:
     status = {"boot": "b", "version": "1", "workers": 1, "free": 1, "targets": ["demo"], "fingerprints": {}, "errors": {}}
     with pytest.raises(RunnerUnavailable, match="not a RunnerStatus"):
-        runner(lambda _: httpx2.Response(200, json={**status, "held": [[RUN, 2**31]]})).status("i")
-    assert runner(lambda _: httpx2.Response(200, json={**status, "held": [[RUN, 1]]})).status("i").held == ((RUN, 1),)
+        runner({**status, "held": [[RUN, 2**31]]}).status("i")
+    assert runner({**status, "held": [[RUN, 1]]}).status("i").held == ((RUN, 1),)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"reports": 5, "boot": "b"}', b'{"reports": []}', b'{"boot": 5, "reports": []}'])
 def test_what_is_no_batch_is_not_a_runners_answer(body: bytes) -> None:
     with pytest.raises(RunnerUnavailable, match="not a ReportBatch"):
-        runner(lambda _: httpx2.Response(200, content=body)).reports("i", 0)
+        runner(body).reports("i", 0)
 
 
 @pytest.mark.parametrize(
@@ -137,49 +158,22 @@ def test_what_is_no_batch_is_not_a_runners_answer(body: bytes) -> None:
     ],
 )
 def test_a_refusal_is_told_from_a_runner_that_does_not_serve(status: int, error: type[Exception]) -> None:
-    answer = httpx2.Response(status, json={"detail": "the words"}, headers={"Retry-After": "1"})
     with pytest.raises(RunnerUnavailable, match=f"answers {status}: the words") as raised:
-        runner(lambda _: answer).submit("i", [])
+        runner({"detail": "the words"}, status, **{"retry-after": "1"}).submit("i", [])
     assert raised.type is error
 
 
 def test_a_refusal_names_the_field() -> None:
-    answer = httpx2.Response(422, json={"detail": "must be 1 or more", "field": "runs.0.attempt"})
     with pytest.raises(RunnerRefused, match=r"answers 422: runs\.0\.attempt: must be 1 or more"):
-        runner(lambda _: answer).submit("i", [])
+        runner({"detail": "must be 1 or more", "field": "runs.0.attempt"}, 422).submit("i", [])
 
 
 def test_what_belongs_to_a_heartbeat_waits_no_longer_than_until_the_next_one() -> None:
-    waits: dict[str, float] = {}
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        waits[request.url.path] = request.extensions["timeout"]["read"]
-        return httpx2.Response(503)
-
-    beating = HttpRunner("http://runner", "token", beat_seconds=5.0, transport=httpx2.MockTransport(answer))
-    for call in (lambda: beating.status("i"), lambda: beating.cancel("i", RUN), lambda: beating.submit("i", [])):
-        with pytest.raises(RunnerUnreachable):
-            call()
-    assert waits == {"/v1/status": 5.0, f"/v1/runs/{RUN}/cancel": 5.0, "/v1/runs": 15.0}
-
-
-def test_a_request_reaches_the_runner_in_one_piece() -> None:
-    """And a connection that rests is used again."""
-    pieces: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer() -> None:
-            connection, _ = server.accept()
-            with connection:
-                for _ in range(2):
-                    pieces.append(connection.recv(2**20))
-                    connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
-
-        serving = threading.Thread(target=answer)
-        serving.start()
-        client = HttpRunner(f"http://127.0.0.1:{server.getsockname()[1]}", "token")
-        for _ in range(2):
-            client.acknowledge("installation", [("a" * 32, 1)])
-        serving.join(10)
-        client.close()
-    assert [(piece.startswith(b"POST /v1/reports/ack"), piece.endswith(b"]]}")) for piece in pieces] == [(True, True)] * 2
+    wire = OneAnswer(503, b"", {})
+    for seconds in (5.0, 1.0):
+        beating = HttpRunner("http://runner", "token", beat_seconds=seconds, wire=wire)
+        for call in (lambda: beating.status("i"), lambda: beating.cancel("i", RUN), lambda: beating.submit("i", [])):  # noqa: B023
+            with pytest.raises(RunnerUnreachable):
+                call()
+        beat = min(seconds, 3.0), seconds
+        assert wire.waits == {"/v1/status": beat, f"/v1/runs/{RUN}/cancel": beat, "/v1/runs": (3.0, 15.0)}

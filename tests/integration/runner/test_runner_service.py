@@ -11,14 +11,16 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 import yaml
 from pydantic import SecretStr
 from runner_lab import INSTALLATION, PROJECT, TOKEN, Bench, Lab, processes, rule, wait_for
+from werkzeug import Response
 from werkzeug.serving import make_server
 
 from stringx.embedded.ports import any_free
@@ -28,17 +30,29 @@ from stringx.runner.app import create_app
 from stringx.runner.client import HttpRunner
 from stringx.settings import Settings
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+@contextmanager
+def served(app: WSGIApplication) -> Iterator[str]:
+    """An application behind HTTP, at the URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
 
 @pytest.fixture(scope="module")
 def url(bench: Bench) -> Iterator[str]:
     """The shared runner behind HTTP."""
-    server = make_server("127.0.0.1", 0, create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN))), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN)))) as url:
+        yield url
 
 
 @pytest.fixture
@@ -109,20 +123,21 @@ def test_a_full_runner_says_so(make_runner: Any) -> None:
     assert [(refused.run, refused.code) for refused in submission.refused] == [(runs[2].run, "busy")]
     assert bench.runner.status(INSTALLATION).free == 0
     app = create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN)))
-    with httpx2.Client(transport=httpx2.WSGITransport(app=app), base_url="http://runner") as http:
+    with served(app) as url:
         body = {"installation": INSTALLATION, "runs": [runs[2].model_dump(mode="json")]}
-        answer = http.post("/v1/runs", json=body, headers={"Authorization": f"Bearer {TOKEN}"})
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
-    full = HttpRunner("http://runner", TOKEN, transport=httpx2.WSGITransport(app=app))
-    with pytest.raises(RunnerBusy) as busy:
-        full.submit(INSTALLATION, [runs[2]])
-    assert busy.value.retry_after_seconds == 1
-    for request in runs[:2]:
-        full.cancel(INSTALLATION, request.run)
-        assert bench.report(request.run).status is ReportStatus.CANCELLED
-    bench.runner.close()
-    with pytest.raises(RunnerUnreachable, match="closing"):
-        full.submit(INSTALLATION, [runs[2]])
+        answer = httpx2.post(f"{url}/v1/runs", json=body, headers={"Authorization": f"Bearer {TOKEN}"})
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+        full = HttpRunner(url, TOKEN)
+        with pytest.raises(RunnerBusy) as busy:
+            full.submit(INSTALLATION, [runs[2]])
+        assert busy.value.retry_after_seconds == 1
+        for request in runs[:2]:
+            full.cancel(INSTALLATION, request.run)
+            assert bench.report(request.run).status is ReportStatus.CANCELLED
+        bench.runner.close()
+        with pytest.raises(RunnerUnreachable, match="closing"):
+            full.submit(INSTALLATION, [runs[2]])
+        full.close()
     full.close()
 
 
@@ -211,13 +226,11 @@ def test_the_client_tells_a_runner_that_took_nothing_from_one_that_may_have(url:
     with pytest.raises(RunnerUnreachable, match="401") as refused:
         HttpRunner(url, "a-wrong-token").submit(INSTALLATION, [request])
     assert "a-wrong-token" not in str(refused.value)
-    broken = httpx2.MockTransport(lambda _request: httpx2.Response(500))
-    with pytest.raises(RunnerUnavailable) as unsure:
-        HttpRunner("http://runner", TOKEN, transport=broken).submit(INSTALLATION, [request])
+    with served(Response(status=500)) as broken, pytest.raises(RunnerUnavailable) as unsure:
+        HttpRunner(broken, TOKEN).submit(INSTALLATION, [request])
     assert not isinstance(unsure.value, RunnerUnreachable)
-    stranger = httpx2.MockTransport(lambda _request: httpx2.Response(200, text="<html>"))
-    with pytest.raises(RunnerUnavailable, match="RunnerStatus"):
-        HttpRunner("http://runner", TOKEN, transport=stranger).status(INSTALLATION)
+    with served(Response("<html>")) as stranger, pytest.raises(RunnerUnavailable, match="RunnerStatus"):
+        HttpRunner(stranger, TOKEN).status(INSTALLATION)
 
 
 def test_an_installation_that_could_be_a_path_is_refused(bench: Bench) -> None:
