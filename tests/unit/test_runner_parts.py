@@ -336,6 +336,7 @@ def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path) -> N
         project=tmp_path,
         profiles=tmp_path,
         work=tmp_path,
+        distrust=tmp_path / "distrusted.json",
         session_prefix="s",
         left_sessions=(),
         workers=1,

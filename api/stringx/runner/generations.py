@@ -17,12 +17,11 @@ from pathlib import Path
 
 from stringx import logs
 from stringx.errors import Unavailable
-from stringx.model import DistrustedGate
 from stringx.runner import messages
 from stringx.runner.crew import Crew, Worker
+from stringx.runner.distrust import Distrust
 from stringx.runner.inquiries import Inquiries, Question
 from stringx.runner.prepared import Prepared
-from stringx.runner.recordings import Kept
 
 log = logs.get(__name__)
 
@@ -50,6 +49,8 @@ class GenerationOptions:
     profiles: Path
     #: the target's own folder; it exists and is empty
     work: Path
+    #: the target's own file, for the gates that are distrusted
+    distrust: Path
     #: starts the application names of all sessions in the target database
     session_prefix: str
     #: prefixes of sessions that an earlier boot may have left there
@@ -71,8 +72,7 @@ class Generations:
         self._retiring: list[Crew] = []
         self._ending: list[Crew] = []
         self._inquiries = Inquiries()
-        #: by the project's fingerprint, what `Recordings.distrusted` is of each generation that has this project
-        self._distrusted: Kept[str, dict[str, DistrustedGate]] = Kept()
+        self._distrust = Distrust(options.distrust)
         #: why the newest project is not in charge, and that project's fingerprint where it could be read
         self.error: str | None = None
         self.failed_fingerprint: str | None = None
@@ -285,9 +285,7 @@ class Generations:
 
     def _take_over(self, crew: Crew, fingerprint: str) -> None:
         crew.fingerprint = fingerprint
-        distrusted = self._distrusted.use(fingerprint)
-        self._distrusted.keep(fingerprint, {} if distrusted is None else distrusted)
-        crew.prepared.recordings.distrusted = self._distrusted[fingerprint]
+        crew.prepared.recordings.distrusted = self._distrust.under(fingerprint)
         if self.in_charge is not None:
             self._retiring.append(self.in_charge)
         self.in_charge, self._next = crew, None

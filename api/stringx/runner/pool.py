@@ -182,7 +182,7 @@ class Pool:
         """The gates whose replays differed from dbt, and how: under the project in charge, dbt runs them."""
         with self._lock:
             crew = self._generations.in_charge
-            return tuple(crew.prepared.recordings.distrusted.values()) if crew else ()
+            return tuple(crew.prepared.recordings.distrusted) if crew else ()
 
     @property
     def free(self) -> int:

@@ -92,6 +92,7 @@ class Runner:
                 project=settings.dbt_project_dir,
                 profiles=settings.profiles_dir,
                 work=work,
+                distrust=self._state.distrust(target),
                 session_prefix=f"{_sessions(self._state.name, self.boot)}{fingerprint(target)[:4]}",
                 left_sessions=(_sessions(self._state.name, self._state.earlier_boot),) if self._state.earlier_boot else (),
                 workers=self._workers,
