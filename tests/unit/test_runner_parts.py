@@ -132,13 +132,14 @@ def test_a_report_that_the_disk_does_not_take_is_offered_and_written_as_soon_as_
     with capture_logs() as logged, monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         shelf.put("one", report(RUN + "a"))
-        writing.more()
+        writing.finished(report(RUN + "a"))
         for _ in range(2):
             assert tried.acquire(timeout=10), "it goes on"
         assert shelf.read("one", reports=9, characters=99_999) == [report(RUN + "a")]
     writing.close()
     assert writing.join(10)
     assert "Input/output error" in str(logged)
+    assert [one["run"] for one in logged if one["event"] == "run finished"] == [RUN + "a"]
     assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1)]
 
 
