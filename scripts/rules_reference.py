@@ -31,7 +31,8 @@ its YAML files, without a package. Those of dbt_utils and dbt_expectations have 
 take the prefix of the package away, and keep the YAML. [Where they answer otherwise](#differences) is named, with the reason.
 
 Beside its arguments each rule takes what [a gate file](gate-file.md#rules) says of rules: `row_condition`, `threshold`, `severity`,
-`scope` and more. Where failing rows are rows of the table, `context_columns` are shown beside them. The argument `row_condition`, which
+`scope` and more. Where failing rows are rows of the table, `context_columns` are shown beside them; where failures are rows at
+all, the threshold may be a share. The argument `row_condition`, which
 checks of dbt_expectations have as well, does the same as the rule's. An argument that is SQL may name columns, as SQL writes them:
 `"Odd name"` in double quotes. A regular expression is one of the database's own kind. Of several arguments that name bounds, one must
 be there.
@@ -64,8 +65,9 @@ def page() -> Iterator[str]:
 def section(name: str, check: Check) -> Iterator[str]:
     yield f"\n### {name}\n"
     short = f" Short: `{check.short}`." if check.short else ""
-    rows = " Takes `context_columns`." if check.context_columns else ""
-    yield f"Fails with {check.fails_with}. Takes {COLUMN[check.column]}.{rows}{short}"
+    takes = [("`context_columns`", check.context_columns), ("a share as its `threshold`", check.has_share)]
+    rows = " and ".join(what for what, taken in takes if taken)
+    yield f"Fails with {check.fails_with}. Takes {COLUMN[check.column]}.{f' Takes {rows}.' if rows else ''}{short}"
     yield f"By itself: {check.kind.value}, {check.dimension.value}, {check.level.value}.\n"
     if check.arguments:
         yield "| argument | takes | default | |\n|---|---|---|---|"

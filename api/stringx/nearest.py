@@ -9,11 +9,17 @@ from itertools import islice
 #: Names that are compared at most: each costs time, and one that nobody can find among so many does no good either.
 MOST_NAMES = 1000
 
+#: Letters that say which name is begun.
+_SHORTEST_BEGINNING = 3
+
 
 def nearest(name: str, known: Iterable[str], *, alike: float = 0.6) -> str | None:
-    """The known name that is most like `name`; None where none is at least as much `alike` as this, from 0 to 1."""
-    near = difflib.get_close_matches(name, list(islice(known, MOST_NAMES)), n=1, cutoff=alike)
-    return near[0] if near else None
+    """The known name that is most like `name`, or the only one that goes on from it; None where none is at least as much `alike` as
+    this, from 0 to 1."""
+    names = list(islice(known, MOST_NAMES))
+    near = difflib.get_close_matches(name, names, n=1, cutoff=alike)
+    near = near or [one for one in names if len(name) >= _SHORTEST_BEGINNING and one.startswith(name)]
+    return near[0] if len(near) == 1 else None
 
 
 def did_you_mean(near: str | None) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 import uuid
 from contextlib import ExitStack
+from http import HTTPStatus
 from types import TracebackType
 
-import httpx2
 import psycopg
 from confluent_kafka import Consumer, Producer, TopicPartition
 from installation import PATIENCE_SECONDS, Installation
+
+from stringx.runner.wire import HttpWire
 
 #: What can be sampled, as the table of figures calls it.
 PARTS = ("a record through Kafka", "a commit, until notified", "a request to the runner")
@@ -27,14 +29,14 @@ class BareParts:
     def __init__(self, installation: Installation) -> None:
         self.samples: dict[str, list[float]] = {part: [] for part in PARTS}
         self._topic = f"{installation.topic}.bare"
-        self._probe = f"{installation.runner_url}/livez"
         client = {"bootstrap.servers": installation.bootstrap, "log_level": 0}
         self._producer = Producer({**client, "linger.ms": 0})
         self._consumer = Consumer({**client, "group.id": uuid.uuid4().hex, "enable.auto.commit": False})
         self._stack = ExitStack()
         self._connection = self._stack.enter_context(psycopg.connect(installation.database_url))
         self._listening = self._stack.enter_context(psycopg.connect(installation.database_url, autocommit=True))
-        self._client = self._stack.enter_context(httpx2.Client(trust_env=False))
+        self._wire = HttpWire(installation.runner_url)
+        self._stack.callback(self._wire.close)
 
     def __enter__(self) -> BareParts:
         self._connection.execute("create table if not exists bare (value int)")
@@ -72,7 +74,9 @@ class BareParts:
 
     def _request(self) -> None:
         """A request to the runner that asks for nothing, on an open connection."""
-        self._client.get(self._probe).raise_for_status()
+        answer = self._wire.send("GET", "/livez", headers={}, body=None, connect_seconds=PATIENCE_SECONDS, answer_seconds=PATIENCE_SECONDS)
+        if answer.status != HTTPStatus.OK:
+            raise RuntimeError(f"the runner answers {answer.status}")
 
     def _consume(self) -> None:
         message = self._consumer.poll(PATIENCE_SECONDS)

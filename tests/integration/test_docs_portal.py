@@ -132,7 +132,7 @@ def test_it_says_what_dbt_says_serves_what_dbt_makes_and_follows_the_files(
     plain.write_text(
         "table: raw.landed\ntarget: demo\nrelation: plain\nrules:\n"
         "  - {name: plain_known, check: relationships, column: b, description: Every b is one, arguments: {to: raw.elsewhere, field: c}}\n"
-        "  - {name: plain_keyed, check: unique_combination_of_columns, threshold: {error: 5%}, columns: [a, b]}\n"
+        "  - {name: plain_keyed, check: unique_within_row, threshold: {error: 5%}, columns: [a, b]}\n"
     )
     wait_for(lambda: any(name.endswith("_plain_keyed") for name in rules_in(manifest(client))))
     nodes = {node["name"].split("_", 2)[-1]: node for node in manifest(client)["nodes"].values()}

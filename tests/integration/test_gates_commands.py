@@ -160,7 +160,7 @@ def test_a_runner_that_the_backend_does_not_know_is_refused_at_its_place(databas
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"stringx: {tmp_path}/default/raw.orders.yaml:3:9: the backend knows no runner `warehose`: STRINGX_RUNNERS has "
+        f"{tmp_path}/default/raw.orders.yaml:3:9: the backend knows no runner `warehose`: STRINGX_RUNNERS has "
         "`default`, `warehouse`; did you mean `warehouse`?\n"
     )
     assert versions(engine) == 0
@@ -178,7 +178,7 @@ def test_a_target_that_the_runner_does_not_have_is_refused_at_its_place(
         done = stringx(database_url, "gates", "apply", "--dir", str(tmp_path), *more, **asked)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == (
-            f"stringx: {tmp_path}/default/raw.orders.yaml:2:9: the runner `default` has no target `warehose`: it has "
+            f"{tmp_path}/default/raw.orders.yaml:2:9: the runner `default` has no target `warehose`: it has "
             "`demo`, `warehouse`; did you mean `warehouse`?\n"
         )
     assert versions(engine) == 1

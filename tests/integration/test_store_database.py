@@ -20,14 +20,13 @@ from stringx.store import outbox, tables
 from stringx.store.database import (
     RUNS_CHANNEL,
     VERDICTS_CHANNEL,
-    Listener,
-    Notification,
     connect,
     installation_id,
     notify,
     savepoint,
     transaction,
 )
+from stringx.store.listener import Listener, Notification
 
 SettingsMaker = Callable[..., Settings]
 

@@ -241,6 +241,10 @@ def test_no_check_makes_it_fall(checks: list[dict[str, Any]]) -> None:
         ("{function: is_not_nul, arguments: {column: a}}", "4:23: unknown check function `is_not_nul`: did you mean `is_not_null`?"),
         ("{function: zzz}", "4:23: unknown check function `zzz`: write it as `sql_expression`, or as a test of your dbt project"),
         ("{arguments: {column: a}}", "4:12: must have `function`, the name of a check function of DQX"),
+        ("{function: '', arguments: {column: a}}", "4:12: must have `function`, the name of a check function of DQX"),
+        ("{functon: is_not_null, arguments: {column: a}}", "4:13: unknown field `functon`: did you mean `function`?"),
+        ("{function: is_not_null, arguments: {colum: a}}", "4:48: unknown argument `colum`: did you mean `column`?"),
+        ("{function: is_not_null, argments: {column: a}}", "4:36: unknown field `argments`: did you mean `arguments`?"),
         ("{function: is_not_null}", "4:23: is_not_null needs the argument `column`"),
         ("{function: is_in_range, arguments: {column: a}}", "4:47: is_in_range needs the arguments `min_limit`, `max_limit`"),
         ("{function: is_not_null, arguments: {column: a, colum: b}}", "4:59: unknown argument `colum`: did you mean `column`?"),
@@ -310,5 +314,23 @@ def test_all_that_is_wrong_with_checks_and_rules_is_told_at_once() -> None:
         "8:25: not_null is about one column: say which with `column`",
         "10:13: opens `(`, and does not close it",
         "11:12: rule `ours` stands twice, first in line 8: give it another name",
-        "11:41: YAML reads `no` as false: write true or false, or 'no' in quotes for the text",
+        "11:41: YAML reads `no` as false: put it in quotes, as 'no'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (
+            "{name: a, check: {name: not_null}, column: a}",
+            "4:22: must be the name of a check, or, where the rule is in DQX's form, have `function`",
+        ),
+        (
+            "{name: a, check: not_null, column: a, criticality: warn}",
+            "4:43: unknown field `criticality`: write `severity`, or the whole rule in DQX's form, where `check` has a `function`",
+        ),
+        ("{criticality: warn, chek: {function: is_not_null}}", "4:25: unknown field `chek`: did you mean `check`?"),
+    ],
+)
+def test_a_rule_between_the_two_forms_is_one_fault(lines: str, problem: str) -> None:
+    assert problems_of(orders(f"rules:\n  - {lines}\n")) == [problem]

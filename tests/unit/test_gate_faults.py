@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stringx.cli.gates import gates
 from stringx.gates.parse import parse
 from stringx.gates.served import Served
-from stringx.model import Mode
+from stringx.gates.shape import GateShape, RuleShape, SelectionShape
+from stringx.model import Mode, Notice, Samples, Threshold
 
 #: A file with more mistakes than ten.
 MISTAKES = """table: raw.orders
@@ -46,17 +47,15 @@ rules:
 """
 #: What is wrong with it, by line and column.
 PROBLEMS = [
-    "1:1: `target` is missing: add it",
     "2:1: unknown field `tagret`: did you mean `target`?",
     "3:7: must be 'inline' or 'async'; did you mean `inline`?",
-    "4:10: YAML reads `1:30` as 90: write that number, or '1:30' in quotes for the text",
+    "4:10: YAML reads `1:30` as 90: must be a length of time from one second to a day: 60s, 5m, 1h, or a number of seconds",
     "5:17: must be at most 100",
     "5:22: unknown field `masks`: did you mean `mask`?",
     "6:1: `description` is empty: give it a value, or leave it out",
     "8:13: must be `tag:NAME`, `path:FOLDER` or the name of one test",
     "11:12: unknown check `not_nul`: did you mean `not_null`? If it is a test of your dbt project, add `dimension` and `level`",
     "13:11: rule `a` stands twice, first in line 10: give it another name",
-    "16:16: accepted_values needs the argument `values`",
     "16:17: unknown argument `vals`: did you mean `values`?",
     "20:18: holds `{{`: what is written in a gate is never rendered as Jinja; take it out",
     "21:14: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
@@ -84,15 +83,30 @@ def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ("owners: [NO]", "3:10: YAML reads `NO` as false: write true or false, or 'NO' in quotes for the text"),
-        ("owners: [on]", "3:10: YAML reads `on` as true: write true or false, or 'on' in quotes for the text"),
-        ("priority: 010", "3:11: YAML reads `010` as 8: write that number, or '010' in quotes for the text"),
-        ("priority: 1_0", "3:11: YAML reads `1_0` as 10: write that number, or '1_0' in quotes for the text"),
-        ("priority: .inf", "3:11: YAML reads `.inf` as no finite number: write that number, or '.inf' in quotes for the text"),
-        ("priority: 1e1", "3:11: YAML reads `1e1` as text: write the number in digits, or '1e1' in quotes for the text"),
+        # What YAML takes for something else: in quotes where a text is expected, else what is.
+        ("owners: [NO]", "3:10: YAML reads `NO` as false: put it in quotes, as 'NO'"),
+        ("owners: [on]", "3:10: YAML reads `on` as true: put it in quotes, as 'on'"),
+        ("slice: {columns: {no: date}}", "3:19: YAML reads `no` as false: put it in quotes, as 'no'"),
+        ("priority: 010", "3:11: YAML reads `010` as 8: must be a whole number"),
+        ("priority: 1_0", "3:11: YAML reads `1_0` as 10: must be a whole number"),
+        ("priority: .inf", "3:11: YAML reads `.inf` as no finite number: must be a whole number"),
+        ("priority: 1e1", "3:11: YAML reads `1e1` as text: must be a whole number"),
+        ("on_error: on", "3:11: YAML reads `on` as true: must be 'open' or 'closed'; did you mean `open`?"),
+        ("owners: no", "3:9: YAML reads `no` as false: must be a list"),
         ("priority: 99999999999999999999", "3:11: is larger than an integer can be: put it in quotes for the text"),
         ("priority: 1.5", "3:11: must be a whole number"),
         ("owners: sales", "3:9: must be a list"),
+        ("description: [a]", "3:14: must be one text"),
+        (f"runner: {'r' * 201}", "3:9: must have at most 200 characters"),
+        # What is empty
+        ("runner: ''", "3:9: must not be empty"),
+        ("mode: ''", "3:7: is empty: it must be 'inline' or 'async'"),
+        ("notify: [{topic: ''}]", "3:18: is empty: it must be a Kafka topic name: letters, digits, '.', '_' and '-'"),
+        ("select: [{select: ''}]", "3:19: must not be empty"),
+        # A name that is misspelt is not missing too.
+        ("slice: {colums: {a: date}}", "3:9: unknown field `colums`: did you mean `columns`?"),
+        ("select: [{selct: a}]", "3:11: unknown field `selct`: did you mean `select`?"),
+        ("rules: [{nam: a, check: not_null, column: a}]", "3:10: unknown field `nam`: did you mean `name`?"),
         ("owners: [1]", "3:10: must be text: put it in quotes if it is meant so"),
         ("owners: &o [a]\nreply_to: *o", "4:11: `*o` is an alias, which is not taken here: write out what it stands for"),
         ("owners: !!python/name:os.system", "3:9: has the tag `tag:yaml.org,2002:python/name:os.system`: leave it out"),
@@ -100,24 +114,29 @@ def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
         ("table: raw.orders", "3:1: `table` stands twice, first in line 1: leave one of them out"),
         ("1: a", "3:1: a field's name must be text: put it in quotes"),
         ("? [a]\n: b", "3:3: a field's name must be text: put it in quotes"),
-        ("workspace: default", "3:1: unknown field `workspace`: the folder that the file is in names the workspace"),
+        (
+            "workspace: default",
+            "3:1: unknown field `workspace`: the folder that the file is in names the workspace; over HTTP the address does, `?workspace=`",
+        ),
         ("slice: {columns: {day: dat}}", "3:24: must be 'date', 'timestamp', 'integer' or 'text'; did you mean `date`?"),
         ("slice: {columns: {}}", "3:18: must not be empty"),
         ("relation: table", "3:11: must be 'source', 'model' or 'plain'"),
         ("severity: err", "3:11: must be 'warn' or 'error'; did you mean `error`?"),
-        ("threshold: 5%", "3:12: must be fields with values, as `name: value`"),
+        ("threshold: 5%", "3:12: write {error: 5%} to fail above 5%, {warn: 5%} to warn, or both with two limits"),
+        ("threshold: 5", "3:12: write {error: 5} to fail above 5, {warn: 5} to warn, or both with two limits"),
+        ("threshold: five", "3:12: must be fields with values, as `name: value`"),
         ("threshold: {error: 101%}", "3:20: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%"),
         (
             "threshold: {warn: 100, error: 10}",
             "3:12: warns above 100 and fails above 10, so that it never warns: make `warn` the smaller, or leave it out",
         ),
         (
-            "rules: [{name: a, check: unique, column: a, threshold: {warn: 0.50%, error: 0.5%}}]",
-            "3:56: warns above 0.50% and fails above 0.5%, so that it never warns: make `warn` the smaller, or leave it out",
+            "rules: [{name: a, check: not_null, column: a, threshold: {warn: 0.50%, error: 0.5%}}]",
+            "3:58: warns above 0.50% and fails above 0.5%, so that it never warns: make `warn` the smaller, or leave it out",
         ),
         ("threshold: {warning: 1}", "3:13: unknown field `warning`: did you mean `warn`?"),
         ("select: [{select: a, weight: 1001}]", "3:30: must be at most 1000"),
-        ("select: [{select: a, required: yes}]", "3:32: YAML reads `yes` as true: write true or false, or 'yes' in quotes for the text"),
+        ("select: [{select: a, required: yes}]", "3:32: YAML reads `yes` as true: must be true or false"),
         ("select: [{select: a, required: 1}]", "3:32: must be true or false"),
         ("notify: [{topic: a b}]", "3:18: must be a Kafka topic name: letters, digits, '.', '_' and '-'"),
         ("notify: [{topic: a, when: close}]", "3:27: must be 'closed' or 'always'; did you mean `closed`?"),
@@ -147,7 +166,10 @@ def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
             "check: relationships\ncolumn: a\narguments: {to: orders, field: b}",
             "7:21: must be a table: schema.table or database.schema.table",
         ),
-        ("check: accepted_values\ncolumn: a\narguments: {values: []}", "7:25: must be a list of values: texts, numbers, true or false"),
+        (
+            "check: accepted_values\ncolumn: a\narguments: {values: []}",
+            "7:25: is empty: it must be a list of values: texts, numbers, true or false",
+        ),
         (
             "check: unique_combination_of_columns\narguments: {combination_of_columns: [a, a]}",
             "6:41: must be a list of names of columns, each of them once",
@@ -160,14 +182,17 @@ def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
             "check: share_of_rows\narguments: {condition: a, below: true}",
             "6:38: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
         ),
-        ("check: expression_is_true\narguments: {expression: ' '}", "6:29: must be SQL, as text"),
+        ("check: expression_is_true\narguments: {expression: ' '}", "6:29: is empty: it must be SQL, as text"),
+        ("check: ''\ncolumn: a", "5:12: is empty: it must be the name of a dbt test: letters, digits and '_', starting with a letter"),
+        ("check: not_null\ncolumn: ''", "6:13: must not be empty"),
+        ("check: not_null\ncolumn: a\nrow_condition: ' '", "7:20: holds no SQL: write an expression"),
         (
             "check: our_own\nlevel: row\ndimension: accuracy\narguments: {model: x}",
             "8:17: `model` is not an argument here: leave it out: it is the gate's table",
         ),
         (
             "check: unique\ncolumn: a\nthreshold: {}",
-            "7:16: must have 'warn', 'error' or both: the largest count of failures that is still accepted",
+            "7:16: is empty: it must have 'warn', 'error' or both: the largest count of failures that is still accepted",
         ),
         (
             "check: unique\ncolumn: a\nthreshold: {warn: -1}",
@@ -223,6 +248,13 @@ def test_nesting_without_end_is_refused() -> None:
 @pytest.mark.parametrize("table", ["orders", "raw.orders; drop table x", "a.b.c.d", "raw.", "raw.or ders"])
 def test_a_table_is_two_or_three_plain_names(table: str) -> None:
     assert any("schema.table" in problem for problem in problems_of(f"table: '{table}'\ntarget: demo\n"))
+
+
+def test_a_table_whose_name_is_wrong_is_one_fault() -> None:
+    assert problems_of("table: orders\ntarget: demo\n") == ["1:8: must be schema.table or database.schema.table, made of plain identifiers"]
+    assert problems_of("table: ''\ntarget: demo\n") == [
+        "1:8: is empty: it must be schema.table or database.schema.table, made of plain identifiers"
+    ]
 
 
 def test_the_file_is_called_after_its_table() -> None:
@@ -281,6 +313,33 @@ def test_no_gate_names_the_backend_as_its_runner() -> None:
     """What runs inline is kept under that name: a gate with it would wait for a runner that nobody can name in STRINGX_RUNNERS."""
     (problem,) = problems_of(orders("runner: inline\n"))
     assert problem.startswith("3:9: is the backend itself: write `mode: inline`")
+
+
+#: Each field that there is, with what is to be read in it.
+FIELDS = [
+    *(f"{field}: WRONG" for field in GateShape.model_fields),
+    *(f"select: [{{{field}: WRONG}}]" for field in SelectionShape.model_fields),
+    *(f"rules: [{{{field}: WRONG}}]" for field in RuleShape.model_fields),
+    *(f"samples: {{{field}: WRONG}}" for field in Samples.model_fields),
+    *(f"threshold: {{{field}: WRONG}}" for field in Threshold.model_fields),
+    *(f"notify: [{{{field}: WRONG}}]" for field in Notice.model_fields),
+    "slice: {columns: WRONG}",
+    "slice: {columns: {a: WRONG}}",
+    "slice: {columns: {WRONG: date}}",
+]
+
+
+@pytest.mark.parametrize("wrong", ["''", "[]", "{}", "1.5", "-1", "true", "text", "[1]", "[{}]", "{a: [1]}", "[[a]]", f"'{'x' * 300}'"])
+def test_no_fault_is_told_in_the_words_of_a_library(wrong: str) -> None:
+    found = [problem for field in FIELDS for problem in told(field.replace("WRONG", wrong))]
+    assert len(found) > len(FIELDS)
+    assert [problem for problem in found if "nput " in problem or "alue error" in problem] == []
+
+
+def told(text: str) -> list[str]:
+    found = parse(text, workspace="default", name="raw.orders", file="")
+    assert isinstance(found, list)
+    return [problem.message for problem in found]
 
 
 @given(st.text(max_size=300))

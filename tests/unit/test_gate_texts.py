@@ -22,6 +22,14 @@ def test_a_file_with_the_least_is_a_gate_with_defaults() -> None:
     assert (gate.mode, gate.on_error, gate.on_no_checks, gate.samples) == (Mode.ASYNC, Decision.CLOSED, Decision.CLOSED, Samples())
 
 
+def test_a_gate_and_its_copy_each_have_the_fingerprint_of_what_they_say() -> None:
+    gate = gate_of(orders())
+    copies = [(gate.fingerprint, gate.model_copy(update={"priority": 1})) for _ in range(2)]
+    assert all(before != copied.fingerprint for before, copied in copies)
+    assert copies[0][1].fingerprint == gate_of(orders("priority: 1\n")).fingerprint
+    assert gate == gate_of(orders()), "whether it was asked for or not"
+
+
 def test_every_field_reaches_the_gate() -> None:
     gate = gate_of("""
 table: raw.orders
@@ -160,6 +168,13 @@ rules:
     # it is not known what a failure is, nor of an expression, which may be an aggregate: none is accepted, as without a gate's threshold.
     none = Threshold(error=0)
     assert [one.threshold for one in its.rules] == [None, Threshold(error=3), none, none, none, none, none, Threshold(error="1%")]
+
+
+@pytest.mark.parametrize(("threshold", "taken"), [("{error: 3}", True), ("{error: 5%}", False), ("{warn: 3, error: 5%}", False)])
+def test_a_gates_share_is_not_for_rules_that_count_values(threshold: str, taken: bool) -> None:
+    """A table in which all keys are the same has one key that is repeated."""
+    (only,) = gate_of(rule("check: unique\ncolumn: a") + f"threshold: {threshold}\n").rules
+    assert only.threshold == (None if taken else Threshold(error=0))
 
 
 def test_a_test_of_the_users_own_project_takes_any_arguments() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from gate_texts import problems_of, rule
+from gate_texts import gate_of, problems_of, rule
 
 from stringx.gates.rule_faults import SHOWS_MORE
 from stringx.gates.rule_library import LIBRARY, Origin
+from stringx.gates.thresholds import INSTEAD
+from stringx.model import Gate, Threshold
 
 
 @pytest.mark.parametrize(
@@ -48,10 +50,65 @@ from stringx.gates.rule_library import LIBRARY, Origin
             "check: unique_combination_of_columns\ncolumns: [b, b]",
             "6:14: must be a list of names of columns, each of them once",
         ),
-        ("check: unique_combination_of_columns\ncolumns: []", "6:14: must be a list of names of columns, each of them once"),
+        ("check: unique_combination_of_columns\ncolumns: []", "6:14: is empty: it must be a list of names of columns, each of them once"),
         (
             "check: our_own\nlevel: row\ndimension: accuracy\ncolumns: [a]",
             "8:5: `columns` is for checks of the library: name them in `arguments`, if your test takes them",
+        ),
+        ("check: unique_combination_of_columns\ncolumns: ['']", "6:15: must not be empty"),
+        ("check: unique\ncolumns: [a]", "6:5: unique takes no list of columns: write `column`, and a rule for each of them"),
+        # What stands in another place, or is misspelt, is not missing too.
+        ("check: not_null\ncolum: a", "6:5: unknown field `colum`: did you mean `column`?"),
+        ("check: accepted_values\ncolumn: a\nargument: {values: [a]}", "7:5: unknown field `argument`: did you mean `arguments`?"),
+        ("check: accepted_values\ncolumn: a\narguments: {vals: [a]}", "7:17: unknown argument `vals`: did you mean `values`?"),
+        ("check: accepted_range\ncolumn: a\narguments: {min_valu: 1}", "7:17: unknown argument `min_valu`: did you mean `min_value`?"),
+        (
+            "check: accepted_values\ncolumn: a\nvalues: [a]",
+            "7:5: `values` is an argument of accepted_values: write it in `arguments`",
+        ),
+        ("check: not_null\narguments: {column: a}", "6:17: `column` is not an argument here: write `column` beside `check`"),
+        ("check: not_null\narguments: {column_name: a}", "6:17: `column_name` is not an argument here: write `column` beside `check`"),
+        (
+            "check: unique_combination\narguments: {columns: [a, b]}",
+            "6:17: `columns` is not an argument here: write `columns` beside `check`",
+        ),
+        (
+            "check: match_regx\ncolumn: a\ncontext_columns: [b]\nlevel: row",
+            "5:12: unknown check `match_regx`: did you mean `match_regex`? If it is a test of your dbt project, add `dimension`",
+        ),
+        # What YAML takes for something else: by the argument's sort
+        ("check: not_null\ncolumn: no", "6:13: YAML reads `no` as false: put it in quotes, as 'no'"),
+        ("check: accepted_values\ncolumn: a\narguments: {values: [a], quote: no}", "7:37: YAML reads `no` as false: must be true or false"),
+        (
+            "check: accepted_values\ncolumn: a\narguments: {values: [no]}",
+            "7:26: YAML reads `no` as false: write true or false, or 'no' in quotes for the text",
+        ),
+        (
+            "check: match_regex\ncolumn: a\narguments: {regex: a, flags: 010}",
+            "7:34: YAML reads `010` as 8: must be letters, as i for any case",
+        ),
+        (
+            "check: accepted_range\ncolumn: a\narguments: {min_value: 1_0}",
+            "7:28: YAML reads `1_0` as 10: write that number, or '1_0' in quotes for the text",
+        ),
+        ("check: freshness_sla\ncolumn: a\narguments: {by: 12:30}", "7:21: YAML reads `12:30` as 750: put it in quotes, as '12:30'"),
+        ("check: match_regex_list\ncolumn: a\narguments: {regex_list: [on]}", "7:30: YAML reads `on` as true: put it in quotes, as 'on'"),
+        (
+            "check: row_count_like_before\ncolumn: a\narguments: {slices: 010}",
+            "7:25: YAML reads `010` as 8: must be a whole number above 0",
+        ),
+        (
+            "check: match_regex\ncolumn: a\narguments: {regex: a}\nthreshold: {error: no}",
+            "8:24: YAML reads `no` as false: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
+        ),
+        # Regular expressions that are none in any database
+        (
+            "check: match_regex\ncolumn: a\narguments: {regex: '^[A-Z'}",
+            "7:24: opens `[`, and does not close it: write `\\[` for the character",
+        ),
+        (
+            "check: match_regex_list\ncolumn: a\narguments: {regex_list: [a, '(a'], flags: i}",
+            "7:33: opens `(`, and does not close it: write `\\(` for the character",
         ),
         # Columns beside failing rows
         (
@@ -95,12 +152,83 @@ def test_a_rules_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
     assert problems_of(rule(lines)) == [problem]
 
 
+def test_each_item_that_yaml_takes_for_something_else_is_told_what_the_whole_must_be() -> None:
+    must = "must be a list of weekdays, each of them once: monday, tuesday, wednesday, thursday, friday, saturday, sunday"
+    assert problems_of(rule("check: freshness_sla\ncolumn: a\narguments: {by: '08:00', weekdays: [no, 1:30]}")) == [
+        f"7:41: YAML reads `no` as false: {must}",
+        f"7:45: YAML reads `1:30` as 90: {must}",
+    ]
+
+
 def test_a_check_with_its_packages_name_is_looked_at_all_the_same() -> None:
     assert problems_of(rule("check: dbt_utils.expression_is_true\narguments: {expresion: a}")) == [
         "5:12: a check stands here without its package's name: write `expression_is_true`",
-        "6:16: expression_is_true needs the argument `expression`",
         "6:17: unknown argument `expresion`: did you mean `expression`?",
     ]
+
+
+@pytest.mark.parametrize("regex", ["[[]", "[]a]", "[^]]", "a]b", "a)", r"\[", r"\(", "(?q)[", "***=[", "[(]", r"a{1"])
+def test_what_may_be_a_regular_expression_of_some_database_is_left_to_it(regex: str) -> None:
+    assert isinstance(gate_of(rule(f"check: match_regex\ncolumn: a\narguments: {{regex: '{regex}'}}")), Gate)
+
+
+def test_a_flag_may_say_that_a_text_is_no_regular_expression() -> None:
+    assert isinstance(gate_of(rule("check: match_regex\ncolumn: a\narguments: {regex: '[', flags: q}")), Gate)
+
+
+# --- thresholds ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "whose", "fix"),
+    [
+        ("check: mean_between\narguments: {min_value: 1}", "expect_column_mean_to_be_between", "leave it out"),
+        ("check: column_exists", "expect_column_to_exist", "leave it out"),
+        ("check: recent_data\narguments: {datepart: day, interval: 1}", "expect_row_values_to_have_recent_data", "leave it out"),
+        ("check: unique", "unique", "use the check expect_column_proportion_of_unique_values_to_be_between"),
+        ("check: accepted_values\narguments: {values: [a]}", "accepted_values", "use the check expect_column_values_to_be_in_set"),
+    ],
+)
+def test_a_share_is_refused_where_failures_are_not_rows(lines: str, whose: str, fix: str) -> None:
+    check, *arguments = lines.split("\n")
+    text = "\n".join(["column: a", "threshold: {warn: 1, error: 5%}", check, *arguments])
+    assert problems_of(rule(text)) == [
+        f"6:33: is a share of the rows, and the failures of {whose} are not rows: write a count of failures, or {fix}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["{expression: sum(a) > 5}", "{expression: 'Count (*) < 5'}", "{expression: a > 5, group_by_columns: [b]}"],
+)
+def test_a_share_is_refused_of_an_aggregate(arguments: str) -> None:
+    assert problems_of(rule(f"check: expression_is_true\nthreshold: {{error: 5%}}\narguments: {arguments}")) == [
+        "6:24: is a share of the rows, and the failures of an aggregate are not rows: write a count of failures, or leave it out"
+    ]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "check: not_null\ncolumn: a",
+        "check: match_regex\ncolumn: a\narguments: {regex: a}",
+        "check: equal_rowcount\narguments: {compare_model: a.b}",
+        "check: expression_is_true\narguments: {expression: a > 5}",
+        "check: expression_is_true\narguments: {expression: sum(a) over (partition by b) > 5}",
+        "check: expression_is_true\narguments: {expression: a in (select max(b) from c)}",
+        "check: expression_is_true\narguments: {expression: a <> 'sum(b)'}",
+        "check: our_own\nlevel: row\ndimension: accuracy",
+    ],
+)
+def test_a_share_is_taken_where_failures_are_rows_or_may_be(lines: str) -> None:
+    (only,) = gate_of(rule(f"{lines}\nthreshold: {{error: 5%}}")).rules
+    assert only.threshold == Threshold(error="5%")
+
+
+def test_what_is_named_instead_has_a_share_or_takes_one() -> None:
+    for one, instead in INSTEAD.items():
+        assert not LIBRARY[one].has_share
+        assert LIBRARY[instead].has_share or "proportion" in instead
 
 
 def test_what_shows_more_than_dbts_own_tests_does_show_it() -> None:

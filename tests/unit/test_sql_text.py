@@ -54,9 +54,9 @@ def test_one_expression_is_right(sql: str) -> None:
         ("a = 1) or (b = 2", "closes `)`, which it did not open"),
         ("(a = 1]", "closes `]`, which it did not open"),
         ("(a = 1", "opens `(`, and does not close it"),
-        ("-- nothing\n", "must be SQL"),
-        ("/* nothing */", "must be SQL"),
-        (" ", "must be SQL"),
+        ("-- nothing\n", "holds no SQL"),
+        ("/* nothing */", "holds no SQL"),
+        (" ", "holds no SQL"),
     ],
 )
 def test_what_is_no_expression_is_told(sql: str, says: str) -> None:

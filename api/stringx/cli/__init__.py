@@ -8,7 +8,7 @@ import traceback
 
 import click
 
-from stringx.errors import StringXError, Unavailable
+from stringx.errors import GateFileErrors, StringXError, Unavailable
 
 #: verb → module of `stringx.cli` and the click command in it; first one per process, then the user's
 COMMANDS = {
@@ -66,7 +66,7 @@ def stringx() -> None:
 
 
 def main() -> None:
-    """Runs the command line; an error of ours is one line on stderr.
+    """Runs the command line; an error of ours is one line on stderr, and of gate files one for each fault.
 
     Its exit code is the error's own `exit_code`, else 3 where something does not answer, else 2.
     """
@@ -77,6 +77,10 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()
+        sys.exit(EXIT_USAGE)
+    except GateFileErrors as error:
+        # Each at the beginning of its line: there a terminal, an editor or a CI job takes it for a place to go to.
+        click.echo(error, err=True)
         sys.exit(EXIT_USAGE)
     except StringXError as error:
         click.echo(f"stringx: {error}", err=True)

@@ -1,36 +1,24 @@
-"""What is told of a verdict: one acknowledgement for each trigger of the run, put into the outbox."""
+"""What is told of a verdict: one acknowledgement for each trigger of the run, as records for the outbox. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-
-from sqlalchemy import Connection
 
 from stringx.acks.events import acknowledgement_record, event_id
-from stringx.model import Acknowledgement, Report, Timings, Verdict, failing_rules
+from stringx.model import Acknowledgement, Timings, failing_rules
 from stringx.settings import Settings
 from stringx.store import outbox
-from stringx.store.runs import Run
-from stringx.store.verdicts import Concluded, Judged, WaitingTrigger
+from stringx.store.verdicts import Judged, WaitingTrigger
 
 
-def acknowledge(connection: Connection, settings: Settings, judged: Sequence[Judged], concluded: Concluded) -> None:
-    """Has all triggers of runs acknowledged after this transaction: also at their `reply_to`, and where their gate has it told."""
-    outbox.add(
-        connection,
-        [
-            record
-            for one in judged
-            for trigger in concluded.waiting[one.run.id]
-            for record in _records(settings, one, trigger, concluded.judged_at)
-        ],
-    )
+def acknowledgements(settings: Settings, judged: Sequence[Judged]) -> list[outbox.NewRecord]:
+    """For all triggers of the runs: also at their `reply_to`, and where their gate has it told."""
+    return [record for one in judged for trigger in one.awaited.triggers for record in _records(settings, one, trigger)]
 
 
-def _records(settings: Settings, judged: Judged, trigger: WaitingTrigger, judged_at: datetime) -> Iterator[outbox.NewRecord]:
+def _records(settings: Settings, judged: Judged, trigger: WaitingTrigger) -> Iterator[outbox.NewRecord]:
     name = event_id(trigger.id, "verdict")
-    record = acknowledgement_record(settings, _acknowledgement(judged.run, trigger, judged.verdict, judged.report, judged_at), name)
+    record = acknowledgement_record(settings, _acknowledgement(judged, trigger), name)
     topics = {name: settings.kafka_verdicts_topic}
     if trigger.reply_to is not None:
         topics[f"{name}-reply"] = trigger.reply_to
@@ -41,7 +29,8 @@ def _records(settings: Settings, judged: Judged, trigger: WaitingTrigger, judged
         yield outbox.NewRecord(outbox_id, topic, record.key, record.headers, record.value, trigger_id=trigger.id, run_id=judged.run.id)
 
 
-def _acknowledgement(run: Run, trigger: WaitingTrigger, verdict: Verdict, report: Report | None, judged_at: datetime) -> Acknowledgement:
+def _acknowledgement(judged: Judged, trigger: WaitingTrigger) -> Acknowledgement:
+    run, verdict, report, judged_at = judged.run, judged.verdict, judged.report, judged.awaited.now
     return Acknowledgement(
         state="judged",
         trigger_id=trigger.event_id,

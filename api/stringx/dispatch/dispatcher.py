@@ -26,7 +26,8 @@ from stringx.errors import DatabaseUnavailable, InlineRunnerBroken, RunnerUnavai
 from stringx.runner.port import RunnerPort
 from stringx.settings import INLINE_RUNNER, Settings
 from stringx.store import runs
-from stringx.store.database import OUTBOX_CHANNEL, RUNS_CHANNEL, Listener, installation_id, transaction
+from stringx.store.database import OUTBOX_CHANNEL, RUNS_CHANNEL, installation_id, transaction
+from stringx.store.listener import Listener
 
 #: Names of the threads that talk to no runner.
 OWN_LOOPS = ("dispatch", "listen", "outbox", "reap")

@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from sqlalchemy import Connection
 
-from stringx.dispatch.acknowledgement import acknowledge
+from stringx.dispatch.acknowledgement import acknowledgements
 from stringx.errors import NotFound
 from stringx.model import Report, UnreadableReport, Verdict, VerdictName, made_storable
 from stringx.settings import Settings
@@ -59,15 +59,16 @@ def settle(connection: Connection, settings: Settings, reports: Sequence[Report]
     In as many statements as for one. Within `storing` or a `savepoint` it raises Unstorable where the database cannot hold one of
     them, and nothing of all is stored: then settle each alone, and call `settle_unstorable` for that one.
     """
-    found = runs.locked_all(connection, [report.run for report in reports])
+    found = verdicts.awaited(connection, [report.run for report in reports])
     judged: dict[Held, Judged] = {}
     settled = []
     for report in reports:
-        run, held = found.get(report.run), (report.run, report.attempt)
+        awaited, held = found.get(report.run), (report.run, report.attempt)
+        run = None if awaited is None else awaited.run
         if held in judged:
             settlement = Settlement.REPEATED
-        elif _is_leased_in(run, report.attempt):
-            judged[held] = Judged(run, judge(run.gate, report, run.slice), report.attempt, report)
+        elif awaited is not None and _is_leased_in(awaited.run, report.attempt):
+            judged[held] = Judged(awaited, judge(awaited.run.gate, report, awaited.run.slice), report.attempt, report)
             settlement = Settlement.JUDGED
         else:
             settlement = _put_aside(connection, run, report.run, report.attempt, _bytes(report))
@@ -143,11 +144,12 @@ def conclude_without_report(connection: Connection, settings: Settings, run: Run
 
 
 def _end(connection: Connection, settings: Settings, run: Run, verdict: Verdict, *, attempt: int | None) -> None:
-    _conclude(connection, settings, [Judged(run, verdict, attempt, None)])
+    """`run` is locked: what waits for it is complete."""
+    _conclude(connection, settings, [Judged(verdicts.awaited(connection, [run.id])[run.id], verdict, attempt, None)])
 
 
 def _conclude(connection: Connection, settings: Settings, judged: Sequence[Judged]) -> None:
-    acknowledge(connection, settings, judged, verdicts.conclude(connection, judged))
+    verdicts.conclude(connection, judged, acknowledgements(settings, judged))
 
 
 def _is_leased_in(run: Run | None, attempt: int) -> TypeGuard[Run]:

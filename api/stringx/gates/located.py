@@ -43,8 +43,30 @@ class Place(NamedTuple):
     column: int
 
 
+@dataclass(frozen=True)
+class Misread:
+    """Text that YAML takes for something else."""
+
+    text: str
+    #: what YAML takes it for, and the same as data
+    taken_for: str
+    value: object
+    #: how that is written
+    fix: str
+
+    @property
+    def message(self) -> str:
+        """Where it is not known what is expected."""
+        return f"{self.prefix}: {self.fix}, or '{self.text}' in quotes for the text"
+
+    @property
+    def prefix(self) -> str:
+        return f"YAML reads `{self.text}` as {self.taken_for}"
+
+
 #: What is wrong: with which value, where, and what would mend it.
-Found = list[tuple[Path, Place, str]]
+Fault = tuple[Path, Place, str]
+Found = list[Fault]
 
 
 @dataclass
@@ -58,6 +80,8 @@ class Located:
     names: dict[Path, Place] = field(default_factory=dict)
     #: what is wrong with the text; `data` then holds a stand-in there
     faults: Found = field(default_factory=list)
+    #: those of the faults that depend on what is expected there, by their places
+    misread: dict[Place, Misread] = field(default_factory=dict)
 
     def place(self, path: Path) -> Place:
         """Where a value stands; of one that is missing, where what should hold it stands."""
@@ -207,15 +231,14 @@ class _Reader:
             case "float" if FLOAT.fullmatch(text) and math.isfinite(float(text)):
                 return _float(text)
             case "bool":
-                self._fault(
-                    path, node, f"YAML reads `{text}` as {_as_boolean(text)}: write true or false, or '{text}' in quotes for the text"
-                )
+                value = text.lower() in ("yes", "on")
+                self._misread(path, node, Misread(text, "true" if value else "false", value, "write true or false"))
             case "int" | "float":
-                self._fault(
-                    path, node, f"YAML reads `{text}` as {_as_number(text, kind)}: write that number, or '{text}' in quotes for the text"
-                )
+                number = _as_number(text)
+                taken_for = "no finite number" if number is None else f"{number}"
+                self._misread(path, node, Misread(text, taken_for, number, "write that number"))
             case "str" if plain and text[:1] in _NUMERIC and (FLOAT.fullmatch(text) or OCTAL.fullmatch(text)):
-                self._fault(path, node, f"YAML reads `{text}` as text: write the number in digits, or '{text}' in quotes for the text")
+                self._misread(path, node, Misread(text, "text", 0, "write the number in digits"))
             case "str" | "timestamp" | "value" | "merge":
                 self._check_text(node, path)
             case _:
@@ -239,6 +262,10 @@ class _Reader:
         except ValueError as error:
             self._fault(path, node, str(error))
 
+    def _misread(self, path: Path, node: Any, misread: Misread) -> None:
+        self._located.misread[_place(node.start_mark)] = misread
+        self._fault(path, node, misread.message)
+
     def _fault(self, path: Path, node: Any, message: str) -> None:
         self._located.faults.append((path, _place(node.start_mark), message))
 
@@ -249,12 +276,7 @@ def _float(text: str) -> float | int:
     return int(number) if abs(number) >= 1e15 else number
 
 
-def _as_boolean(text: str) -> str:
-    return "true" if text.lower() in ("yes", "on") else "false"
-
-
-def _as_number(text: str, kind: str) -> str:
+def _as_number(text: str) -> int | float | None:
+    """What YAML makes of the text of a number; None where that is none, or not finite."""
     read = yaml.safe_load(text) if len(text) < 50 else None
-    if read is None or (isinstance(read, float) and not math.isfinite(read)):
-        return "no finite number"
-    return f"{read}" if isinstance(read, (int, float)) else f"a {kind}"
+    return read if isinstance(read, (int, float)) and math.isfinite(read) else None

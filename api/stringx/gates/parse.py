@@ -9,13 +9,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stringx.errors import Problem
-from stringx.gates import dqx, located, rule_library
+from stringx.gates import dqx, located, misread, rule_library
 from stringx.gates.located import Found, Located
 from stringx.gates.rule_faults import items, rule_faults
+from stringx.gates.rule_library.arguments import is_empty
 from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape, SliceShape
 from stringx.model import Gate, Notice, Samples, Threshold, fault_text
-from stringx.model.values import Value
+from stringx.model.values import TABLE_NAME, Value
 from stringx.nearest import did_you_mean, nearest
 
 #: The fields that there are, by the place in a file without the numbers of list items.
@@ -32,7 +33,8 @@ _FIELDS: dict[tuple[str, ...], type[Value]] = {
 
 #: Fields that people look for elsewhere.
 _ELSEWHERE = {
-    "workspace": "the folder that the file is in names the workspace",
+    "workspace": "the folder that the file is in names the workspace; over HTTP the address does, `?workspace=`",
+    "criticality": "write `severity`, or the whole rule in DQX's form, where `check` has a `function`",
     "slice_columns": "write `slice: {columns: {…}}`",
 }
 
@@ -47,10 +49,8 @@ _WORDS = {
     "bool_type": "must be true or false",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
-    "string_too_short": "must not be empty",
-    "string_too_long": "must have at most {max_length} characters",
     "too_short": "must not be empty",
-    "too_long": "must have at most {max_length} items",
+    "too_long": "must have at most {max_length} {items}",
 }
 
 
@@ -65,16 +65,18 @@ def parse(text: str, *, workspace: str, name: str, file: str, served: Served | N
 def parse_document(document: Located, *, workspace: str, name: str, file: str, served: Served | None = None) -> Gate | list[Problem]:
     """The same of a document that was read."""
     found = dqx.translate(document)
-    found += document.faults
+    unexpected = [fault for fault in document.faults if fault[1] in document.misread]
+    found += [fault for fault in document.faults if fault[1] not in document.misread]
     # A text that was not even YAML has one fault, and nothing more can be said of it.
     shape: GateShape | None = None
-    if document.data is not None or not found:
+    if document.data is not None or not document.faults:
         # Of what could not even be read, nothing more is said.
         unread = {path for path, _, _ in found}
         found += [fault for fault in rule_faults(document) if fault[0] not in unread]
         shape = _shape(document, found)
         _check_selections(document, found)
         _check_name(document, name, found)
+    found = misread.told(document, unexpected, found)
     if shape is not None and not found:
         fault = served.fault(shape) if served is not None else None
         if fault is None:
@@ -91,17 +93,36 @@ def _shape(document: Located, found: Found) -> GateShape | None:
         found.append(((), document.place(()), "is not a gate: it must have fields, of them at least `table`, `target` and some `rules`"))
         return None
     faulty = {path for path, _, _ in found}
-    for path in set(_empty(document.data, ())) - faulty:
-        faulty.add(path)
-        found.append((path, document.place_of_name(path), f"`{path[-1]}` is empty: give it a value, or leave it out"))
+    empty = set(_empty(document.data, ())) - faulty
+    shape: GateShape | None = None
+    told: Found = []
     try:
-        return GateShape.model_validate(document.data)
+        shape = GateShape.model_validate(document.data)
     except ValidationError as error:
-        for fault in error.errors(include_url=False, include_context=True):
+        faults = error.errors(include_url=False, include_context=True)
+        misspelt = {place for fault in faults if fault["type"] == "extra_forbidden" for place in _meant(fault["loc"])}
+        for fault in faults:
             path = _existing(fault["loc"], document)
-            if path not in faulty:
-                found.append(_located(fault, document))
-        return None
+            is_told = path in empty and fault["type"] != "extra_forbidden"
+            if path not in faulty and not is_told and not (fault["type"] == "missing" and fault["loc"] in misspelt):
+                told.append(_located(fault, document))
+    wrong = {path for path, _, _ in told}
+    for path in empty:
+        if not any(path[:deep] in wrong for deep in range(1, len(path) + 1)):
+            told.append((path, document.place_of_name(path), f"`{path[-1]}` is empty: give it a value, or leave it out"))
+    found += told
+    return shape
+
+
+def _meant(loc: located.Path) -> Iterator[located.Path]:
+    """The field that was probably meant by one that there is not."""
+    for name in rule_library.meant([str(loc[-1])], _fields(loc[:-1])):
+        yield (*loc[:-1], name)
+
+
+def _fields(loc: located.Path) -> list[str]:
+    """The fields that there are at a place."""
+    return list(_FIELDS[tuple(part for part in loc if isinstance(part, str))].model_fields)
 
 
 def _empty(data: Any, path: located.Path) -> Iterator[located.Path]:
@@ -131,27 +152,39 @@ def _located(fault: ErrorDetails, document: Located) -> tuple[located.Path, loca
     match fault["type"]:
         case "extra_forbidden":
             name = str(loc[-1])
-            fields = _FIELDS[tuple(part for part in loc[:-1] if isinstance(part, str))].model_fields
             hint = _ELSEWHERE.get(name)
-            message = f"unknown field `{name}`: {hint}" if hint else rule_library.unknown("field", name, fields, "there are")
+            message = f"unknown field `{name}`: {hint}" if hint else rule_library.unknown("field", name, _fields(loc[:-1]), "there are")
             return loc, document.place_of_name(loc), message
         case "missing":
             return loc, document.place(loc), f"`{loc[-1]}` is missing: add it"
         case "enum":
             expected = str(context["expected"])
             meant = did_you_mean(nearest(str(fault["input"]), expected.replace("'", "").replace(" or ", ", ").split(", ")))
-            return loc, document.place(_existing(loc, document)), f"must be {expected}" + (f"; {meant}" if meant else "")
+            message = f"must be {expected}" + (f"; {meant}" if meant else "")
+            return loc, document.place(_existing(loc, document)), _or_empty(fault, message)
         case _:
             path = _existing(loc, document)
-            message = _WORDS[fault["type"]].format(**context) if fault["type"] in _WORDS else fault_text(fault)
-            return path, document.place(path), message
+            return path, document.place(path), _words(fault)
+
+
+def _words(fault: ErrorDetails) -> str:
+    if fault["type"] not in _WORDS:
+        return _or_empty(fault, fault_text(fault))
+    if fault["type"] == "string_type" and isinstance(fault["input"], (list, dict)):
+        return "must be one text"
+    of_text = isinstance(fault["input"], str)
+    return _WORDS[fault["type"]].format(**fault.get("ctx", {}), items="characters" if of_text else "items")
+
+
+def _or_empty(fault: ErrorDetails, message: str) -> str:
+    return f"is empty: it {message}" if is_empty(fault["input"]) else message
 
 
 def _check_selections(document: Located, found: Found) -> None:
     seen: set[str] = set()
     for number, selection in items(document, "select"):
         select = selection.get("select")
-        if isinstance(select, str):
+        if isinstance(select, str) and select:
             if select in seen:
                 path: located.Path = ("select", number, "select")
                 found.append((path, document.place(path), f"`{select}` is selected twice: leave one of them out"))
@@ -160,8 +193,8 @@ def _check_selections(document: Located, found: Found) -> None:
 
 def _check_name(document: Located, name: str, found: Found) -> None:
     table = document.data.get("table") if isinstance(document.data, dict) else None
-    if not isinstance(table, str) or not table:
-        return
+    if not isinstance(table, str) or not TABLE_NAME.fullmatch(table):
+        return  # the shape says so
     place = document.place(("table",))
     if table != table.lower():
         found.append((("table",), place, f"tables are named in lower case here: write {table.lower()}"))

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stringx.gates import rule_library, sql_text
+from stringx.gates import regex_text, rule_library, sql_text, thresholds
 from stringx.gates.located import Found, Located, Path, Place
 from stringx.gates.rule_library import Check, Column, arguments
 from stringx.gates.rule_library.arguments import Sort
-from stringx.gates.shape import as_listed, list_argument
+from stringx.gates.shape import RuleShape, as_listed, list_argument
+from stringx.model.values import SHARE
 from stringx.nearest import did_you_mean, nearest
+
+#: How a column is called where it does not stand: among the arguments.
+_COLUMN = ("column", "column_name")
 
 #: Packages whose tests the library has under their own names.
 _PACKAGES = ("dbt_utils", "dbt_expectations", "stringx")
@@ -71,7 +75,7 @@ class _OfRule:
         if isinstance(condition, str) and condition and (fault := sql_text.fault(condition)):
             self.add(("row_condition",), fault)
         check, given = self._rule.get("check"), self._rule.get("arguments", {})
-        if not isinstance(check, str) or not isinstance(given, dict):
+        if not isinstance(check, str) or not check or not isinstance(given, dict):
             return  # the shape says so
         package, _, bare = check.rpartition(".")
         public = rule_library.public_name(bare if package in _PACKAGES else check)
@@ -86,24 +90,52 @@ class _OfRule:
 
     def _known(self, name: str, check: Check, given: dict[str, Any]) -> None:
         several = self._columns(name, check, given)
-        known = {**given, several: self._listed(check, given)} if several else given
-        for where, message in rule_library.faults(name, column="column" in self._rule, arguments=known):
+        columns = self._listed(check, given) if several else None
+        known = given if several is None or columns is None else {**given, several: columns}
+        elsewhere = self._elsewhere(name, check, known)
+        told = {path for path, _, _ in self.found}
+        column = "column" in self._rule or (check.column is Column.REQUIRED and "column" in elsewhere)
+        for where, message in rule_library.faults(name, column=column, arguments=known, elsewhere=elsewhere):
+            inner = self._stands(where, several)
             no_such = len(where) == 2 and where[1] not in check.arguments
-            self.add(self._stands(where, several), message, at_name=no_such)
+            if (*self._path, *inner) not in told:
+                self.add(inner, message, at_name=no_such)
         for argument, value in known.items():
             takes = check.arguments.get(argument)
-            if takes is None or takes.sort.fault(value) is not None:
+            if takes is None or takes.sort.fault(value) is not None or _is_taken_as_it_stands(takes.sort, check, given):
                 continue
-            # Names, and not SQL, where the macro compares or quotes them.
-            names = takes.sort is arguments.COLUMNS and (check.of_columns or given.get("quote_columns") is True)
-            if not names:
-                for inner, sql in _sql_in(takes.sort, value):
-                    if fault := sql_text.fault(sql):
-                        self.add(self._stands(("arguments", argument, *inner), several), fault)
+            for inner, fault in _faults_in(takes.sort, value):
+                self.add(self._stands(("arguments", argument, *inner), several), fault)
         if "row_condition" in self._rule and check.of_columns:
             self.add(("row_condition",), f"{name} looks at the table's columns, and at no rows: leave it out", at_name=True)
         if "context_columns" in self._rule and not check.context_columns:
             self.add(("context_columns",), _no_context(name), at_name=True)
+        self._threshold(name, given)
+
+    def _threshold(self, name: str, given: dict[str, Any]) -> None:
+        threshold = self._rule.get("threshold")
+        for level, limit in threshold.items() if isinstance(threshold, dict) else ():
+            if isinstance(limit, str) and SHARE.fullmatch(limit) and (fault := thresholds.share_fault(name, given)):
+                self.add(("threshold", level), fault)
+
+    def _elsewhere(self, name: str, check: Check, given: dict[str, Any]) -> set[str]:
+        """`column`, and arguments of the check, that the rule has in another place, as is told here, or misspelt, as its shape tells."""
+        found = rule_library.meant(self._rule, RuleShape.model_fields)
+        if "arguments" in found:
+            found |= set(check.arguments)
+        if "columns" in {*self._rule, *found}:
+            found |= {"column", list_argument(check) or "columns"}
+        for argument in check.arguments:
+            if argument in self._rule and argument not in RuleShape.model_fields:
+                found.add(argument)
+                self.add((argument,), f"`{argument}` is an argument of {name}: write it in `arguments`", at_name=True)
+        stands_for = {"columns": list_argument(check)} if check.column is Column.NONE else dict.fromkeys(_COLUMN, "column")
+        for argument in given:
+            if argument not in check.arguments and (stands := stands_for.get(argument)):
+                found.add(stands)
+                field = "columns" if argument == "columns" else "column"
+                self.add(("arguments", argument), f"`{argument}` is not an argument here: write `{field}` beside `check`", at_name=True)
+        return found
 
     @staticmethod
     def _stands(inner: Path, several: str | None) -> Path:
@@ -125,9 +157,12 @@ class _OfRule:
         return argument
 
     def _listed(self, check: Check, given: dict[str, Any]) -> object:
+        """The rule's `columns` as its check takes them; None where one of them is no name, as the shape says."""
         columns = self._rule["columns"]
-        named = isinstance(columns, list) and all(isinstance(column, str) and column for column in columns)
-        return as_listed(columns, check, given) if named else columns
+        if not isinstance(columns, list):
+            return columns
+        named = all(isinstance(column, str) and column for column in columns)
+        return as_listed(columns, check, given) if named else None
 
     def _own(self, check: str, given: dict[str, Any]) -> None:
         """A check that the library does not have: a typing error, or a generic test of the user's dbt project."""
@@ -137,6 +172,7 @@ class _OfRule:
             meant = f"{meant} If it" if meant else "the library has none like it; if it"
             fix = f"{meant} is a test of your dbt project, add {' and '.join(f'`{name}`' for name in missing)}"
             self.add(("check",), f"unknown check `{check}`: {fix}")
+            return  # which fields it takes is not known before its name is
         for name in ("model", "column_name"):
             if name in given:
                 fix = "leave it out: it is the gate's table" if name == "model" else "write `column` beside `check`"
@@ -146,17 +182,38 @@ class _OfRule:
                 self.add((name,), f"`{name}` is for checks of the library: name them in `arguments`, if your test takes them", at_name=True)
 
 
+#: What is wrong with a text of these sorts beyond what the sort says of any value.
+_LOOKED_AT_BY = {
+    arguments.SQL: sql_text.fault,
+    arguments.BOUND: sql_text.fault,
+    arguments.COLUMN: sql_text.fault,
+    arguments.REGEX: regex_text.fault,
+}
+
 #: Of sorts that are lists, the sort of each item.
-_ITEMS = {arguments.SQL_LIST: arguments.SQL, arguments.PAIRS: arguments.SQL_LIST, arguments.COLUMNS: arguments.COLUMN}
+_ITEMS = {
+    arguments.SQL_LIST: arguments.SQL,
+    arguments.PAIRS: arguments.SQL_LIST,
+    arguments.COLUMNS: arguments.COLUMN,
+    arguments.REGEXES: arguments.REGEX,
+}
 
 
-def _sql_in(sort: Sort, value: object) -> Iterator[tuple[Path, str]]:
-    """The SQL in the value of an argument, and where within it."""
-    if sort in (arguments.SQL, arguments.BOUND, arguments.COLUMN) and isinstance(value, str):
-        yield (), value
-    elif sort in _ITEMS and isinstance(value, list):
+def _faults_in(sort: Sort, value: object) -> Iterator[tuple[Path, str]]:
+    """Of the texts in the value of an argument, and where within it."""
+    if isinstance(value, list) and sort in _ITEMS:
         for number, one in enumerate(value):
-            yield from (((number, *inner), sql) for inner, sql in _sql_in(_ITEMS[sort], one))
+            yield from (((number, *inner), fault) for inner, fault in _faults_in(_ITEMS[sort], one))
+    elif isinstance(value, str) and sort in _LOOKED_AT_BY and (fault := _LOOKED_AT_BY[sort](value)):
+        yield (), fault
+
+
+def _is_taken_as_it_stands(sort: Sort, check: Check, given: Mapping[str, Any]) -> bool:
+    """Whether nothing reads the texts: the macro compares or quotes names, or flags say that a regular expression may be none."""
+    if sort is arguments.COLUMNS:
+        return check.of_columns or given.get("quote_columns") is True
+    flags = given.get("flags", "")
+    return sort in (arguments.REGEX, arguments.REGEXES) and not (isinstance(flags, str) and regex_text.PLAIN_FLAGS.issuperset(flags))
 
 
 def _names() -> list[str]:

@@ -15,7 +15,7 @@ SCHEMA_ID = "urn:stringx:schema:gate.v1"
 
 _NUMBER = {"type": "number"}
 _TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-#: Sorts of arguments. One that is not here, and is no choice of texts, takes any value, as far as an editor knows.
+#: Sorts of arguments. One that is not here, and has no choices, takes any value, as far as an editor knows.
 _SORTS: Mapping[Sort, dict[str, Any]] = {
     arguments.SQL: {"type": "string"},
     arguments.SQL_LIST: _TEXTS,
@@ -54,7 +54,9 @@ def json_schema() -> dict[str, Any]:
         for name, check in LIBRARY.items()
     ]
     schema["$defs"]["DqxCheck"] = dqx.JSON_SCHEMA
-    in_dqx = {"anyOf": [{"required": ["criticality"]}, {"properties": {"check": {"type": "object"}}, "required": ["check"]}]}
+    schema["$defs"]["Counts"] = {"properties": {level: {"type": "integer"} for level in ("warn", "error")}}
+    check_is = {kind: {"properties": {"check": {"type": kind}}, "required": ["check"]} for kind in ("string", "object")}
+    in_dqx = {"not": check_is["string"], "anyOf": [{"required": ["criticality"]}, check_is["object"]]}
     listed = schema["properties"]["rules"]
     listed["items"] = {"if": in_dqx, "then": {"$ref": "#/$defs/DqxCheck"}, "else": listed["items"]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema, "title": "Gate of StringX"}
@@ -70,6 +72,8 @@ def _use(check: Check) -> dict[str, Any]:
     # What `columns` may stand for is not asked for twice.
     needed = [name for name, argument in check.arguments.items() if argument.required and name != several]
     fields: dict[str, Any] = {"arguments": {"properties": taken, "additionalProperties": False, **({"required": needed} if needed else {})}}
+    if not check.has_share:
+        fields["threshold"] = {"$ref": "#/$defs/Counts"}
     absent = [
         *(["column"] if check.column is Column.NONE else []),
         *(["columns"] if several is None else []),
@@ -80,8 +84,7 @@ def _use(check: Check) -> dict[str, Any]:
 
 
 def _values_of(sort: Sort) -> dict[str, Any]:
-    # A sort that is a choice of texts is called after them.
-    return _SORTS.get(sort) or ({"enum": sort.name.split(" or ")} if " or " in sort.name else {})
+    return {"enum": list(sort.choices)} if sort.choices else _SORTS.get(sort, {})
 
 
 def _without_nulls(schema: Any) -> Any:

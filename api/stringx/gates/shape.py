@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, WithJsonSchema
 
-from stringx.gates.rule_library import LIBRARY, SHORT_NAMES, Check, Origin, arguments, public_name
+from stringx.gates import thresholds
+from stringx.gates.rule_library import LIBRARY, SHORT_NAMES, Check, arguments, public_name
 from stringx.gates.tests import column_sql
 from stringx.model import (
     DEFAULT_WORKSPACE,
@@ -34,7 +35,7 @@ from stringx.model import (
     values,
 )
 from stringx.model.slices import ColumnType
-from stringx.model.values import CHECK_NAME, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
+from stringx.model.values import CHECK_NAME, SHARE, ColumnName, RuleName, ShortText, TableName, Text, TopicName, Value
 from stringx.settings import INLINE_RUNNER
 
 _TIMEOUT = re.compile(r"([1-9][0-9]{0,5})(s|m|h)")
@@ -63,6 +64,14 @@ def _runner(name: str) -> str:
     return name
 
 
+def _limits(value: object) -> object:
+    """A limit alone does not say what it means to go above it."""
+    share = isinstance(value, str) and SHARE.fullmatch(value)
+    if share or (isinstance(value, int) and not isinstance(value, bool)):
+        raise ValueError(f"write {{error: {value}}} to fail above {value}, {{warn: {value}}} to warn, or both with two limits")
+    return value
+
+
 def _reachable(threshold: Threshold) -> Threshold:
     """Of a count and a share it depends on the rows which is the smaller."""
     warn, error = threshold.warn, threshold.error
@@ -86,7 +95,7 @@ CheckName = Annotated[
     WithJsonSchema({"anyOf": [{"enum": sorted([*LIBRARY, *SHORT_NAMES])}, {"type": "string", "pattern": f"^{CHECK_NAME.pattern}$"}]}),
 ]
 #: Looked at here and not in the model: a stored gate may have one that never warns.
-Limits = Annotated[Threshold, AfterValidator(_reachable)]
+Limits = Annotated[Threshold, BeforeValidator(_limits), AfterValidator(_reachable)]
 RunnerName = Annotated[ShortText, AfterValidator(_runner)]
 Weight = Annotated[StrictInt, Field(ge=0, le=1000)]
 Required = Annotated[bool, Field(strict=True)]
@@ -116,21 +125,6 @@ class SelectionShape(Value):
 
 #: As if there were no threshold.
 _NONE_IS_ACCEPTED = Threshold(error=0)
-
-
-#: Checks whose arguments say how many rows are too many.
-_SAY_HOW_MANY = frozenset({"column_null_share_between", "share_of_rows"})
-
-#: Checks whose SQL may be an aggregate: its one failure is about all rows.
-_MAY_BE_AGGREGATES = frozenset({"expression_between", "expression_is_true"})
-
-
-def _takes_threshold_of_gate(name: str) -> bool:
-    """Whether a gate's threshold fits the check: a mean that is out of its bounds is one failure, and never more than 5 % of the rows."""
-    check = LIBRARY.get(name)
-    if check is None or name in _SAY_HOW_MANY | _MAY_BE_AGGREGATES:
-        return False
-    return check.context_columns or check.origin is Origin.DBT
 
 
 def list_argument(check: Check) -> str | None:
@@ -181,7 +175,7 @@ class RuleShape(Value):
             dimension=self.dimension or LIBRARY[name].dimension,
             level=self.level or LIBRARY[name].level,
             severity=self.severity,
-            threshold=self.threshold or (_NONE_IS_ACCEPTED if of_gate and not _takes_threshold_of_gate(name) else None),
+            threshold=self.threshold or (_NONE_IS_ACCEPTED if of_gate and not thresholds.takes_that_of_gate(name, of_gate) else None),
             row_condition=self.row_condition,
             scope=Scope.TABLE if check and check.of_columns else self.scope,
             description=self.description,

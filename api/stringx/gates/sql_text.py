@@ -29,7 +29,7 @@ def fault(sql: str) -> str | None:
     except NotClosed as error:
         return f"holds a {error.what} that is not closed: add the closing {error.closing}"
     if not left.strip():
-        return "must be SQL, as text"
+        return "holds no SQL: write an expression"
     if ";" in left:
         return "holds `;`: a rule is one expression, not several statements; take it out"
     if hides_what_follows:

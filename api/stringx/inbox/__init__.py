@@ -2,7 +2,7 @@
 as a dead letter and answered. All of it in its caller's transaction; only after that has committed may a door go on.
 """
 
-from stringx.inbox.acceptance import Accepted, Delivery, accept, take, take_each
+from stringx.inbox.acceptance import Accepted, Delivery, Taken, accept, take, take_each
 from stringx.inbox.refusal import RefusedRecord, refuse
 
-__all__ = ["Accepted", "Delivery", "RefusedRecord", "accept", "refuse", "take", "take_each"]
+__all__ = ["Accepted", "Delivery", "RefusedRecord", "Taken", "accept", "refuse", "take", "take_each"]

@@ -14,7 +14,7 @@ from stringx.acks.events import event_id
 from stringx.errors import Conflict, Invalid, Refusal, Unstorable
 from stringx.gates import slices
 from stringx.inbox.refusal import RefusedRecord, answer, refuse
-from stringx.model import Acknowledgement, Engine, GateVersion, Slice, Timings, Trigger
+from stringx.model import Acknowledgement, Engine, GateVersion, Position, Slice, Timings, Trigger
 from stringx.settings import Settings
 from stringx.store import gates, outbox, triggers
 from stringx.store.database import now, savepoint, storing
@@ -34,6 +34,16 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """What became of a batch of records."""
+
+    #: in the order of the records
+    outcomes: list[Accepted | Refusal]
+    #: by partition, the offset that was to come next
+    expected: Mapping[int, int]
+
+
+@dataclass(frozen=True)
 class Delivery:
     """A Kafka record and what the door made of it."""
 
@@ -49,7 +59,7 @@ def accept(connection: Connection, settings: Settings, trigger: Trigger) -> Acce
     [plan] = _plans(connection, [trigger])
     try:
         with storing():
-            [outcome] = _accept_all(connection, settings, [plan])
+            [outcome] = _accept_all(connection, settings, [plan]).outcomes
     except Unstorable as refusal:
         outcome = refusal
     if isinstance(outcome, Refusal):
@@ -58,19 +68,25 @@ def accept(connection: Connection, settings: Settings, trigger: Trigger) -> Acce
     return outcome
 
 
-def take(connection: Connection, settings: Settings, deliveries: Sequence[Delivery]) -> list[Accepted | Refusal]:
-    """Accepts or refuses each of a batch of Kafka records, in as many statements as for one; the answers are in their order.
+def take(connection: Connection, settings: Settings, deliveries: Sequence[Delivery]) -> Taken:
+    """Accepts or refuses each of a batch of Kafka records of one topic, in as many statements as for one, and notes how far the door
+    has come.
 
     Raises Unstorable where the database cannot hold one of them: then `take_each`, in another transaction.
     """
     tried = _tried(connection, deliveries)
     with storing():
-        return _take_together(connection, settings, tried)
+        return _take_together(connection, settings, tried, _positions(deliveries))
 
 
-def take_each(connection: Connection, settings: Settings, deliveries: Sequence[Delivery]) -> list[Accepted | Refusal]:
+def take_each(connection: Connection, settings: Settings, deliveries: Sequence[Delivery]) -> Taken:
     """`take`, each alone: one that the database cannot hold is refused, and the others are taken."""
-    return [_take_alone(connection, settings, delivery, plan) for delivery, plan in _tried(connection, deliveries)]
+    outcomes = [_take_alone(connection, settings, delivery, plan) for delivery, plan in _tried(connection, deliveries)]
+    return Taken(outcomes, triggers.add(connection, [], {}, _positions(deliveries)))
+
+
+def _positions(deliveries: Iterable[Delivery]) -> list[Position]:
+    return [delivery.record.position for delivery in deliveries]
 
 
 def _tried(connection: Connection, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, _Plan | Refusal]]:
@@ -124,10 +140,8 @@ def _plan(trigger: Trigger, version: GateVersion | None) -> _Plan:
     return _Plan(trigger, version, bound)
 
 
-def _accept_all(connection: Connection, settings: Settings, plans: Sequence[_Plan]) -> list[Accepted | Refusal]:
+def _accept_all(connection: Connection, settings: Settings, plans: Sequence[_Plan], taken: Sequence[Position] = ()) -> Taken:
     """A trigger may stand in the list twice."""
-    if not plans:
-        return []
     known = triggers.known(connection, [plan.trigger for plan in plans], _wanted_runs(plans))
     outcomes: list[Accepted | Refusal | None] = []
     new: dict[triggers.Identity, _Plan] = {}
@@ -144,14 +158,14 @@ def _accept_all(connection: Connection, settings: Settings, plans: Sequence[_Pla
         else:
             new[identity] = plan
             outcomes.append(None)
-    added = _add(connection, settings, new, known.queued)
+    added, expected = _add(connection, settings, new, known.queued, taken)
     told: set[triggers.Identity] = set()
     for index, plan in enumerate(plans):
         if outcomes[index] is None:
             identity = triggers.identity(plan.trigger)
             outcomes[index] = _accepted(added[identity], duplicate=identity in told)
             told.add(identity)
-    return [outcome for outcome in outcomes if outcome is not None]
+    return Taken([outcome for outcome in outcomes if outcome is not None], expected)
 
 
 def _add(
@@ -159,8 +173,10 @@ def _add(
     settings: Settings,
     new: Mapping[triggers.Identity, _Plan],
     joinable: Mapping[triggers.RunKey, tuple[str, int]],
-) -> dict[triggers.Identity, triggers.StoredTrigger]:
-    """Stores new triggers with their runs, which are new too or are `joinable`; answers those without a gate."""
+    taken: Sequence[Position],
+) -> tuple[dict[triggers.Identity, triggers.StoredTrigger], Mapping[int, int]]:
+    """Stores new triggers with their runs, which are new too or are `joinable`; answers those without a gate. With them, what was
+    `taken`; returns also what was to come next."""
     wanted = _wanted_runs(new.values())
     queued = {uuid.uuid4().hex: want for key, want in wanted.items() if key not in joinable}
     runs = {want.key: run for run, want in queued.items()}
@@ -176,7 +192,7 @@ def _add(
         added[identity] = triggers.StoredTrigger(
             uuid.uuid4().hex, plan.trigger.content_fingerprint, "accepted" if run is not None else "unmatched", run
         )
-    triggers.add(connection, [(plan.trigger, added[identity]) for identity, plan in new.items()], queued)
+    expected = triggers.add(connection, [(plan.trigger, added[identity]) for identity, plan in new.items()], queued, taken)
     unmatched = [(plan.trigger, added[identity]) for identity, plan in new.items() if plan.run_key is None]
     if unmatched:
         received_at = now(connection)
@@ -186,7 +202,7 @@ def _add(
             told = _unmatched(trigger, received_at, why[trigger.workspace, trigger.table])
             answers.append(answer(settings, told, event_id(stored.id, "unmatched"), trigger_id=stored.id))
         outbox.add(connection, answers)
-    return added
+    return added, expected
 
 
 def _wanted_runs(plans: Iterable[_Plan]) -> dict[triggers.RunKey, triggers.WantedRun]:
@@ -214,22 +230,23 @@ def _conflict() -> Conflict:
 
 
 def _take_together(
-    connection: Connection, settings: Settings, tried: Sequence[tuple[Delivery, _Plan | Refusal]]
-) -> list[Accepted | Refusal]:
-    accepted = iter(_accept_all(connection, settings, [plan for _, plan in tried if isinstance(plan, _Plan)]))
+    connection: Connection, settings: Settings, tried: Sequence[tuple[Delivery, _Plan | Refusal]], positions: Sequence[Position] = ()
+) -> Taken:
+    taken = _accept_all(connection, settings, [plan for _, plan in tried if isinstance(plan, _Plan)], positions)
+    accepted = iter(taken.outcomes)
     outcomes = [next(accepted) if isinstance(plan, _Plan) else plan for _, plan in tried]
     for (delivery, plan), outcome in zip(tried, outcomes, strict=True):
         if isinstance(outcome, Refusal):
             if isinstance(plan, _Plan):
                 _identify(outcome, plan.trigger)
             refuse(connection, settings, RefusedRecord(delivery.record, delivery.legible), outcome)
-    return outcomes
+    return Taken(outcomes, taken.expected)
 
 
 def _take_alone(connection: Connection, settings: Settings, delivery: Delivery, plan: _Plan | Refusal) -> Accepted | Refusal:
     try:
         with savepoint(connection):
-            return _take_together(connection, settings, [(delivery, plan)])[0]
+            return _take_together(connection, settings, [(delivery, plan)]).outcomes[0]
     except Unstorable as refusal:
         if isinstance(plan, _Plan):
             _identify(refusal, plan.trigger)

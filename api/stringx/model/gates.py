@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt, WithJsonSchema, model_validator
@@ -133,6 +136,13 @@ class Threshold(Value):
         return self
 
 
+# Neither is written where it says nothing: a gate from before there were these fields keeps its fingerprint.
+#: A part of a dimension's score, beside the other rules'.
+Weight = Annotated[StrictInt, Field(ge=0, le=1000), Field(exclude_if=lambda weight: weight == 1)]
+#: Whether a gate is never open without the outcome, whatever `on_error` says.
+Required = Annotated[bool, Field(strict=True, exclude_if=lambda required: not required)]
+
+
 class Rule(Value):
     """A check written in the gate; it becomes one dbt test: `test_<check>` of the project, or of dbt itself, with these arguments."""
 
@@ -151,12 +161,9 @@ class Rule(Value):
     scope: Scope = Scope.SLICE
     description: Text = ""
     owner: Text = ""
-    # What follows is not written where it says nothing: a gate from before there were these fields keeps its fingerprint.
-    #: its part of its dimension's score, beside the other rules'
-    weight: Annotated[StrictInt, Field(ge=0, le=1000), Field(exclude_if=lambda weight: weight == 1)] = 1
-    #: a gate is never open without its outcome, whatever `on_error` says
-    required: Annotated[bool, Field(strict=True, exclude_if=lambda required: not required)] = False
-    #: shown beside the failing rows
+    weight: Weight = 1
+    required: Required = False
+    #: shown beside the failing rows; not written where there are none, as above
     context_columns: Annotated[tuple[ColumnName, ...], Field(exclude_if=lambda columns: not columns)] = ()
 
     @property
@@ -184,8 +191,8 @@ class Selection(Value):
     #: None: the test's own severity and thresholds, as dbt judges them
     severity: Severity | None = None
     scope: Scope = Scope.SLICE
-    weight: Annotated[StrictInt, Field(ge=0, le=1000), Field(exclude_if=lambda weight: weight == 1)] = 1
-    required: Annotated[bool, Field(strict=True, exclude_if=lambda required: not required)] = False
+    weight: Weight = 1
+    required: Required = False
 
 
 class Samples(Value):
@@ -242,16 +249,20 @@ class Gate(Value):
 
     @model_validator(mode="after")
     def _rule_names_are_unique(self) -> Self:
-        names = [rule.name for rule in self.rules]
-        for name in names:
-            if names.count(name) > 1:
+        for name, times in Counter(rule.name for rule in self.rules).items():
+            if times > 1:
                 raise ValueError(f"rule {name!r} stands twice: rule names are unique within a gate")
         return self
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """Of the content: two versions with the same one judge alike."""
+        """Of the content: two versions with the same one judge alike. Kept: of the same few gates it is asked with every run."""
         return fingerprint(self.as_json())
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("fingerprint", None)  # its content is another
+        return copied
 
 
 def version_etag(number: int, fingerprint: str) -> str:

@@ -50,32 +50,36 @@ class NewRecord:
     run_id: str | None = None
 
 
+#: Adds records; a statement, or a part of one, with what `values` gives as its parameters.
+INSERT = """
+    insert into outbox (id, topic, key, headers, value, trigger_id, run_id)
+    select * from unnest(
+        cast(:ids as text[]), cast(:topics as text[]), cast(:keys as bytea[]), cast(:headers as jsonb[]),
+        cast(:values as bytea[]), cast(:triggers as text[]), cast(:outbox_runs as text[])
+    )
+    on conflict (id) do nothing
+"""
+
+
+def values(records: Sequence[NewRecord]) -> dict[str, object]:
+    """The parameters of `INSERT`."""
+    return {
+        "ids": [record.id for record in records],
+        "topics": [record.topic for record in records],
+        "keys": [record.key for record in records],
+        "headers": [json.dumps(headers_as_json(record.headers)) for record in records],
+        "values": [record.value for record in records],
+        "triggers": [record.trigger_id for record in records],
+        "outbox_runs": [record.run_id for record in records],
+    }
+
+
 def add(connection: Connection, records: Sequence[NewRecord]) -> None:
     """Has records published after this transaction, in this order."""
     for first in range(0, len(records), BATCH):
-        some = records[first : first + BATCH]
         connection.execute(
-            sql("""
-                with new as (
-                    insert into outbox (id, topic, key, headers, value, trigger_id, run_id)
-                    select * from unnest(
-                        cast(:ids as text[]), cast(:topics as text[]), cast(:keys as bytea[]), cast(:headers as jsonb[]),
-                        cast(:values as bytea[]), cast(:triggers as text[]), cast(:runs as text[])
-                    )
-                    on conflict (id) do nothing
-                )
-                select pg_notify(:channel, '')
-            """),
-            {
-                "ids": [record.id for record in some],
-                "topics": [record.topic for record in some],
-                "keys": [record.key for record in some],
-                "headers": [json.dumps(headers_as_json(record.headers)) for record in some],
-                "values": [record.value for record in some],
-                "triggers": [record.trigger_id for record in some],
-                "runs": [record.run_id for record in some],
-                "channel": OUTBOX_CHANNEL,
-            },
+            sql(f"with new as ({INSERT}) select pg_notify(:channel, '')"),  # composed of our own text
+            {**values(records[first : first + BATCH]), "channel": OUTBOX_CHANNEL},
         )
 
 

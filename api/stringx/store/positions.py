@@ -6,12 +6,12 @@ anew since, or past a record that never arrived.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from stringx.store.database import sql
+from stringx.model import Position
 from stringx.store.tables import positions
 
 
@@ -40,28 +40,28 @@ def expected(connection: Connection, topic: str, topic_id: str | None, partition
     }
 
 
-def advance(connection: Connection, topic: str, topic_id: str | None, next_offsets: Mapping[int, int]) -> dict[int, int]:
-    """Notes what was taken; never goes back, whoever reads a partition again. Returns the next offsets that were expected before."""
+#: Parts of a statement that notes what was taken, and never goes back, whoever reads a partition again; `before` has the next offsets
+#: that were expected until then. Parameters as `values` gives them.
+ADVANCE = """
+before as (
+    select partition, next_offset from positions
+    where topic = :topic and topic_id = :topic_id and partition = any(cast(:partitions as int[]))
+), advanced as (
+    insert into positions (topic, topic_id, partition, next_offset)
+    select :topic, :topic_id, * from unnest(cast(:partitions as int[]), cast(:next_offsets as bigint[]))
+    on conflict (topic, topic_id, partition) do update
+    set next_offset = greatest(positions.next_offset, excluded.next_offset), updated_at = now()
+)
+"""
+
+
+def values(taken: Sequence[Position]) -> dict[str, object]:
+    """The parameters of `ADVANCE` for what was taken of one topic, in its order; of nothing, where nothing was."""
     # In one order, so that two doors never wait for each other.
-    partitions = sorted(next_offsets)
-    rows = connection.execute(
-        sql("""
-            with before as (
-                select partition, next_offset from positions
-                where topic = :topic and topic_id = :topic_id and partition = any(:partitions)
-            ), taken as (
-                insert into positions (topic, topic_id, partition, next_offset)
-                select :topic, :topic_id, * from unnest(cast(:partitions as int[]), cast(:offsets as bigint[]))
-                on conflict (topic, topic_id, partition) do update
-                set next_offset = greatest(positions.next_offset, excluded.next_offset), updated_at = now()
-            )
-            select partition, next_offset from before
-        """),
-        {
-            "topic": topic,
-            "topic_id": topic_id or "",
-            "partitions": partitions,
-            "offsets": [next_offsets[partition] for partition in partitions],
-        },
-    )
-    return {row.partition: row.next_offset for row in rows}
+    next_offsets = sorted({position.partition: position.offset + 1 for position in taken}.items())
+    return {
+        "topic": taken[0].topic if taken else "",
+        "topic_id": (taken[0].topic_id or "") if taken else "",
+        "partitions": [partition for partition, _ in next_offsets],
+        "next_offsets": [offset for _, offset in next_offsets],
+    }

@@ -54,6 +54,11 @@ _COLUMNS = """
     run.correlation_id, run.traceparent
 """
 
+_VERSIONED = "runs as run join gate_versions as version on version.id = run.version_id"
+
+#: Runs, for `run_of`, locked in one order: two who lock several never wait for each other in a circle.
+LOCKED = f"select {_COLUMNS} from {_VERSIONED} where run.id = any(:runs) order by run.id for update of run"  # noqa: S608  # our own text
+
 # `next` walks ix_runs_queue in its order. Two queued runs may be of one gate and slice: of different versions of the gate, or for
 # different engines. `first` takes one of them; what another dispatcher leases meanwhile is kept out by uq_runs_one_leased.
 # Its commit waits for the disk, as all do: a crash of the server that undid a claim would let a further trigger join the run, and the next
@@ -120,7 +125,7 @@ def claim(
             "lease_seconds": lease_seconds,
         },
     )
-    return [_run(row) for row in rows]
+    return [run_of(row) for row in rows]
 
 
 def renew(connection: Connection, *, address: str, boot: str, held: Sequence[Held], lease_seconds: float) -> None:
@@ -156,18 +161,9 @@ def moved(connection: Connection, *, address: str, boot: str, taken: Sequence[He
 
 
 def locked(connection: Connection, run_id: str) -> Run | None:
-    """The run, locked until the end of the transaction; None where there is none."""
-    return locked_all(connection, [run_id]).get(run_id)
-
-
-def locked_all(connection: Connection, run_ids: Sequence[str]) -> dict[str, Run]:
-    """Those of the runs that there are, by id, locked until the end of the transaction; waits for whoever has one locked."""
-    rows = connection.execute(
-        # In one order, so that two who lock several never wait for each other in a circle.
-        sql(f"select {_COLUMNS} from {_VERSIONED} where run.id = any(:runs) order by run.id for update of run"),  # noqa: S608  # our own text
-        {"runs": list(run_ids)},
-    )
-    return {row.id: _run(row) for row in rows}
+    """The run, locked until the end of the transaction; None where there is none. Waits for whoever has it locked."""
+    row = connection.execute(sql(LOCKED), {"runs": [run_id]}).one_or_none()
+    return None if row is None else run_of(row)
 
 
 def locked_attempts(connection: Connection, held: Sequence[Held]) -> list[Run]:
@@ -252,9 +248,6 @@ def locked_queued(connection: Connection, condition: str, values: Mapping[str, A
     return _locked(connection, "queued", condition, values, limit)
 
 
-_VERSIONED = "runs as run join gate_versions as version on version.id = run.version_id"
-
-
 def _locked_leased(connection: Connection, condition: str, values: Mapping[str, Any], limit: int | None = None) -> list[Run]:
     return _locked(connection, "leased", condition, values, limit)
 
@@ -270,14 +263,15 @@ def _locked(
         ),
         {**values, "limit": limit},
     )
-    return [_run(row) for row in rows]
+    return [run_of(row) for row in rows]
 
 
 def _pairs(held: Sequence[Held]) -> dict[str, list[Any]]:
     return {"runs": [run for run, _ in held], "attempts": [attempt for _, attempt in held]}
 
 
-def _run(row: Row[Any]) -> Run:
+def run_of(row: Row[Any]) -> Run:
+    """A run, from the columns of `LOCKED`."""
     return Run(
         id=row.id,
         attempt=row.attempt,

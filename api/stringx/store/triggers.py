@@ -10,8 +10,9 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from stringx.model import Engine, GateVersion, Mode, Slice, Trigger
+from stringx.model import Engine, GateVersion, Mode, Position, Slice, Trigger
 from stringx.settings import INLINE_RUNNER
+from stringx.store import positions
 from stringx.store.database import IDENTITY_LOCK, RUNS_CHANNEL, SLICE_LOCK, sql
 
 #: Workspace, source and id: by these a trigger is accepted once.
@@ -104,6 +105,8 @@ order by joined.seq
 
 def known(connection: Connection, triggers: Sequence[Trigger], wanted: Iterable[RunKey]) -> Known:
     """What there is of these triggers already, and the oldest queued run, locked, of each of the wanted ones that has any."""
+    if not triggers:
+        return Known({}, {})
     keys = list(wanted)
     rows = connection.execute(
         sql(_KNOWN),
@@ -126,7 +129,7 @@ def known(connection: Connection, triggers: Sequence[Trigger], wanted: Iterable[
     return Known(stored, queued)
 
 
-_ADD = """
+_ADD = f"""
 with queued as (
     insert into runs (
         id, workspace, table_name, version_id, slice, slice_key, mode, runner, target, engine, priority, correlation_id, traceparent
@@ -145,25 +148,34 @@ with queued as (
         reply_to text, priority int, engine text, metadata jsonb, position jsonb, correlation_id text, traceparent text,
         tracestate text, state text, run_id text
     )
-)
-select pg_notify(:channel, '') where :wake
-"""
+), {positions.ADVANCE}
+select partition, next_offset, null as woken from before
+union all
+select null, null, pg_notify(:channel, '')::text where :wake
+"""  # noqa: S608  # composed of our own text
 
 
-def add(connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]], queued: Mapping[str, WantedRun]) -> None:
+def add(
+    connection: Connection, new: Sequence[tuple[Trigger, StoredTrigger]], queued: Mapping[str, WantedRun], taken: Sequence[Position] = ()
+) -> dict[int, int]:
     """Stores triggers, in their order: `accepted` ones with their run, `unmatched` ones without. `queued` are those of the runs that
-    are new, by their ids; dispatchers are woken for them."""
-    if not new and not queued:
-        return
-    connection.execute(
+    are new, by their ids; dispatchers are woken for them.
+
+    Notes how far the Kafka door has come, which has `taken` records of one topic; returns by partition the offsets that were to come next.
+    """
+    if not (new or queued or taken):
+        return {}
+    rows = connection.execute(
         sql(_ADD),
         {
             "runs": json.dumps([_run(run, want) for run, want in queued.items()]),
             "triggers": json.dumps([_trigger(trigger, stored) for trigger, stored in new]),
             "channel": RUNS_CHANNEL,
             "wake": bool(queued),
+            **positions.values(taken),
         },
     )
+    return {row.partition: row.next_offset for row in rows if row.partition is not None}
 
 
 def raise_priority(connection: Connection, runs: Mapping[str, int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -11,21 +11,10 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, func, insert, select
 
 from stringx.model import Report, Slice, Verdict
-from stringx.store.database import VERDICTS_CHANNEL, sql
+from stringx.store import outbox, runs
+from stringx.store.database import OUTBOX_CHANNEL, VERDICTS_CHANNEL, sql
 from stringx.store.runs import Run
 from stringx.store.tables import set_apart_reports, verdicts
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A locked run without a verdict, and the one that it gets."""
-
-    run: Run
-    verdict: Verdict
-    #: the one that was reported; None where no report decided
-    attempt: int | None
-    #: None where it could not be stored, too
-    report: Report | None
 
 
 @dataclass(frozen=True)
@@ -46,18 +35,62 @@ class WaitingTrigger:
 
 
 @dataclass(frozen=True)
-class Concluded:
-    """What whoever tells of verdicts needs."""
+class Awaited:
+    """A locked run, and all that wait for its verdict."""
 
-    #: by the database's clock
-    judged_at: datetime
-    #: all triggers of each run, in the order of their arrival; none can join a run once it was claimed
-    waiting: Mapping[str, Sequence[WaitingTrigger]]
+    run: Run
+    #: in the order of their arrival
+    triggers: Sequence[WaitingTrigger]
+    #: the time of the transaction, by the database's clock: when a verdict that it stores was judged
+    now: datetime
 
 
-# One statement however many there are, the values as JSON; the check results' keys are their columns' names. `told` stands apart, so
-# that each verdict is told once, and not with each of its triggers.
-_CONCLUDE = """
+@dataclass(frozen=True)
+class Judged:
+    """A locked run without a verdict, and the one that it gets."""
+
+    awaited: Awaited
+    verdict: Verdict
+    #: the one that was reported; None where no report decided
+    attempt: int | None
+    #: None where it could not be stored, too
+    report: Report | None
+
+    @property
+    def run(self) -> Run:
+        return self.awaited.run
+
+
+_AWAITED = f"""
+with locked as (
+    {runs.LOCKED}
+), waiting as (
+    select seq as trigger_seq, run_id, id as trigger_id, source, event_id, slice as trigger_slice, content_fingerprint, reply_to, metadata,
+           correlation_id as trigger_correlation_id, traceparent as trigger_traceparent, tracestate, received_at
+    from triggers where run_id = any(:runs)
+)
+select now() as now, locked.*, waiting.* from locked full join waiting on false order by trigger_seq
+"""  # noqa: S608  # composed of our own text
+
+
+def awaited(connection: Connection, run_ids: Sequence[str]) -> dict[str, Awaited]:
+    """Those of the runs that there are, by id, locked until the end of the transaction; waits for whoever has one locked.
+
+    A trigger that joined a run while this waited for its lock is missing: ask it of runs that are locked already, or that were
+    claimed before this transaction began, since none can join a claimed run.
+    """
+    locked: list[tuple[Run, datetime]] = []
+    waiting: dict[str, list[WaitingTrigger]] = {}
+    for row in connection.execute(sql(_AWAITED), {"runs": list(run_ids)}):
+        if row.id is not None:
+            locked.append((runs.run_of(row), row.now))
+        else:
+            waiting.setdefault(row.run_id, []).append(_waiting(row))
+    return {run.id: Awaited(run, waiting.get(run.id, ()), now) for run, now in locked}
+
+
+# One statement however many there are, the values as JSON; the check results' keys are their columns' names.
+_CONCLUDE = f"""
 with new as (
     insert into verdicts (
         run_id, attempt, verdict, decision, message, counts, engine, project_fingerprint, rows, started_at, finished_at, unprepared,
@@ -85,39 +118,36 @@ with new as (
     update runs set state = 'done', finished_at = now(), lease_until = null, address = null, boot = null
     from new
     where runs.id = new.run_id
-), told as materialized (
-    select run_id, judged_at, pg_notify(:channel, run_id) from new
+), owed as (
+    {outbox.INSERT}
 )
-select told.judged_at, told.run_id, trigger.id, trigger.source, trigger.event_id, trigger.slice, trigger.content_fingerprint,
-       trigger.reply_to, trigger.metadata, trigger.correlation_id, trigger.traceparent, trigger.tracestate, trigger.received_at
-from told left join triggers as trigger on trigger.run_id = told.run_id
-order by trigger.seq
-"""
+select pg_notify(:verdicts_channel, run_id) from new
+union all
+select pg_notify(:outbox_channel, '') where cardinality(:ids) > 0
+"""  # noqa: S608  # composed of our own text
 
 
-def conclude(connection: Connection, judged: Sequence[Judged]) -> Concluded:
-    """Stores verdicts, at least one, ends their runs and the attempts that were reported, and wakes who waits for them."""
+def conclude(connection: Connection, judged: Sequence[Judged], acknowledgements: Sequence[outbox.NewRecord]) -> None:
+    """Stores verdicts, at least one, and what is told of them; ends their runs and the attempts that were reported, and wakes who waits."""
     checks = [
         {**check.model_dump(mode="json"), "run_id": one.run.id, "position": position}
         for one in judged
         for position, check in enumerate(one.verdict.checks)
     ]
     reported = [one.run for one in judged if one.report is not None]
-    rows = connection.execute(
+    connection.execute(
         sql(_CONCLUDE),
         {
             "verdicts": json.dumps([_row(one) for one in judged]),
             "checks": json.dumps(checks),
             "runs": [run.id for run in reported],
             "attempts": [run.attempt for run in reported],
-            "channel": VERDICTS_CHANNEL,
+            "verdicts_channel": VERDICTS_CHANNEL,
+            "outbox_channel": OUTBOX_CHANNEL,
+            **outbox.values(acknowledgements[: outbox.BATCH]),
         },
-    ).all()
-    waiting: dict[str, list[WaitingTrigger]] = {one.run.id: [] for one in judged}
-    for row in rows:
-        if row.id is not None:
-            waiting[row.run_id].append(_waiting(row))
-    return Concluded(rows[0].judged_at, waiting)
+    )
+    outbox.add(connection, acknowledgements[outbox.BATCH :])
 
 
 def _row(judged: Judged) -> dict[str, Any]:
@@ -151,15 +181,15 @@ def judged_attempt(connection: Connection, run_id: str) -> int | None:
 
 def _waiting(row: Row[Any]) -> WaitingTrigger:
     return WaitingTrigger(
-        id=row.id,
+        id=row.trigger_id,
         source=row.source,
         event_id=row.event_id,
-        slice=Slice.model_validate(row.slice),
+        slice=Slice.model_validate(row.trigger_slice),
         content_fingerprint=row.content_fingerprint,
         reply_to=row.reply_to,
         metadata=row.metadata,
-        correlation_id=row.correlation_id,
-        traceparent=row.traceparent,
+        correlation_id=row.trigger_correlation_id,
+        traceparent=row.trigger_traceparent,
         tracestate=row.tracestate,
         received_at=row.received_at,
     )

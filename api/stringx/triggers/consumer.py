@@ -8,15 +8,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future
 from operator import methodcaller
 from typing import Any, Literal, cast
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from stringx import logs
-from stringx.errors import ConfigurationError, KafkaUnavailable
-from stringx.kafka_clients import admin_client, client_logger
+from stringx.errors import ConfigurationError
+from stringx.kafka_clients import client_logger
 from stringx.settings import PREFIX, Settings
 from stringx.triggers.pace import Pace
 from stringx.triggers.record import KafkaRecord
@@ -26,8 +25,6 @@ Protocol = Literal["consumer", "classic"]
 REQUEST_SECONDS = 5.0
 #: A member asks the coordinator to take it as soon as it has found it; one that has not for so long never will.
 UNASKED_MS = 1000
-#: The id of a topic on a broker that has no topic ids.
-_NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 #: Properties that only the classic protocol has; librdkafka refuses them beside the other one.
 _CLASSIC_PROPERTIES = frozenset({"partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"})
 #: What a consumer that loses nothing needs; other values of these are refused.
@@ -247,61 +244,3 @@ def protocols(settings: Settings) -> tuple[Protocol, ...]:
             return ("classic",)
         case _:
             return ("classic",) if _CLASSIC_PROPERTIES & settings.kafka_properties.keys() else ("consumer", "classic")
-
-
-#: A request for a topic's id that is on its way; None where no answer is to be had.
-Asked = Future[Any] | None
-
-
-class TopicIds:
-    """The id of a topic, which tells it from another one of the same name, made after it was deleted."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._topic = settings.kafka_triggers_topic
-        self._admin = admin_client(settings)
-        #: None: not known yet
-        self._available: bool | None = None
-        self._last: str | None = None
-        #: the last answer was the broker's own: the topic has that id now
-        self.certain = False
-
-    def ask(self) -> Asked:
-        """Sends a request to the broker, and does not wait for its answer. Raises KafkaUnavailable before the first answer."""
-        self.certain = False
-        try:
-            if self._available is None:
-                # librdkafka's own cluster knows no admin calls, and lets them time out.
-                self._available = not str(self._admin.list_topics(self._topic, timeout=REQUEST_SECONDS).cluster_id).startswith(
-                    "mockCluster"
-                )
-            if not self._available:
-                return None
-            return self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=REQUEST_SECONDS)[self._topic]
-        except KafkaException as error:
-            self._without_answer(error)
-            return None
-
-    def answer(self, asked: Asked, timeout_seconds: float | None = None) -> str | None:
-        """The topic's id now, or the last one known where the broker does not answer; None on a broker that cannot tell it.
-
-        Waits for the answer. Raises KafkaUnavailable before the first one, TimeoutError after `timeout_seconds`.
-        """
-        if asked is None:
-            return self._last
-        try:
-            found = str(asked.result(timeout_seconds).topic_id)
-        except KafkaException as error:
-            return self._without_answer(error)
-        self._last = None if found == _NO_TOPIC_ID else found
-        self.certain = True
-        return self._last
-
-    def _without_answer(self, error: KafkaException) -> str | None:
-        if self._last is not None:
-            return self._last
-        fault: KafkaError = error.args[0]
-        if fault.code() in (KafkaError._UNSUPPORTED_FEATURE, KafkaError.TOPIC_AUTHORIZATION_FAILED):  # noqa: SLF001
-            log.info("topic ids not available", error=fault.str())
-            self._available = False
-            return None
-        raise KafkaUnavailable(f"Kafka: {fault.str()}") from error

@@ -25,10 +25,11 @@ from stringx.errors import KafkaUnavailable, Refusal, Unavailable, Unstorable
 from stringx.settings import Settings
 from stringx.store import positions
 from stringx.store.database import transaction
-from stringx.triggers.consumer import Asked, ConsumerLost, Protocol, TopicIds, TriggerConsumer
+from stringx.triggers.consumer import ConsumerLost, Protocol, TriggerConsumer
 from stringx.triggers.pace import Pace
 from stringx.triggers.parse import legible, parse_record
 from stringx.triggers.record import KafkaRecord, Legible
+from stringx.triggers.topic_ids import Asked, TopicIds
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -152,7 +153,7 @@ class Reading:
             if not self._held:
                 return
             batch = self._batch()
-            self._store(self._topic_id, batch)
+            self._store(batch)
         self._held = []
         for record in {record.partition: record for record in batch}.values():
             self._consumer.store(record)
@@ -164,7 +165,7 @@ class Reading:
             return None
         batch = self._batch()
         with suppress(_Unconfirmed):
-            self._store(self._topic_id, batch, lambda: self._confirm(asked))
+            self._store(batch, lambda: self._confirm(asked))
             return batch
         return None
 
@@ -183,36 +184,32 @@ class Reading:
         for topic_id in {topic_id for topic_id, _, _ in self._left}:
             # In the order in which they stood, whoever of the readers left which.
             keys = sorted(key for key in self._left if key[0] == topic_id)
-            self._store(topic_id, [self._left[key] for key in keys])
+            self._store([self._left[key] for key in keys])
             for key in keys:
                 del self._left[key]
 
-    def _store(self, topic_id: str | None, batch: Sequence[KafkaRecord], confirm: Callable[[], None] = lambda: None) -> None:
-        """In one transaction, which `confirm` may undo as the last thing before its commit."""
+    def _store(self, batch: Sequence[KafkaRecord], confirm: Callable[[], None] = lambda: None) -> None:
+        """Records of one topic, in one transaction, which `confirm` may undo as the last thing before its commit."""
         deliveries = [_delivery(record, self._settings) for record in batch]
         try:
-            outcomes, expected = self._stored(inbox.take, deliveries, topic_id, batch, confirm)
+            taken = self._stored(inbox.take, deliveries, confirm)
         except Unstorable:
             # Each alone, so that the one that the database cannot hold does not stand in its neighbours' way.
-            outcomes, expected = self._stored(inbox.take_each, deliveries, topic_id, batch, confirm)
-        self._tell_gaps(topic_id, batch, {record.partition: expected.get(record.partition) for record in batch})
-        for delivery, outcome in zip(deliveries, outcomes, strict=True):
+            taken = self._stored(inbox.take_each, deliveries, confirm)
+        self._tell_gaps(batch, {record.partition: taken.expected.get(record.partition) for record in batch})
+        for delivery, outcome in zip(deliveries, taken.outcomes, strict=True):
             _tell(delivery, outcome)
 
     def _stored(
         self,
-        take: Callable[[Connection, Settings, Sequence[inbox.Delivery]], list[inbox.Accepted | Refusal]],
+        take: Callable[[Connection, Settings, Sequence[inbox.Delivery]], inbox.Taken],
         deliveries: Sequence[inbox.Delivery],
-        topic_id: str | None,
-        batch: Sequence[KafkaRecord],
         confirm: Callable[[], None],
-    ) -> tuple[list[inbox.Accepted | Refusal], dict[int, int]]:
-        next_offsets = {record.partition: record.offset + 1 for record in batch}
+    ) -> inbox.Taken:
         with transaction(self._engine) as connection:
-            outcomes = take(connection, self._settings, deliveries)
-            expected = positions.advance(connection, self._consumer.topic, topic_id, next_offsets)
+            taken = take(connection, self._settings, deliveries)
             confirm()
-        return outcomes, expected
+        return taken
 
     # --- a topic made anew, and records that are missing ----------------------------------------------------------------
 
@@ -262,7 +259,7 @@ class Reading:
                 self._drop({partition})
                 raise KafkaUnavailable(f"Kafka: partition {partition} cannot be read again yet")
 
-    def _tell_gaps(self, topic_id: str | None, batch: Sequence[KafkaRecord], wanted: dict[int, int | None]) -> None:
+    def _tell_gaps(self, batch: Sequence[KafkaRecord], wanted: dict[int, int | None]) -> None:
         """Offsets that were never read: deleted by retention, a transaction's marks, or lost. Told, never passed over in silence."""
         missing = []
         for record in batch:
@@ -271,7 +268,7 @@ class Reading:
                 missing.append({"partition": record.partition, "first": first, "last": record.offset - 1})
             wanted[record.partition] = record.offset + 1
         if missing:
-            log.warning("offsets missing", topic=self._consumer.topic, topic_id=topic_id, missing=missing)
+            log.warning("offsets missing", topic=self._consumer.topic, topic_id=batch[0].topic_id, missing=missing)
 
     # --- watching -------------------------------------------------------------------------------------------------------
 

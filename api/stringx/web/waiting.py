@@ -17,7 +17,8 @@ from stringx.errors import DatabaseUnavailable
 from stringx.model import TriggerAnswer
 from stringx.settings import Settings
 from stringx.store import views
-from stringx.store.database import VERDICTS_CHANNEL, Listener, transaction
+from stringx.store.database import VERDICTS_CHANNEL, transaction
+from stringx.store.listener import Listener
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -16,7 +16,8 @@ from stringx.dispatch.settlement import Settlement, hand_back, lose, settle_unre
 from stringx.errors import NotFound
 from stringx.model import Acknowledgement, Report, ReportStatus, RunRequest, UnreadableReport
 from stringx.store import outbox, runs
-from stringx.store.database import Listener, transaction
+from stringx.store.database import transaction
+from stringx.store.listener import Listener
 from stringx.store.runs import Run
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,7 +19,8 @@ from stringx.model import Engine as JudgingEngine
 from stringx.model import Mode, Slice, Trigger, fingerprint
 from stringx.settings import Settings
 from stringx.store import gates, tables
-from stringx.store.database import OUTBOX_CHANNEL, RUNS_CHANNEL, Listener, connect, transaction
+from stringx.store.database import OUTBOX_CHANNEL, RUNS_CHANNEL, connect, transaction
+from stringx.store.listener import Listener
 from stringx.triggers.record import KafkaRecord, Legible
 
 THREADS = 8
@@ -338,7 +339,7 @@ class TestBatches:
             trigger(table="raw.nobody"),
         ]
         with transaction(engine) as connection:
-            outcomes = inbox.take(connection, settings, [delivery(offset, one) for offset, one in enumerate(parsed)])
+            outcomes = inbox.take(connection, settings, [delivery(offset, one) for offset, one in enumerate(parsed)]).outcomes
         assert isinstance(outcomes[0], inbox.Accepted)
         assert outcomes[2] == inbox.Accepted(outcomes[0].trigger, outcomes[0].run, "accepted", duplicate=True)
         assert [type(outcomes[index]) for index in (1, 3, 4)] == [Malformed, Conflict, Invalid]
@@ -366,7 +367,7 @@ class TestBatches:
         with pytest.raises(Unstorable), transaction(engine) as connection:
             inbox.take(connection, settings, batch)
         with transaction(engine) as connection:
-            outcomes = inbox.take_each(connection, settings, batch)
+            outcomes = inbox.take_each(connection, settings, batch).outcomes
         assert isinstance(outcomes[0], inbox.Accepted)
         assert isinstance(outcomes[1], Unstorable)
         assert isinstance(outcomes[2], inbox.Accepted)
@@ -374,6 +375,19 @@ class TestBatches:
             letter = connection.execute(select(tables.dead_letters)).one()
             assert count(connection, tables.triggers) == 2
         assert (letter.record_offset, letter.code, letter.event_id) == (1, "unstorable", poison.id)
+
+    @pytest.mark.parametrize("take", [inbox.take, inbox.take_each])
+    def test_note_how_far_the_door_has_come_and_never_go_back(
+        self, engine: Engine, settings: Settings, take: Callable[[Connection, Settings, Sequence[inbox.Delivery]], inbox.Taken]
+    ) -> None:
+        def expected(*offsets: int) -> Mapping[int, int]:
+            with transaction(engine) as connection:
+                return take(connection, settings, [delivery(offset, Malformed("must be JSON")) for offset in offsets]).expected
+
+        assert expected(4, 5) == {}
+        assert expected(6, 7, 8) == {0: 6}
+        assert expected(5) == {0: 9}
+        assert expected(9) == {0: 9}
 
     def test_with_the_same_triggers_in_opposite_orders_do_not_block_each_other(self, engine: Engine, settings: Settings) -> None:
         triggers = [trigger(id=f"id-{number}", slice=february(number % 28 + 1)) for number in range(40)]

@@ -15,8 +15,9 @@ from structlog.testing import capture_logs
 
 from stringx.errors import KafkaUnavailable
 from stringx.settings import Settings
-from stringx.triggers.consumer import ConsumerLost, TopicIds, TriggerConsumer
+from stringx.triggers.consumer import ConsumerLost, TriggerConsumer
 from stringx.triggers.record import KafkaRecord
+from stringx.triggers.topic_ids import TopicIds
 
 SettingsMaker = Callable[..., Settings]
 DatabaseAway = Callable[[], AbstractContextManager[None]]

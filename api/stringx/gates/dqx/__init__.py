@@ -14,6 +14,7 @@ from stringx.gates.dqx.function import Fields
 from stringx.gates.dqx.functions import FUNCTIONS, GEOMETRY, NEAREST
 from stringx.gates.dqx.values import Misfit
 from stringx.gates.located import Found, Located, Path
+from stringx.gates.rule_library import meant
 from stringx.nearest import did_you_mean, nearest
 
 _FIELDS = ("name", "criticality", "filter", "check", "user_metadata")
@@ -55,8 +56,10 @@ JSON_SCHEMA: dict[str, Any] = {
 
 
 def is_dqx(rule: object) -> bool:
-    """Whether a rule is written in DQX's form: its check has fields."""
-    return isinstance(rule, dict) and (isinstance(rule.get("check"), dict) or "criticality" in rule)
+    """Whether a rule is written in DQX's form: its check is not a name, but has fields."""
+    if not isinstance(rule, dict) or isinstance(rule.get("check"), str):
+        return False
+    return isinstance(rule.get("check"), dict) or "criticality" in rule
 
 
 def as_gate(document: Located, table: str, target: str) -> Located:
@@ -65,6 +68,7 @@ def as_gate(document: Located, table: str, target: str) -> Located:
     within.values = {("rules", *path): place for path, place in document.values.items()}
     within.names = {("rules", *path): place for path, place in document.names.items()}
     within.faults = [(("rules", *path) if path else (), place, message) for path, place, message in document.faults]
+    within.misread = document.misread
     return within
 
 
@@ -138,12 +142,18 @@ class _Check:
 
     def rules(self) -> Iterator[tuple[Fields, Mapping[str, Path]]]:
         """Our rules, one for each column of `for_each_column`, each with the places of its fields within the check."""
+        said = {*self.check, *meant(self.check, _CHECK_FIELDS)}
+        if "check" in self._rule and "function" not in said and any(field not in _FIELDS for field in self._rule):
+            self._add(("check",), "must be the name of a check, or, where the rule is in DQX's form, have `function`")
+            return
         self._fields(self._rule, _FIELDS, ())
         self._fields(self.check, _CHECK_FIELDS, ("check",))
         shared = self._shared()
         name = self.check.get("function")
-        if not isinstance(name, str):
-            self._add(("check",), "must have `function`, the name of a check function of DQX")
+        if not isinstance(name, str) or not name:
+            misspelt = "function" in said and "function" not in self.check
+            if not misspelt and "check" not in meant(self._rule, _FIELDS):
+                self._add(("check",), "must have `function`, the name of a check function of DQX")
         elif name in FUNCTIONS:
             for arguments, place in self._each():
                 made = self._made(name, arguments)
@@ -189,8 +199,10 @@ class _Check:
         function = FUNCTIONS[name]
         takes = (*function.required, *function.optional)
         self._fields(arguments, takes, ("check", "arguments"), f"{name} takes")
-        missing = [f"`{one}`" for one in function.required if arguments.get(one) is None]
-        if missing:
+        # One whose name is misspelt is not missing too.
+        said = {one for one in arguments if arguments[one] is not None} | meant(arguments, takes)
+        missing = [f"`{one}`" for one in function.required if one not in said]
+        if missing and "arguments" not in meant(self.check, _CHECK_FIELDS):
             at: Path = ("check", "arguments") if "arguments" in self.check else ("check", "function")
             self._add(at, f"{name} needs the argument{'s' if len(missing) > 1 else ''} {', '.join(missing)}")
         if missing or any(one not in takes for one in arguments):

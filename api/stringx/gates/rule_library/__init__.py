@@ -6,7 +6,7 @@ project; nothing is known of its arguments then, and the rule has to say what it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from stringx.gates.rule_library.check import Argument, Check, Column, Origin
 from stringx.gates.rule_library.expectations import EXPECTATIONS
@@ -15,7 +15,7 @@ from stringx.gates.rule_library.of_dbt_utils import OF_DBT_UTILS
 from stringx.gates.rule_library.own import OWN
 from stringx.nearest import did_you_mean, nearest
 
-__all__ = ["LIBRARY", "SHORT_NAMES", "Argument", "Check", "Column", "Origin", "faults", "public_name", "unknown"]
+__all__ = ["LIBRARY", "SHORT_NAMES", "Argument", "Check", "Column", "Origin", "faults", "meant", "public_name", "unknown"]
 
 #: By the public name.
 LIBRARY: Mapping[str, Check] = {**OF_DBT, **OF_DBT_UTILS, **EXPECTATIONS, **OWN}
@@ -29,27 +29,37 @@ def public_name(name: str) -> str:
     return SHORT_NAMES.get(name, name)
 
 
-def faults(name: str, *, column: bool, arguments: Mapping[str, object]) -> list[tuple[tuple[str, ...], str]]:
-    """What is wrong with a rule's use of a check of the library: where within the rule, and what, with the fix."""
+def faults(
+    name: str, *, column: bool, arguments: Mapping[str, object], elsewhere: Collection[str] = ()
+) -> list[tuple[tuple[str, ...], str]]:
+    """What is wrong with a rule's use of a check of the library: where within the rule, and what, with the fix. `elsewhere`: arguments
+    that the rule has in another place, of which its reader is told there."""
     check = LIBRARY[name]
     found: list[tuple[tuple[str, ...], str]] = []
     if check.column is Column.REQUIRED and not column:
         found.append((("check",), f"{name} is about one column: say which with `column`"))
     if check.column is Column.NONE and column:
         found.append((("column",), f"{name} is not about one column: leave `column` out"))
+    # An argument whose name is misspelt is not missing too.
+    said = {*arguments, *elsewhere, *meant(arguments, check.arguments)}
     for argument, value in arguments.items():
         if argument not in check.arguments:
             found.append((("arguments", argument), unknown("argument", argument, check.arguments, f"{name} takes")))
         elif fault := check.arguments[argument].sort.fault(value):
             found.append((("arguments", argument), fault))
-    missing = [argument for argument, known in check.arguments.items() if known.required and argument not in arguments]
+    missing = [argument for argument, known in check.arguments.items() if known.required and argument not in said]
     if missing:
         found.append(
             (("arguments",), f"{name} needs the argument{'s' if len(missing) > 1 else ''} {', '.join(f'`{one}`' for one in missing)}")
         )
-    if check.needs_one_of and not any(argument in arguments for argument in check.needs_one_of):
+    if check.needs_one_of and said.isdisjoint(check.needs_one_of):
         found.append((("arguments",), f"{name} needs one of the arguments {', '.join(f'`{one}`' for one in check.needs_one_of)}, or all"))
     return found
+
+
+def meant(given: Iterable[str], known: Collection[str]) -> set[str]:
+    """The known names that were probably meant by those of the given that there are not."""
+    return {near for name in given if name not in known and (near := nearest(name, sorted(known)))}
 
 
 def unknown(what: str, name: str, known: Iterable[str], there_are: str) -> str:

@@ -24,8 +24,26 @@ class Sort:
 
     #: as the reference and the JSON Schema call it
     name: str
-    #: what is wrong with a value, or None
-    fault: Callable[[object], str | None]
+    #: what a value must be that is none of it, or None
+    misfit: Callable[[object], str | None]
+    #: the only values that there are, of texts of which one is chosen
+    choices: tuple[str, ...] = ()
+
+    def fault(self, value: object) -> str | None:
+        """What is wrong with a value, in words with the fix; None where nothing is."""
+        misfit = self.misfit(value)
+        if misfit is None:
+            return None
+        if is_empty(value):
+            return f"is empty: it {misfit}"
+        if isinstance(value, list) and any(map(is_empty, value)):
+            return f"holds an empty value: it {misfit}"
+        return misfit
+
+
+def is_empty(value: object) -> bool:
+    """Whether something was written that says nothing."""
+    return value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
 
 
 def _sql(value: object) -> str | None:
@@ -145,7 +163,7 @@ def one_of(*choices: str) -> Sort:
     def fault(value: object) -> str | None:
         return None if value in choices else f"must be one of {', '.join(choices)}"
 
-    return Sort(" or ".join(choices), fault)
+    return Sort(" or ".join(choices), fault, choices)
 
 
 def _yes_or_no(value: object) -> str | None:

@@ -63,9 +63,17 @@ class Check:
     differences: tuple[str, ...] = ()
     #: that its failures are rows of the table: `context_columns` can stand beside them
     context_columns: bool = False
+    #: that it counts rows though it takes no `context_columns`
+    counts_rows: bool = False
     #: that it also looks beyond the slice: its macro takes `whole`, which is `model` without the slice, and none where there is no slice
     whole: bool = False
     #: that it is about the table's columns and not its rows: no slice changes it, and its scope is always the table
     of_columns: bool = False
     #: arguments of which it needs one at least
     needs_one_of: tuple[str, ...] = ()
+
+    @property
+    def has_share(self) -> bool:
+        """Whether its failures are rows, so that a threshold may be a share of those it looked at. Of values, groups and aggregates one
+        failure may be about all rows, and never more than any share of them."""
+        return self.context_columns or self.counts_rows

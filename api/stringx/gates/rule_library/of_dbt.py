@@ -17,6 +17,7 @@ OF_DBT: Mapping[str, Check] = {
         origin=Origin.DBT,
         fails_with="rows without a value",
         example={"check": "not_null", "column": "dest"},
+        counts_rows=True,
     ),
     "unique": Check(
         Column.REQUIRED,
@@ -47,5 +48,6 @@ OF_DBT: Mapping[str, Check] = {
         origin=Origin.DBT,
         fails_with="rows whose value is not in that table's column",
         example={"check": "relationships", "column": "tailnum", "arguments": {"to": "raw.planes", "field": "tailnum"}},
+        counts_rows=True,
     ),
 }

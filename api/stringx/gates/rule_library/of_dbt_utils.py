@@ -60,6 +60,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "A group by nulls is the same in both tables: the original compares it with nothing.",
             "Groups can be by a column whose name is quoted: by the original it is an error.",
         ),
+        counts_rows=True,
     ),
     "equality": Check(
         Column.NONE,
@@ -76,6 +77,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         example={"check": "equality", "arguments": {"compare_model": "raw.airlines", "compare_columns": ["carrier"]}},
         differences=("A slice and dbt's `where` can be laid on it: the original is an error then.",),
         whole=True,
+        counts_rows=True,
     ),
     "expression_is_true": Check(
         Column.OPTIONAL,
@@ -108,6 +110,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "A group by nulls is the same in both tables: the original compares it with nothing.",
             "Groups can be by a column whose name is quoted: by the original it is an error.",
         ),
+        counts_rows=True,
     ),
     "mutually_exclusive_ranges": Check(
         Column.NONE,
@@ -135,6 +138,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "Of two equal ranges at the end one fails: by the original one or both, as the database happens to sort them.",
             "The last range before an unknown lower bound fails: on DuckDB it passes by the original, which takes it for the last of all.",
         ),
+        counts_rows=True,
     ),
     "not_accepted_values": Check(
         Column.REQUIRED,
@@ -233,6 +237,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "column": "time_hour",
             "arguments": {"interval": 1, "datepart": "hour", "group_by_columns": ["origin"]},
         },
+        counts_rows=True,
     ),
     "unique_combination_of_columns": Check(
         Column.NONE,

@@ -20,8 +20,6 @@ from stringx.gates.rule_library.expectations.common import (
 from stringx.model import Dimension, Level
 
 _AGGREGATE = {**BOUNDS, "group_by": GROUP_BY, "row_condition": ROW_CONDITION, "strictly": STRICTLY}
-_COUNT = {"value": Argument(arguments.BOUND), "group_by": GROUP_BY, "row_condition": ROW_CONDITION}
-_SET = {"value_set": VALUE_SET, "quote_values": QUOTE_VALUES, "row_condition": ROW_CONDITION}
 _TEXT_IS_QUOTED = "A quote within a value is written once, as `O'Hare`: the original wants it doubled."
 
 
@@ -35,6 +33,31 @@ def _between(
         fails_with=f"the table, or each group, whose {what} is outside the bounds",
         needs_one_of=tuple(BOUNDS),
         example={"check": f"expect_column_{aggregate}_to_be_between", "column": column, "arguments": bounds},
+    )
+
+
+def _distinct_count(comparison: str, short: str, dimension: Dimension, otherwise: str, column: str, value: int) -> Check:
+    return of_column(
+        {"value": Argument(arguments.BOUND), "group_by": GROUP_BY, "row_condition": ROW_CONDITION},
+        dimension,
+        short=short,
+        fails_with=f"the table, or each group, with {otherwise}",
+        example={"check": f"expect_column_distinct_count_to_{comparison}", "column": column, "arguments": {"value": value}},
+    )
+
+
+def _distinct_values(relation: str, short: str, dimension: Dimension, fails_with: str) -> Check:
+    return of_column(
+        {"value_set": VALUE_SET, "quote_values": QUOTE_VALUES, "row_condition": ROW_CONDITION},
+        dimension,
+        short=short,
+        fails_with=fails_with,
+        example={
+            "check": f"expect_column_distinct_values_to_{relation}_set",
+            "column": "origin",
+            "arguments": {"value_set": ["EWR", "JFK", "LGA"]},
+        },
+        differences=(_TEXT_IS_QUOTED,),
     )
 
 
@@ -77,26 +100,14 @@ AGGREGATES: Mapping[str, Check] = {
             "Where there are no values it passes: the original divides by zero, an error on Postgres and above any bound on DuckDB.",
         ),
     ),
-    "expect_column_distinct_count_to_equal": of_column(
-        _COUNT,
-        Dimension.COMPLETENESS,
-        short="distinct_count_equals",
-        fails_with="the table, or each group, with another number of different values",
-        example={"check": "expect_column_distinct_count_to_equal", "column": "origin", "arguments": {"value": 3}},
+    "expect_column_distinct_count_to_equal": _distinct_count(
+        "equal", "distinct_count_equals", Dimension.COMPLETENESS, "another number of different values", "origin", 3
     ),
-    "expect_column_distinct_count_to_be_greater_than": of_column(
-        _COUNT,
-        Dimension.COMPLETENESS,
-        short="distinct_count_above",
-        fails_with="the table, or each group, with not more different values than that",
-        example={"check": "expect_column_distinct_count_to_be_greater_than", "column": "carrier", "arguments": {"value": 9}},
+    "expect_column_distinct_count_to_be_greater_than": _distinct_count(
+        "be_greater_than", "distinct_count_above", Dimension.COMPLETENESS, "not more different values than that", "carrier", 9
     ),
-    "expect_column_distinct_count_to_be_less_than": of_column(
-        _COUNT,
-        Dimension.VALIDITY,
-        short="distinct_count_below",
-        fails_with="the table, or each group, with not fewer different values than that",
-        example={"check": "expect_column_distinct_count_to_be_less_than", "column": "origin", "arguments": {"value": 4}},
+    "expect_column_distinct_count_to_be_less_than": _distinct_count(
+        "be_less_than", "distinct_count_below", Dimension.VALIDITY, "not fewer different values than that", "origin", 4
     ),
     "expect_column_distinct_count_to_equal_other_table": of_column(
         {
@@ -115,41 +126,17 @@ AGGREGATES: Mapping[str, Check] = {
             "arguments": {"compare_model": "raw.airlines", "compare_column_name": "carrier"},
         },
     ),
-    "expect_column_distinct_values_to_be_in_set": of_column(
-        _SET,
-        Dimension.VALIDITY,
-        short="distinct_values_in_set",
-        fails_with="values that are not in the list, null among them",
-        example={
-            "check": "expect_column_distinct_values_to_be_in_set",
-            "column": "origin",
-            "arguments": {"value_set": ["EWR", "JFK", "LGA"]},
-        },
-        differences=(_TEXT_IS_QUOTED,),
+    "expect_column_distinct_values_to_be_in_set": _distinct_values(
+        "be_in", "distinct_values_in_set", Dimension.VALIDITY, "values that are not in the list, null among them"
     ),
-    "expect_column_distinct_values_to_contain_set": of_column(
-        _SET,
-        Dimension.COMPLETENESS,
-        short="distinct_values_contain_set",
-        fails_with="values of the list that no row has",
-        example={
-            "check": "expect_column_distinct_values_to_contain_set",
-            "column": "origin",
-            "arguments": {"value_set": ["EWR", "JFK", "LGA"]},
-        },
-        differences=(_TEXT_IS_QUOTED,),
+    "expect_column_distinct_values_to_contain_set": _distinct_values(
+        "contain", "distinct_values_contain_set", Dimension.COMPLETENESS, "values of the list that no row has"
     ),
-    "expect_column_distinct_values_to_equal_set": of_column(
-        _SET,
+    "expect_column_distinct_values_to_equal_set": _distinct_values(
+        "equal",
+        "distinct_values_equal_set",
         Dimension.COMPLETENESS,
-        short="distinct_values_equal_set",
-        fails_with="values that are not in the list, null among them, and values of the list that no row has",
-        example={
-            "check": "expect_column_distinct_values_to_equal_set",
-            "column": "origin",
-            "arguments": {"value_set": ["EWR", "JFK", "LGA"]},
-        },
-        differences=(_TEXT_IS_QUOTED,),
+        "values that are not in the list, null among them, and values of the list that no row has",
     ),
     "expect_column_most_common_value_to_be_in_set": of_column(
         {

@@ -13,11 +13,23 @@ from stringx.model import Dimension, Level
 _TRANSFORM = Argument(
     arguments.one_of("upper", "lower"), required=False, default="upper", about="How names are compared: capital letters do not count."
 )
-_LIST = {"column_list": Argument(arguments.COLUMNS), "transform": _TRANSFORM}
 _FOUND_THOUGH_QUOTED = "A column whose name is quoted is found: the original takes its quotes for a part of the name."
 _MISSING_FAILS = "A column that the table does not have fails: by the original it passes."
 
 _of_one = partial(Check, Column.REQUIRED, level=Level.TABLE, origin=Origin.DBT_EXPECTATIONS, of_columns=True)
+
+_of_all = partial(of_table, of_columns=True)
+
+
+def _names(relation: str, short: str, fails_with: str, columns: list[str]) -> Check:
+    return _of_all(
+        {"column_list": Argument(arguments.COLUMNS), "transform": _TRANSFORM},
+        Dimension.VALIDITY,
+        short=short,
+        fails_with=fails_with,
+        example={"check": f"expect_table_columns_to_{relation}", "arguments": {"column_list": columns}},
+    )
+
 
 COLUMNS: Mapping[str, Check] = {
     "expect_column_to_exist": _of_one(
@@ -51,47 +63,29 @@ COLUMNS: Mapping[str, Check] = {
         },
         differences=(_MISSING_FAILS, _FOUND_THOUGH_QUOTED),
     ),
-    "expect_table_columns_to_contain_set": of_table(
-        _LIST,
-        Dimension.VALIDITY,
-        short="columns_contain",
-        fails_with="columns of the list that the table does not have",
-        example={"check": "expect_table_columns_to_contain_set", "arguments": {"column_list": ["flight_date", "carrier", "flight"]}},
-        of_columns=True,
+    "expect_table_columns_to_contain_set": _names(
+        "contain_set", "columns_contain", "columns of the list that the table does not have", ["flight_date", "carrier", "flight"]
     ),
-    "expect_table_columns_to_match_set": of_table(
-        _LIST,
-        Dimension.VALIDITY,
-        short="columns_match",
-        fails_with="columns that only the list has, or only the table",
-        example={"check": "expect_table_columns_to_match_set", "arguments": {"column_list": ["carrier", "name"]}},
-        of_columns=True,
+    "expect_table_columns_to_match_set": _names(
+        "match_set", "columns_match", "columns that only the list has, or only the table", ["carrier", "name"]
     ),
-    "expect_table_columns_to_match_ordered_list": of_table(
-        _LIST,
-        Dimension.VALIDITY,
-        short="columns_match_ordered",
-        fails_with="columns that only the list has at their place, or only the table",
-        example={"check": "expect_table_columns_to_match_ordered_list", "arguments": {"column_list": ["carrier", "name"]}},
-        of_columns=True,
+    "expect_table_columns_to_match_ordered_list": _names(
+        "match_ordered_list",
+        "columns_match_ordered",
+        "columns that only the list has at their place, or only the table",
+        ["carrier", "name"],
     ),
-    "expect_table_columns_to_not_contain_set": of_table(
-        _LIST,
-        Dimension.VALIDITY,
-        short="columns_exclude",
-        fails_with="columns of the table that are in the list",
-        example={"check": "expect_table_columns_to_not_contain_set", "arguments": {"column_list": ["passenger", "email"]}},
-        of_columns=True,
+    "expect_table_columns_to_not_contain_set": _names(
+        "not_contain_set", "columns_exclude", "columns of the table that are in the list", ["passenger", "email"]
     ),
-    "expect_table_column_count_to_equal": of_table(
+    "expect_table_column_count_to_equal": _of_all(
         {"value": Argument(arguments.INTEGER)},
         Dimension.VALIDITY,
         short="column_count_equals",
         fails_with="the table, where it has another number of columns",
         example={"check": "expect_table_column_count_to_equal", "arguments": {"value": 14}},
-        of_columns=True,
     ),
-    "expect_table_column_count_to_be_between": of_table(
+    "expect_table_column_count_to_be_between": _of_all(
         {
             "min_value": Argument(arguments.INTEGER, required=False, about="The lower bound."),
             "max_value": Argument(arguments.INTEGER, required=False, about="The upper bound."),
@@ -102,7 +96,6 @@ COLUMNS: Mapping[str, Check] = {
         needs_one_of=("min_value", "max_value"),
         example={"check": "expect_table_column_count_to_be_between", "arguments": {"min_value": 10, "max_value": 20}},
         differences=("`max_value: 0` is a bound: for the original it is none.",),
-        of_columns=True,
     ),
     "expect_table_column_count_to_equal_other_table": of_two_tables(
         {"compare_model": Argument(arguments.TABLE)},
