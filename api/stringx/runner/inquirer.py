@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 from dbt_common.exceptions import DbtBaseException
 
-from stringx.errors import Invalid, NotFound
+from stringx.errors import NotFound, Refusal
 from stringx.gates.tests import MATCHES_REGEX, quoted_name, regexes
 from stringx.model import CatalogColumn, ColumnType, Gate, GateOnTarget, Relation, TableCatalog, TargetFault, Validation
 from stringx.nearest import did_you_mean, nearest
@@ -147,7 +147,7 @@ class Inquirer:
         if not self._project.has_macro(MATCHES_REGEX):
             return  # its checks are those of a package, with ways of their own
         for rule in gate.rules:
-            with suppress(Invalid):  # the plan has told it
+            with suppress(NotFound, Refusal, DbtBaseException):  # no test can be made with it: the plan has told that of the rule's own
                 for field, sql in regexes(rule):
                     message = self._fault_of(own_copy(self._project.rule_test("stringx_regex", sql)), of_a_rule=True)
                     if message is not None:
