@@ -174,9 +174,8 @@ class Client:
     ) -> GateDetail:
         """Puts a gate in force: a new one without `if_match`, else in place of the version with that `etag`. `gate` has the fields of
         a gate file. Stale where another version is in force, or any without `if_match`."""
-        preconditions = {"If-Match": if_match} if if_match is not None else {"If-None-Match": "*"}
         asked = {"workspace": workspace, "take_over": _flag(take_over), "author": author, "message": message}
-        return self._call(GateDetail, "PUT", f"/v1/gates/{_segment(table)}", json=gate, params=asked, headers=preconditions)
+        return self._call(GateDetail, "PUT", f"/v1/gates/{_segment(table)}", json=gate, params=asked, headers=_seen(if_match))
 
     def rollback_gate(
         self,
@@ -184,19 +183,29 @@ class Client:
         to: int,
         workspace: str | None = None,
         *,
-        if_match: str,
+        if_match: str | None = None,
         take_over: bool = False,
         author: str | None = None,
         message: str | None = None,
     ) -> GateDetail:
-        """Puts an earlier version in force again, as a new one, in place of the version with the `etag`."""
+        """Puts an earlier version in force again, as a new one: in place of the version with the `etag`, or of a withdrawn gate
+        without `if_match`."""
         asked = {"to": to, "workspace": workspace, "take_over": _flag(take_over), "author": author, "message": message}
         path = f"/v1/gates/{_segment(table)}/rollback"
-        return self._call(GateDetail, "POST", path, params=asked, headers={"If-Match": if_match})
+        return self._call(GateDetail, "POST", path, params=asked, headers=_seen(if_match))
 
-    def withdraw_gate(self, table: str, workspace: str | None = None, *, if_match: str, take_over: bool = False) -> GateChange:
+    def withdraw_gate(
+        self,
+        table: str,
+        workspace: str | None = None,
+        *,
+        if_match: str,
+        take_over: bool = False,
+        author: str | None = None,
+        message: str | None = None,
+    ) -> GateChange:
         """Takes the version with that `etag` out of force; its triggers are `unmatched` from then on."""
-        asked = {"workspace": workspace, "take_over": _flag(take_over)}
+        asked = {"workspace": workspace, "take_over": _flag(take_over), "author": author, "message": message}
         return self._call(GateChange, "DELETE", f"/v1/gates/{_segment(table)}", params=asked, headers={"If-Match": if_match})
 
     def gate_status(self, table: str, workspace: str | None = None) -> GateStatus:
@@ -282,6 +291,11 @@ def _problem(response: httpx2.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _seen(if_match: str | None) -> dict[str, str]:
+    """That the version with this `etag` was seen in force, or none."""
+    return {"If-None-Match": "*"} if if_match is None else {"If-Match": if_match}
 
 
 def _flag(asked: bool) -> str | None:

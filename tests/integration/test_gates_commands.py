@@ -279,7 +279,7 @@ def test_a_folder_without_gates_is_an_error(tmp_path: Path) -> None:
 def test_a_gate_is_withdrawn_and_applied_again(database_url: str, engine: Engine, tmp_path: Path) -> None:
     write(tmp_path, "raw.orders")
     assert stringx(database_url, "gates", "apply", "--dir", str(tmp_path)).returncode == 0
-    done = stringx(database_url, "gates", "withdraw", "raw.orders")
+    done = stringx(database_url, "gates", "withdraw", "raw.orders", "-m", "empty for now", "--author", "ann")
     assert (done.returncode, done.stdout) == (
         0,
         "the gate of raw.orders in workspace default is withdrawn; version 1 was the last one in force\n",
@@ -295,6 +295,11 @@ def test_a_gate_is_withdrawn_and_applied_again(database_url: str, engine: Engine
     }
     assert "restored" in stringx(database_url, "gates", "apply", "--dir", str(tmp_path)).stdout
     assert in_force(engine) == ["raw.orders"]
+    with database.transaction(engine) as connection:
+        versions = gates.versions(connection, "default", "raw.orders")
+        (withdrawal,) = gates.withdrawals(connection, versions).values()
+    assert [one.number for one in versions] == [2, 1]
+    assert (withdrawal.author, withdrawal.message) == ("ann", "empty for now")
     for words, says in ((("raw.order",), "did you mean `raw.orders`?"), (("raw.orders", "--workspace", "sales"), "in workspace sales")):
         done = stringx(database_url, "gates", "withdraw", *words)
         assert (done.returncode, done.stdout) == (2, "")

@@ -256,3 +256,4 @@ def test_gates_are_exported_to_stdout(stringx: Run, tmp_path: Path) -> None:
     told = json.loads(stringx("export", "raw.a", "--output", "json").stdout)["gates"]
     assert [(gate["workspace"], gate["version"], gate["document"]["target"]) for gate in told] == [("default", 1, "demo")]
     assert "did you mean `raw.a`?" in stringx("export", "raw.aa", code=2).stderr
+    assert "no gate is in force in workspace tem: `stringx gates list`" in stringx("export", "-w", "tem", code=2).stderr

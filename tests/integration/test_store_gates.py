@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from stringx.errors import Conflict, NotFound
 from stringx.gates.files import GateFile
 from stringx.gates.parse import parse
-from stringx.model import Decision, Gate, GateDifference
+from stringx.model import Decision, Gate, GateDifference, GateWithdrawal
 from stringx.store import database, gates
 from stringx.store.gates import Change
 from stringx.store.tables import gate_versions
@@ -94,9 +94,10 @@ def test_a_gate_that_is_withdrawn_is_in_force_no_longer_and_keeps_its_versions(e
 
 
 def test_a_withdrawn_gate_is_in_force_again_once_its_file_is_applied(engine: Engine) -> None:
-    for priority, number in ((0, 1), (5, 2)):
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate()])
+    for priority, number in ((0, 2), (5, 3)):
         with database.transaction(engine) as connection:
-            gates.apply(connection, [gate()])
             gates.withdraw(connection, "default", "raw.orders")
         with database.transaction(engine) as connection:
             restored = Change("default", "raw.orders", "restored", number)
@@ -106,7 +107,7 @@ def test_a_withdrawn_gate_is_in_force_again_once_its_file_is_applied(engine: Eng
             found = gates.current(connection, "default", "raw.orders")
             assert found is not None
             assert (found.number, found.gate.priority) == (number, priority)
-    assert versions(engine) == 2
+    assert versions(engine) == 3
 
 
 def test_there_is_nothing_to_withdraw_where_there_was_no_gate(engine: Engine) -> None:
@@ -146,16 +147,20 @@ def test_why_a_table_had_no_gate_is_told_as_of_the_time_that_is_asked_about(engi
     before = clock()
     assert said(before) == f"there is {what}"
     apply(gate())
+    applied = clock()
     withdraw()
     withdrawn = clock()
     assert said(before) == f"there was {what} yet", "it came before the gate, and the withdrawal is no reason"
+    assert said(applied) == f"there was {what} at that time", "it was just being applied"
     assert said(withdrawn) == said(None)
     assert said(None).startswith(f"there is {what}: it was withdrawn at ")
+    then = said(None).replace("there is", "there was")
     apply(gate())
     assert said(before) == f"there was {what} yet"
-    assert said(withdrawn) == f"there was {what} at that time"
+    assert said(withdrawn) == then
     withdraw()
-    assert said(withdrawn) == f"there was {what} at that time", "it had been withdrawn, but not at the time of the last withdrawal"
+    assert said(withdrawn) == then, "and not when it was withdrawn last"
+    assert said(None).startswith(f"there is {what}: it was withdrawn at ")
 
 
 def test_why_many_tables_have_no_gate_is_told_with_each_workspace_read_once_and_few_names_compared(engine: Engine) -> None:
@@ -293,15 +298,43 @@ def test_a_version_keeps_who_asked_for_it_and_why(engine: Engine) -> None:
     assert told(engine) == [(2, 5, "bob@example.org", None, FILE), (1, 0, "ann@example.org", "first", FILE)]
 
 
-@pytest.mark.parametrize(
-    "statement", ["update gate_versions set content = '{}'", "delete from gate_versions", "truncate gate_versions cascade"]
-)
-def test_the_database_itself_keeps_versions_as_they_are(engine: Engine, statement: str) -> None:
+def test_a_gate_keeps_who_withdrew_it_and_why_each_time(engine: Engine) -> None:
+    def withdraw(why: str) -> datetime:
+        with database.transaction(engine) as connection:
+            gates.withdraw(connection, "default", "raw.orders", author="ann@example.org", message=why)
+            return database.now(connection)
+
+    def apply(*files: GateFile, why: str, **more: Any) -> datetime:
+        with database.transaction(engine) as connection:
+            gates.apply(connection, files, author="bob@example.org", message=why, **more)
+            return database.now(connection)
+
+    apply(gate(), gate("raw.sales"), why="new")
+    first = withdraw("empty for now")
+    apply(gate(), why="filled again")
+    pruned = apply(gate("raw.sales"), why="no longer loaded", prune=["default"])
     with database.transaction(engine) as connection:
-        gates.apply(connection, [gate()])
-    with pytest.raises(IntegrityError, match="versions of gates are appended, never changed"), database.transaction(engine) as connection:
-        connection.execute(text(statement))
-    assert [number for number, *_ in told(engine)] == [1]
+        gates.withdraw(connection, "default", "raw.orders", author="eve@example.org", message="withdrawn already")
+        gates.rollback(connection, "default", "raw.orders", 1, author="ann@example.org")
+        found = gates.versions(connection, "default", "raw.orders")
+        withdrawn = gates.withdrawals(connection, found)
+    assert [(one.number, one.message, withdrawn.get(one.id)) for one in found] == [
+        (3, "rollback to version 1", None),
+        (2, "filled again", GateWithdrawal(at=pruned, author="bob@example.org", message="no longer loaded")),
+        (1, "new", GateWithdrawal(at=first, author="ann@example.org", message="empty for now")),
+    ]
+
+
+@pytest.mark.parametrize("statement", ["update {table} set author = 'x'", "delete from {table}", "truncate {table} cascade"])
+@pytest.mark.parametrize(("table", "what"), [("gate_versions", "versions"), ("gate_withdrawals", "withdrawals")])
+def test_the_database_itself_keeps_history_as_it_is(engine: Engine, statement: str, table: str, what: str) -> None:
+    with database.transaction(engine) as connection:
+        gates.apply(connection, [gate()], author="ann")
+        gates.withdraw(connection, "default", "raw.orders", author="ann")
+    with pytest.raises(IntegrityError, match=f"{what} of gates are appended, never changed"), database.transaction(engine) as connection:
+        connection.execute(text(statement.format(table=table)))
+    with database.transaction(engine) as connection:
+        assert connection.execute(text(f"select author from {table}")).scalars().all() == ["ann"]
 
 
 def test_versions_are_told_in_pages_and_one_alone(engine: Engine) -> None:
@@ -357,11 +390,11 @@ def test_what_a_file_manages_changes_by_that_file_or_is_taken_over(engine: Engin
     with database.transaction(engine) as connection:
         gates.apply(connection, [gate()])
         assert gates.put(connection, gate().gate) == Change("default", "raw.orders", "unchanged", 1), "it is so already"
-        for edit in (
-            lambda: gates.put(connection, wanted),
-            lambda: gates.withdraw(connection, "default", "raw.orders", by_file=False),
+        for edit, fix in (
+            (lambda: gates.put(connection, wanted), "change that file"),
+            (lambda: gates.withdraw(connection, "default", "raw.orders", by_file=False), "delete that file"),
         ):
-            with pytest.raises(Conflict, match=f"is managed by the file {FILE}: change that file") as refused:
+            with pytest.raises(Conflict, match=f"is managed by the file {FILE}: {fix}") as refused:
                 edit()
             assert refused.value.code == "managed_by_file"
         assert gates.plan_put(connection, wanted).action == "kept"
@@ -421,4 +454,4 @@ def test_nobody_manages_a_gate_that_is_withdrawn(engine: Engine) -> None:
         gates.withdraw(connection, "default", "raw.orders", by_file=False)
         assert gates.apply(connection, [gate()]) == [Change("default", "raw.orders", "restored", 3)]
         gates.withdraw(connection, "default", "raw.orders")
-        assert gates.apply(connection, [gate()]) == [Change("default", "raw.orders", "restored", 3)]
+        assert gates.apply(connection, [gate()]) == [Change("default", "raw.orders", "restored", 4)]

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import alembic.command
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from stringx.embedded.postgres import EmbeddedPostgres
 from stringx.errors import ConfigurationError
+from stringx.model import GateWithdrawal
 from stringx.settings import Settings
 from stringx.store import database, gates, tables
 from stringx.store.database import migrate, transaction
@@ -86,14 +88,51 @@ class TestMigrations:
             assert gates.withdraw(connection, "w", "s.t").action == "withdrawn"
             assert connection.execute(text("select event_id, run_id, tracestate from triggers")).one() == ("e", "r", None)
 
+    def test_keep_the_gates_that_were_withdrawn_before_anybody_asked_who_and_why(self, empty_engine: Engine) -> None:
+        _migrate_to("0008", empty_engine, f"{DATA_OF_0001}; update gates set withdrawn_at = '2026-01-01T00:00:00Z'")
+        migrate(empty_engine)
+        with transaction(empty_engine) as connection:
+            (version,) = gates.versions(connection, "w", "s.t")
+            withdrawal = GateWithdrawal(at=datetime(2026, 1, 1, tzinfo=UTC), author=None, message=None)
+            assert gates.withdrawals(connection, [version]) == {version.id: withdrawal}
+            assert gates.current(connection, "w", "s.t") is None
+
+    def test_leave_it_to_a_program_from_before_0009_to_withdraw_and_to_restore_a_version(self, empty_engine: Engine) -> None:
+        """As in an upgrade without a pause: it knows no `gate_withdrawals`, and restores without a new version."""
+        _migrate_to("0001", empty_engine, DATA_OF_0001)
+        migrate(empty_engine)
+        with transaction(empty_engine) as connection:
+            gates.withdraw(connection, "w", "s.t", author="ann")
+        with transaction(empty_engine) as connection:
+            connection.execute(text("update gates set withdrawn_at = null"))
+            assert gates.in_force(connection) == {"w": 1}
+        with transaction(empty_engine) as connection:
+            gates.withdraw(connection, "w", "s.t", author="bob")
+            versions = gates.versions(connection, "w", "s.t")
+            assert [one.author for one in gates.withdrawals(connection, versions).values()] == ["bob"]
+            assert connection.execute(text("select author from gate_withdrawals order by withdrawn_at")).scalars().all() == ["ann", "bob"]
+        with transaction(empty_engine) as connection:
+            connection.execute(text("update gates set withdrawn_at = null"))
+        with transaction(empty_engine) as connection:
+            connection.execute(text("update gates set withdrawn_at = now()"))
+            assert "it was withdrawn at" in gates.absence(connection, "w", "s.t")
+            assert gates.withdraw(connection, "w", "s.t").action == "unchanged"
+
     @pytest.mark.parametrize(
         ("revision", "order"),
         [
+            ("0001", ("gates", "verdicts")),
+            ("0001", ("triggers", "verdicts")),
+            ("0002", ("triggers", "gates")),
             ("0003", ("triggers", "verdicts")),
             ("0003", ("verdicts", "triggers")),
             ("0003", ("gate_versions", "verdicts")),
+            ("0004", ("verdicts", "triggers")),
+            ("0005", ("dead_letters", "verdicts")),
             ("0006", ("gate_versions", "verdicts")),
             ("0006", ("verdicts", "gate_versions")),
+            ("0007", ("gate_versions", "verdicts")),
+            ("0008", ("gates", "gate_versions")),
         ],
     )
     def test_wait_for_what_is_at_work_in_whatever_order_it_locks(self, empty_engine: Engine, revision: str, order: tuple[str, str]) -> None:
@@ -110,6 +149,11 @@ class TestMigrations:
             migrated.result(60)
         with empty_engine.connect() as connection:
             assert connection.execute(text("select current_setting('lock_timeout')")).scalar_one() == "0"
+
+    def test_wait_for_nobody_where_there_is_none_to_do(self, engine: Engine) -> None:
+        with transaction(engine) as connection, ThreadPoolExecutor(1) as pool:
+            connection.execute(text("lock table runs in access exclusive mode"))
+            pool.submit(migrate, engine).result(60)
 
     def test_of_a_newer_program_are_told_and_not_touched(self, engine: Engine) -> None:
         with transaction(engine) as connection:

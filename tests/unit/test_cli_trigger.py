@@ -75,6 +75,21 @@ def test_a_slice_may_be_json_and_is_one_or_the_other() -> None:
         read_slice(("d=5",), "[]")
 
 
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ('{"column": 5, "equals": 1}', "--slice-json: slice.0.column: must be text"),
+        ('[{"column": "d", "equals": 1.5}]', "--slice-json: slice.0.equals: must be text or a whole number"),
+        ('[{"column": "d", "equal": 1}]', "--slice-json: slice.0.equal: no such field: did you mean `equals`?"),
+        ("5", "--slice-json: slice: must be a predicate or a list of predicates"),
+    ],
+)
+def test_what_is_wrong_with_a_slice_in_json_is_told_as_of_a_trigger(document: str, says: str) -> None:
+    with pytest.raises(click.UsageError) as refused:
+        read_slice((), document)
+    assert refused.value.message.startswith(says)
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_a_slice_or_a_usage_error(text: str) -> None:
     try:

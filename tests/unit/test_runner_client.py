@@ -64,7 +64,7 @@ def taken(*reports: object) -> tuple[Report | UnreadableReport, ...]:
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"status": "splendid"}, "status: Input should be"),
+        ({"status": "splendid"}, "status: must be '"),
         ({"message": "half a pair \ud800"}, ""),
     ],
 )
@@ -126,7 +126,7 @@ def test_an_attempt_that_the_database_cannot_hold_is_of_none() -> None:
     unreadable, good = taken(report(attempt=2**31), report())
     assert isinstance(unreadable, UnreadableReport)
     assert (unreadable.run, unreadable.attempt) == (RUN, 0)
-    assert "attempt: Input should be less than" in unreadable.error
+    assert "attempt: must be less than" in unreadable.error
     assert isinstance(good, Report)
 
 

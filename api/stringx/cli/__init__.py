@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import traceback
 
 import click
 
+from stringx.cli.verbs import Verbs
 from stringx.errors import GateFileErrors, StringXError, Unavailable
 
 #: verb → module of `stringx.cli` and the click command in it; first one per process, then the user's
@@ -40,26 +40,7 @@ EXIT_WAITED_TOO_LONG = 4
 EXIT_INTERRUPTED = 130
 
 
-class _Verbs(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(f"stringx.cli.{module}"), name)
-        return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.exceptions.NoSuchCommand as error:
-            # click looks for a close one among the commands that it knows itself, of which this group has none.
-            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from error
-
-
-@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Verbs, verbs=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stringx")
 def stringx() -> None:
     """An event-driven data-quality gate on dbt."""

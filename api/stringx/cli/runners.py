@@ -15,6 +15,9 @@ from stringx.settings import Settings
 if TYPE_CHECKING:
     from stringx.runner.client import HttpRunner
 
+#: Who asks for a status: nobody's runs are held under this name.
+_ASKING = "stringx-cli"
+
 
 @dataclass(frozen=True)
 class Runners:
@@ -44,6 +47,11 @@ class Runners:
             for replica in replicas:
                 opened.callback(replica.close)
             yield replicas
+
+    def targets(self, name: str, *, answer_seconds: float) -> frozenset[str]:
+        """Those that its replicas say they have. Raises as `replicas` does, and RunnerUnavailable where one does not answer in time."""
+        with self.replicas(name, answer_seconds=answer_seconds) as replicas:
+            return frozenset(target for replica in replicas for target in replica.status(_ASKING).targets)
 
 
 def known(settings: Settings) -> Runners:

@@ -13,8 +13,6 @@ from stringx.settings import Settings
 
 #: Longest wait for a runner's answer: gates are applied before the runners are up, too.
 ANSWER_SECONDS = 1.0
-#: Who asks: nobody's runs are held under this name.
-_ASKING = "gates-apply"
 
 
 def served(settings: Settings, warn: Callable[[str], None]) -> Served:
@@ -29,8 +27,7 @@ def served(settings: Settings, warn: Callable[[str], None]) -> Served:
     @cache
     def targets_of(runner: str) -> Collection[str] | None:
         try:
-            with known.replicas(runner, answer_seconds=ANSWER_SECONDS) as replicas:
-                return {target for replica in replicas for target in replica.status(_ASKING).targets}
+            return known.targets(runner, answer_seconds=ANSWER_SECONDS)
         except RunnerUnavailable as error:
             warn(f"whether the runner `{runner}` has the targets of its gates was not checked: {error}")
             return None

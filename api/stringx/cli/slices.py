@@ -10,7 +10,9 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from stringx.model import Slice, fault_text
+from stringx.errors import Invalid
+from stringx.model import Slice, Value
+from stringx.triggers.fields import refuse_fields
 
 #: `column=value`, `column>=value`, `column<value`; what may be written and is not a half-open range is caught too, to say so.
 _COMPARISON = re.compile(r"\s*([^=<>!\s][^=<>!]*?)\s*(>=|<=|!=|<>|==|=|<|>)(.*)", re.DOTALL)
@@ -68,10 +70,17 @@ def _from_json(document: str) -> Slice:
     return _checked(data, "--slice-json")
 
 
+class _Given(Value):
+    """What is given, under the name that a trigger has for it."""
+
+    slice: Slice
+
+
 def _checked(data: object, option: str) -> Slice:
     try:
-        return Slice.model_validate(data)
+        return _Given.model_validate({"slice": data}).slice
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in fault["loc"])
-        raise click.UsageError(f"{option}: {f'{place}: ' if place else ''}{fault_text(fault)}") from error
+        try:
+            refuse_fields(error)
+        except Invalid as refused:
+            raise click.UsageError(f"{option}: {refused}") from error

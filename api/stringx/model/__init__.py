@@ -27,6 +27,7 @@ from stringx.model.answers import (
     UnpreparedTest,
 )
 from stringx.model.catalog import CatalogColumn, ForeignKey, GateOnTarget, TableCatalog, TargetFault, Validation
+from stringx.model.faults import fault_text
 from stringx.model.gate_changes import (
     GateAction,
     GateChange,
@@ -36,6 +37,8 @@ from stringx.model.gate_changes import (
     GateVersionDetail,
     GateVersionPage,
     GateVersionSummary,
+    GateWithdrawal,
+    Signature,
 )
 from stringx.model.gates import (
     Decision,
@@ -91,7 +94,6 @@ from stringx.model.values import (
     Value,
     WorkspaceName,
     canonical_json,
-    fault_text,
     fingerprint,
     made_storable,
     storable,
@@ -155,6 +157,7 @@ __all__ = [
     "GateVersionDetail",
     "GateVersionPage",
     "GateVersionSummary",
+    "GateWithdrawal",
     "Kind",
     "Level",
     "LostAttempt",
@@ -190,6 +193,7 @@ __all__ = [
     "Selection",
     "Severity",
     "ShortText",
+    "Signature",
     "Slice",
     "Submission",
     "TableCatalog",

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from pydantic import AwareDatetime
 
 from stringx.model.answers import Answer, GateSummary, PlainGate
 
-#: `restored`: it had been withdrawn. `kept`: it is not as asked for, since another one manages it: the API, not this file.
+#: `restored`: it had been withdrawn, and has a new version. `kept`: it is not as asked for, since another one manages it: the API,
+#: not this file.
 GateAction = Literal["created", "changed", "unchanged", "restored", "withdrawn", "kept"]
+
+
+class Signature(TypedDict, total=False):
+    """Who asks for a change of gates, and why; as they say."""
+
+    author: str | None
+    message: str | None
 
 
 class GateDifference(Answer):
@@ -52,6 +60,15 @@ class GatePlan(Answer):
     change: GateChange | None
 
 
+class GateWithdrawal(Answer):
+    """That a version was taken out of force."""
+
+    at: AwareDatetime
+    #: who asked for it and why, as they said; null: from before this was kept
+    author: str | None
+    message: str | None
+
+
 class GateVersionSummary(Answer):
     """One version of a gate."""
 
@@ -63,6 +80,8 @@ class GateVersionSummary(Answer):
     file: str | None
     applied_at: AwareDatetime
     in_force: bool
+    #: null: it was not, or is not yet; a newer version takes a version's place without it
+    withdrawn: GateWithdrawal | None = None
 
 
 class GateVersionPage(Answer):
@@ -81,6 +100,7 @@ class GateVersionDetail(GateSummary):
     """One version of a gate, with its rules."""
 
     in_force: bool
+    withdrawn: GateWithdrawal | None = None
     gate: PlainGate
     #: as its file says it, and as `PUT` takes it
     document: dict[str, Any]

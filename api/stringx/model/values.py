@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr, WithJsonSchema
@@ -42,11 +41,6 @@ def storable(text: str) -> str:
 def made_storable(text: str) -> str:
     """`text` with the replacement characters of Unicode and ASCII in place of what is not `storable`."""
     return text.encode(errors="replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
-
-
-def fault_text(fault: Mapping[str, Any]) -> str:
-    """What pydantic says of one fault of a ValidationError; of a message of ours, ours alone."""
-    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def canonical_json(value: object) -> str:

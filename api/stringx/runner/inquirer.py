@@ -10,6 +10,7 @@ import psycopg2
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
+from stringx.gates.rule_library import LIBRARY
 from stringx.gates.tests import MATCHES_REGEX, quoted_name, regexes
 from stringx.model import CatalogColumn, ColumnType, Gate, GateOnTarget, Relation, TableCatalog, TargetFault, Validation
 from stringx.nearest import did_you_mean, nearest
@@ -79,6 +80,8 @@ class Inquirer:
             unreadable = True
             message = self._absence(gate.table, error)
             yield TargetFault(field=("table",), message=self._shown(message))
+        unknown = list(self._check_faults(gate))
+        yield from unknown
         faulty = list(self._column_faults(gate, columns)) if columns else []
         yield from faulty
         planner = Planner(
@@ -88,13 +91,15 @@ class Inquirer:
             names_between=adapter().quote(""),
             shown=lambda error: self._shown(_told(error)),
         )
-        plan = planner.plan(gate, gate.fingerprint)
+        without_check = {fault.rule for fault in unknown}
+        known = gate.model_copy(update={"rules": tuple(rule for rule in gate.rules if rule.name not in without_check)})
+        plan = planner.plan(known, gate.fingerprint)
         for refused in plan.refused:
             yield TargetFault(rule=refused.rule, select=refused.select, message=refused.message or "no test can be made of it")
         if unreadable:
             return  # all of them would say so once more
         told = {fault.rule for fault in faulty if fault.field == ("column",)}
-        for fault in self._regex_faults(gate):
+        for fault in self._regex_faults(known):
             told.add(fault.rule)
             yield fault
         for test in plan.tests:
@@ -107,6 +112,14 @@ class Inquirer:
         near = nearest(f"{schema}.{table}", catalog.tables_near(adapter(), schema), alike=0.75)
         fix = did_you_mean(near if near != name.lower() else None) or "load it, or correct the name"
         return f"the target {self._target} cannot read {name}: {_told(error)}: {fix}"
+
+    def _check_faults(self, gate: Gate) -> Iterator[TargetFault]:
+        """Of rules whose check is a test of nobody's: dbt would say only that a macro is not there."""
+        for rule in gate.rules:
+            if not self._project.has_generic_test(rule.check):
+                meant = did_you_mean(nearest(rule.check, [*self._project.generic_tests(), *LIBRARY]))
+                fix = meant or "add it to the project, or correct the name"
+                yield TargetFault(rule=rule.name, field=("check",), message=f"the dbt project has no generic test `{rule.check}`: {fix}")
 
     # --- columns ---
 

@@ -111,7 +111,17 @@ class ParsedProject:
         return list({test.unique_id: test for test in tests}.values())
 
     def has_macro(self, name: str) -> bool:
-        return any(macro.name == name for macro in self.manifest.macros.values())
+        """Whether a rule's test can call it by this name: of the project itself, or of dbt's own packages."""
+        return self.manifest.find_macro_by_name(name, self.config.project_name, None) is not None
+
+    def has_generic_test(self, name: str) -> bool:
+        """Whether a rule's check can be this test."""
+        return self.has_macro(f"test_{name}")
+
+    def generic_tests(self) -> set[str]:
+        """The names of the project's own."""
+        names = (macro.name for macro in self.manifest.macros.values() if macro.package_name == self.config.project_name)
+        return {name.removeprefix("test_") for name in names if name.startswith("test_")}
 
     def rule_test(self, name: str, sql: str) -> Any:
         """A rule's test as a node, parsed by dbt's own parser. Raises dbt's exceptions where it cannot be."""

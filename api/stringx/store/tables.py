@@ -1,6 +1,6 @@
 """The tables of the internal database, as SQLAlchemy Core sees them; `migrations/` makes them, and a test holds both equal.
 
-History is append-only: gate versions, triggers, attempts, verdicts, check results, dead letters and set-apart reports are
+History is append-only: gate versions and withdrawals, triggers, attempts, verdicts, check results, dead letters and set-apart reports are
 written once. What changes is `runs.state` with its lease, `attempts.ended_at`, `outbox.published_at`, which dispatchers and
 which replicas of runners there are, and which gates are in force.
 """
@@ -64,6 +64,19 @@ gate_versions = Table(
     Column("author", Text),
     Column("message", Text),
     UniqueConstraint("workspace", "table_name", "number"),
+)
+
+#: That a version was taken out of force: putting a gate in force again makes a new one. A trigger of the database refuses to change
+#: or delete a row.
+gate_withdrawals = Table(
+    "gate_withdrawals",
+    metadata,
+    Column("version_id", BigInteger, ForeignKey("gate_versions.id"), primary_key=True),
+    #: in the key, since a program from before this table withdraws and restores a version without a row
+    Column("withdrawn_at", DateTime(timezone=True), primary_key=True, server_default=func.now()),
+    #: who asked for it and why, as they said
+    Column("author", Text),
+    Column("message", Text),
 )
 
 #: Which version of a gate is in force, or was until the gate was withdrawn.

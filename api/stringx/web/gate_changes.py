@@ -10,8 +10,8 @@ from flask import Response, jsonify, request
 from pydantic import Field
 
 from stringx.errors import NotFound, Stale, Unconditional
-from stringx.model import GateChange, GateDetail, GatePlan, GateVersion, GateVersionDetail, GateVersionPage, ShortText, Text
-from stringx.store import gate_versions, gates, views
+from stringx.model import GateChange, GateDetail, GatePlan, GateVersion, GateVersionDetail, GateVersionPage, ShortText, Signature, Text
+from stringx.store import gates, views
 from stringx.store.database import transaction
 from stringx.store.status import status
 from stringx.web.backend import backend
@@ -34,6 +34,10 @@ class Signed(OneWorkspace):
     take_over: bool = False
     author: ShortText = AUTHOR
     message: Annotated[Text, Field(max_length=2000)] | None = None
+
+    @property
+    def signature(self) -> Signature:
+        return {"author": self.author, "message": self.message}
 
 
 class TakeOver(OneWorkspace):
@@ -60,10 +64,10 @@ def put_gate(table: str, asked: Signed) -> Response:
     `stringx gates apply` leaves the gate alone.
     """
     views.require_name(table)
+    gate = read_gate(request, asked.workspace, table, _served())
     with transaction(backend().engine) as connection:
-        gate = read_gate(request, asked.workspace, table, _served(connection))
         present = _seen(connection, asked.workspace, table)
-        gates.put(connection, gate, take_over=asked.take_over, author=asked.author, message=asked.message)
+        gates.put(connection, gate, take_over=asked.take_over, **asked.signature)
         return _in_force(connection, asked.workspace, table, HTTPStatus.OK if present else HTTPStatus.CREATED)
 
 
@@ -74,26 +78,25 @@ def put_gate(table: str, asked: Signed) -> Response:
 def plan_gate(table: str, asked: TakeOver) -> Response:
     """Validate a gate, and say what putting it in force would change; nothing is"""
     views.require_name(table)
+    try:
+        gate = read_gate(request, asked.workspace, table, _served())
+    except InvalidGate as invalid:
+        return jsonify(GatePlan(problems=invalid.faults, change=None).as_json())
     with transaction(backend().engine) as connection:
-        try:
-            gate = read_gate(request, asked.workspace, table, _served(connection))
-        except InvalidGate as invalid:
-            plan = GatePlan(problems=invalid.faults, change=None)
-        else:
-            plan = GatePlan(problems=(), change=gates.plan_put(connection, gate, take_over=asked.take_over).answer())
-    return jsonify(plan.as_json())
+        change = gates.plan_put(connection, gate, take_over=asked.take_over).answer()
+    return jsonify(GatePlan(problems=(), change=change).as_json())
 
 
 @blueprint.delete("/<table>")
-@blueprint.input(TakeOver, location="query", arg_name="asked")
+@blueprint.input(Signed, location="query", arg_name="asked")
 @blueprint.output(GateChange, description="Withdrawn; its versions and runs stay.")
 @blueprint.doc(operation_id="withdrawGate")
-def withdraw_gate(table: str, asked: TakeOver) -> Response:
+def withdraw_gate(table: str, asked: Signed) -> Response:
     """Take the version that `If-Match` names out of force: triggers of its table are `unmatched` from now on"""
     views.require_name(table)
     with transaction(backend().engine) as connection:
         _seen(connection, asked.workspace, table, required=True)
-        change = gates.withdraw(connection, asked.workspace, table, by_file=asked.take_over)
+        change = gates.withdraw(connection, asked.workspace, table, by_file=asked.take_over, **asked.signature)
     return jsonify(change.answer().as_json())
 
 
@@ -107,12 +110,12 @@ def rollback_gate(table: str, asked: Rollback) -> Response:
     What is wrong with it by today's checks, or is not served any more, is refused as `PUT` refuses it.
     """
     views.require_name(table)
+    served = _served()
     with transaction(backend().engine) as connection:
         earlier = gates.version(connection, asked.workspace, table, asked.to)
         present = _seen(connection, asked.workspace, table)
-        require_valid(earlier.gate, _served(connection))
-        signed = {"author": asked.author, "message": asked.message}
-        gates.rollback(connection, asked.workspace, table, asked.to, take_over=asked.take_over, **signed)
+        require_valid(earlier.gate, served)
+        gates.rollback(connection, asked.workspace, table, asked.to, take_over=asked.take_over, **asked.signature)
         return _in_force(connection, asked.workspace, table, HTTPStatus.OK if present else HTTPStatus.CREATED)
 
 
@@ -121,9 +124,9 @@ def rollback_gate(table: str, asked: Rollback) -> Response:
 @blueprint.output(GateVersionPage, description="A page of versions, the newest first.")
 @blueprint.doc(operation_id="listGateVersions")
 def list_versions(table: str, asked: Versions) -> Response:
-    """The versions of a gate, of a withdrawn one too: who applied each, when, and why"""
+    """The versions of a gate, of a withdrawn one too: who applied and who withdrew each, when, and why"""
     with transaction(backend().engine) as connection:
-        page = gate_versions.version_page(connection, asked.workspace, table, limit=asked.limit, before=asked.cursor)
+        page = views.version_page(connection, asked.workspace, table, limit=asked.limit, before=asked.cursor)
     return jsonify(page.as_json())
 
 
@@ -136,13 +139,16 @@ def get_version(table: str, number: str, asked: OneWorkspace) -> Response:
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise NotFound(f"there is no version {number!r}: versions are numbers")
     with transaction(backend().engine) as connection:
-        version = gate_versions.version_detail(connection, asked.workspace, table, int(number))
+        version = views.version_detail(connection, asked.workspace, table, int(number))
     return jsonify(version.as_json())
 
 
-def _served(connection: Connection) -> Served | None:
+def _served() -> Served | None:
+    """In a transaction of its own: none is open while the body comes in."""
     settings = backend().settings
-    return served_by(status(connection, settings.lease_seconds), settings.kafka_triggers_topic)
+    with transaction(backend().engine) as connection:
+        present = status(connection, settings.lease_seconds)
+    return served_by(present, settings.kafka_triggers_topic)
 
 
 def _seen(connection: Connection, workspace: str, table: str, *, required: bool = False) -> GateVersion | None:

@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, jsonify
 
 from stringx.errors import Unavailable
-from stringx.store import views
+from stringx.store import migrations
 from stringx.store.database import transaction
 from stringx.web.backend import backend
 
@@ -28,6 +28,6 @@ def livez() -> Response:
 def readyz() -> Response:
     """Whether it can serve: the database answers and is migrated"""
     with transaction(backend().engine) as connection:
-        if not views.migrated(connection):
+        if not migrations.done(connection):
             raise Unavailable("the database is not migrated to this version: run `stringx migrate`")
     return jsonify({"status": "ready"})

@@ -22,9 +22,10 @@ LONGEST_WAIT_SECONDS = 300
 
 
 @blueprint.post("")
+@blueprint.input(NoParameters, location="query", arg_name="_none")
 @blueprint.output(TriggerAnswer, status_code=202, description="Taken; its verdict is still to come.")
 @blueprint.doc(operation_id="createTrigger")
-def create_trigger() -> Response:
+def create_trigger(_none: NoParameters) -> Response:
     """Say that a table, or a slice of it, was loaded and wants a verdict
 
     The same id (of the body, of the CloudEvent, or as `Idempotency-Key`) with the same content is taken once and answered

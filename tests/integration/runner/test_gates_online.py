@@ -8,14 +8,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from runner_lab import TOKEN, Bench, Lab, wait_for
+from runner_lab import TOKEN, Bench, Lab, rule, wait_for
 from werkzeug.serving import make_server
 
+from stringx.cli.gates.online import validated
+from stringx.errors import RunnerUnavailable
 from stringx.runner.app import create_app
+from stringx.runner.client import HttpRunner
 from stringx.settings import Settings
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -101,6 +105,51 @@ def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(string
     machine = json.loads(stringx("gates", "validate", "--online", "--output", "json").stdout)
     assert [(one["file"], one["line"], one["column"]) for one in machine["problems"]] == [(str(one[0]), *one[1:3]) for one in expected]
     assert stringx("gates", "validate").returncode == 0, "only the database can tell"
+
+
+def inline(folder: Path, target: str = "demo") -> Path:
+    """A gate of `mode: inline` whose rule names a column that there is not."""
+    path = folder / "gates" / "default" / "raw.orders.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"table: raw.orders\ntarget: {target}\nmode: inline\nrules:\n  - {{name: filled, check: not_null, column: amuont}}\n")
+    return path
+
+
+def test_a_gate_that_the_backend_runs_itself_is_held_against_its_target_by_a_runner_that_has_it(stringx: Command, tmp_path: Path) -> None:
+    path = inline(tmp_path)
+    told = stringx("gates", "validate", "--online")
+    assert told.returncode == 2
+    assert f"{path}:5:45: rule `filled`: raw.orders has no column `amuont`: did you mean `amount`?" in told.stderr
+    assert "`mode: inline`: 1 gate on demo asked of the runner `default`, since the backend's own workers answer" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "runners", "why"),
+    [
+        ("elsewhere", None, "no runner that could in their place has this target: `default` has demo"),
+        ("demo", {"default": "http://127.0.0.1:1"}, "`default` does not answer (http://127.0.0.1:1: "),
+        ("demo", {}, "STRINGX_RUNNERS names none"),
+    ],
+)
+def test_why_an_inline_gate_is_not_held_against_its_target_is_said(
+    target: str, runners: dict[str, str] | None, why: str, stringx: Command, tmp_path: Path
+) -> None:
+    inline(tmp_path, target)
+    told = stringx("gates", "validate", "--online", **({} if runners is None else {"STRINGX_RUNNERS": json.dumps(runners)}))
+    assert (told.returncode, told.stdout) == (0, "1 gate, no problem\n")
+    assert f"`mode: inline`: 1 gate on {target} not held against it" in told.stderr
+    assert why in told.stderr
+
+
+def test_another_replica_is_asked_where_one_does_not_answer(address: str, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    gone, there = (HttpRunner(url, TOKEN, beat_seconds=5.0) for url in ("http://127.0.0.1:1", address))
+    gate = bench.gate(rule("gone", "not_null", column="idd"))
+    with closing(gone), closing(there):
+        ((fault,),) = [one.faults for one in validated([gone, there], [gate]).gates]
+        assert fault.rule == "gone"
+        assert "the next replica is asked: http://127.0.0.1:1: " in capsys.readouterr().err
+        with pytest.raises(RunnerUnavailable):
+            validated([gone], [gate])
 
 
 def test_one_file_is_held_against_its_target(stringx: Command, tmp_path: Path) -> None:

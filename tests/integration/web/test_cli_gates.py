@@ -101,5 +101,11 @@ def test_the_history_of_a_gate_is_told_and_each_version_shown(served: Served) ->
     assert (told["gate"]["on_no_rows"], told["in_force"]) == ("open", False)
     assert "has no version 3: the newest is 2" in run(served, "gates", "show", "raw.flights", "--version", "3")[2]
     with transaction(served.engine) as connection:
-        gates.withdraw(connection, "default", "raw.flights")
-    assert "none is in force" in run(served, "gates", "history", "raw.flights")[1]
+        gates.withdraw(connection, "default", "raw.flights", author="bob@example.org", message="no longer loaded")
+    history = run(served, "gates", "history", "raw.flights")[1]
+    assert "none is in force" in history
+    (withdrawal,) = [line for line in history.splitlines() if "bob@example.org" in line]
+    assert withdrawal.split()[:2] == ["2", "withdrawn"]
+    assert "no longer loaded" in withdrawal
+    shown = run(served, "gates", "show", "raw.flights", "--version", "2")[1]
+    assert "by bob@example.org: no longer loaded" in shown

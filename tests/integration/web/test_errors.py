@@ -94,6 +94,33 @@ def test_a_query_parameter_that_there_is_not_is_400_and_names_those_that_there_a
     assert response.json["detail"].startswith(says)
 
 
+def test_a_trigger_with_a_query_parameter_is_refused_since_it_says_all_in_its_body(nowhere: Settings) -> None:
+    response = app_of(nowhere).post("/v1/triggers?workspace=team", json={"table": "raw.flights"}, headers=AUTHORIZED)
+    assert (response.status_code, response.json["code"], response.json["field"]) == (400, "unknown_parameter", "workspace")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field", "says"),
+    [
+        ("GET", "/v1/runs?limit=x", "limit", "must be a whole number"),
+        ("GET", "/v1/runs?limit=0", "limit", "must be at least 1"),
+        ("GET", "/v1/runs?limit=501", "limit", "must be at most 500"),
+        ("GET", f"/v1/runs?cursor={2**63}", "cursor", f"must be less than {2**63}"),
+        ("GET", "/v1/runs?state=busy", "state", "must be 'queued', 'leased' or 'done'"),
+        ("GET", "/v1/runs?workspace=A", "workspace", "must be lower-case letters, digits, '-' and '_', at most 63 of them"),
+        ("DELETE", "/v1/gates/raw.flights?take_over=maybe", "take_over", "must be true or false"),
+        ("DELETE", "/v1/gates/raw.flights?author=", "author", "must not be empty"),
+        ("DELETE", f"/v1/gates/raw.flights?message={'x' * 2001}", "message", "must not be longer than 2000"),
+        ("POST", "/v1/gates/raw.flights/rollback", "to", "is missing: add it"),
+    ],
+)
+def test_a_query_parameter_that_is_wrong_is_422_and_says_how_it_must_be(
+    nowhere: Settings, method: str, path: str, field: str, says: str
+) -> None:
+    response = app_of(nowhere).open(path, method=method, headers=AUTHORIZED)
+    assert (response.status_code, response.json["field"], response.json["detail"]) == (422, field, says)
+
+
 def test_a_body_that_is_too_large_names_the_limit_and_the_setting(nowhere: Settings) -> None:
     app = app_of(nowhere.model_copy(update={"max_trigger_bytes": 2048}))
     for size in (2049, 5000):
@@ -143,16 +170,21 @@ def test_readiness_wants_a_migrated_database(make_settings: Callable[..., Settin
     engine = connect(settings)
     app = create_app(settings, engine).test_client()
     assert app.get("/readyz").status_code == 200
-    _forget_migrations(engine)
+    _stand_at(engine, "9999")
+    assert app.get("/readyz").status_code == 200, "a newer program has migrated it; this one goes on until it is replaced"
+    _stand_at(engine, "0001")
     response = app.get("/readyz")
     assert (response.status_code, response.content_type) == (503, PROBLEM)
     assert "stringx migrate" in response.json["detail"]
+    with transaction(engine) as connection:
+        connection.execute(text("delete from alembic_version"))
+    assert app.get("/readyz").status_code == 503
     engine.dispose()
 
 
-def _forget_migrations(engine: Engine) -> None:
+def _stand_at(engine: Engine, revision: str) -> None:
     with transaction(engine) as connection:
-        connection.execute(text("delete from alembic_version"))
+        connection.execute(text("update alembic_version set version_num = :revision"), {"revision": revision})
 
 
 def test_the_document_is_valid_openapi_3_1_0_and_names_every_view(nowhere: Settings) -> None:

@@ -12,7 +12,7 @@ from served import RULES, Served, flights_gate
 from stringx.errors import Conflict, Invalid, NotFound, Stale, Unconditional
 from stringx.gates.document import document, text
 from stringx.gates.files import LARGEST_BYTES, GateFile
-from stringx.model import Gate, GateDetail, RunnerStatus
+from stringx.model import Gate, GateDetail, GateWithdrawal, RunnerStatus
 from stringx.store import dispatchers, gates, runner_replicas
 from stringx.store.database import transaction
 
@@ -44,7 +44,7 @@ def test_a_gate_is_created_changed_and_withdrawn(served: Served) -> None:
     assert (second.version, second.gate.priority, second.author) == (2, 5, "api")
     same = served.client.put_gate(orders(priority=5), TABLE, if_match=second.etag)
     assert (same.version, same.applied_at) == (2, second.applied_at), "the same content is no new version"
-    withdrawn = served.client.withdraw_gate(TABLE, if_match=second.etag)
+    withdrawn = served.client.withdraw_gate(TABLE, if_match=second.etag, author="bob", message="no longer loaded")
     assert (withdrawn.action, withdrawn.version) == ("withdrawn", 2)
     with pytest.raises(NotFound, match="it was withdrawn at"):
         served.client.gate(TABLE)
@@ -129,11 +129,11 @@ def test_a_version_that_was_seen_is_not_sent_again(served: Served) -> None:
 def test_a_gate_that_a_file_manages_refuses_an_edit_and_names_the_file(served: Served) -> None:
     found = served.client.gate("raw.flights")
     edited = found.document | {"priority": 5}
-    for edit in (
-        lambda: served.client.put_gate(edited, "raw.flights", if_match=found.etag),
-        lambda: served.client.withdraw_gate("raw.flights", if_match=found.etag),
+    for edit, fix in (
+        (lambda: served.client.put_gate(edited, "raw.flights", if_match=found.etag), "change that file and apply it, or take"),
+        (lambda: served.client.withdraw_gate("raw.flights", if_match=found.etag), "delete that file and apply the others with --prune, or"),
     ):
-        with pytest.raises(Conflict, match=r"managed by the file default/raw\.flights\.yaml: change that file and apply it, or") as refused:
+        with pytest.raises(Conflict, match=rf"managed by the file default/raw\.flights\.yaml: {fix}") as refused:
             edit()
         assert refused.value.code == "managed_by_file"
     response = send(served, "DELETE", FLIGHTS, If_Match=found.etag)
@@ -263,11 +263,19 @@ def test_the_versions_of_a_gate_are_told_in_pages_and_one_alone(served: Served) 
     assert (oldest.version, oldest.author) == (1, "api")
     one = served.client.gate_version(TABLE, 2)
     assert (one.version, one.gate.priority, one.document["priority"], one.in_force) == (2, 1, 1, False)
-    served.client.withdraw_gate(TABLE, if_match=found.etag)
+    served.client.withdraw_gate(TABLE, if_match=found.etag, message="no longer loaded")
     withdrawn = served.client.gate_versions(TABLE)
     assert withdrawn.withdrawn_at is not None
     assert [one.in_force for one in withdrawn.versions] == [False, False, False]
-    assert served.client.gate_version(TABLE, 3).in_force is False
+    newest = served.client.gate_version(TABLE, 3)
+    assert newest.in_force is False
+    assert newest.withdrawn == GateWithdrawal(at=withdrawn.withdrawn_at, author="api", message="no longer loaded")
+    assert [one.withdrawn for one in withdrawn.versions] == [newest.withdrawn, None, None]
+    again = served.client.rollback_gate(TABLE, 3, author="bob")
+    assert (again.version, again.fingerprint, again.author) == (4, found.fingerprint, "bob"), "who put it in force again is told as well"
+    restored = served.client.gate_versions(TABLE)
+    assert restored.withdrawn_at is None
+    assert [one.withdrawn for one in restored.versions] == [None, newest.withdrawn, None, None]
 
 
 @pytest.mark.parametrize(

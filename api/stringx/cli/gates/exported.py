@@ -34,6 +34,8 @@ def export(table: str | None, workspace: str | None, folder: Path | None, force:
     """
     with database(connection.with_database(settings_module.load())) as opened:
         found = _wanted(opened, table, workspace)
+    if not found:
+        raise NotFound(f"no gate is in force{f' in workspace {workspace}' if workspace else ''}: `stringx gates list` lists those that are")
     if folder is not None:
         written = _write(folder, [one.gate for one in found], force=force)
         warn("comments are not stored, and so not written")

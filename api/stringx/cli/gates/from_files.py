@@ -9,8 +9,9 @@ import click
 
 from stringx import settings as settings_module
 from stringx.cli import EXIT_DIFFERENT, connection
-from stringx.cli.gates.given import database, place, place_options, read, signed, signed_options
+from stringx.cli.gates.given import database, place, place_options, signed, signed_options
 from stringx.cli.gates.planned import print_changes
+from stringx.cli.gates.reading import read
 from stringx.cli.output import output_option, print_json, warn
 from stringx.cli.served import served
 from stringx.gates import files
@@ -120,17 +121,18 @@ def _pruned(where: Path, workspace: str | None) -> list[str]:
 @click.command()
 @click.argument("table")
 @click.option("-w", "--workspace", default=DEFAULT_WORKSPACE, show_default=True)
+@signed_options
 @output_option
-def withdraw(table: str, workspace: str, output: str) -> None:
+def withdraw(table: str, workspace: str, author: str | None, message: str | None, output: str) -> None:
     """Take the gate of TABLE out of force: from now on its triggers are `unmatched`.
 
     Its versions and runs stay, and runs that are queued are still judged. Applying its file, also with the others of its folder,
-    puts it in force again.
+    puts it in force again, as a new version.
     """
     from stringx.store import gates as store
 
     with database(connection.with_database(settings_module.load())) as opened:
-        change = store.withdraw(opened, workspace, table)
+        change = store.withdraw(opened, workspace, table, **signed(author, message))
     if output == "json":
         print_json(change.answer().as_json())
         return

@@ -13,16 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stringx.cli.gates.online import held_against_targets
-from stringx.cli.output import print_json, warn
-from stringx.errors import GateFileErrors
-from stringx.gates import files
-from stringx.model.values import made_storable
+from stringx.model import Signature, made_storable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from stringx.gates.served import Served
     from stringx.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -48,8 +43,8 @@ def place_options(command: Command) -> Command:
 
 def signed_options(command: Command) -> Command:
     """Adds who asks and why, as the arguments `author` and `message`."""
-    author = click.option("--author", help="Who asks for the new versions; default: git's user.email, else the user of this machine.")
-    message = click.option("-m", "--message", help="Why: it is kept with the new versions.")
+    author = click.option("--author", help="Who asks for it; default: git's user.email, else the user of this machine.")
+    message = click.option("-m", "--message", help="Why: it is kept with the versions that are new or withdrawn.")
     return author(message(command))
 
 
@@ -59,8 +54,8 @@ def place(path: Path | None, folder: Path | None, settings: Settings) -> Path:
     return path or folder or settings.gates_dir
 
 
-def signed(author: str | None, message: str | None, folder: Path | None = None) -> dict[str, str | None]:
-    """Who and why, as the store takes them. `folder` is where git is asked for its `user.email`; default: here."""
+def signed(author: str | None, message: str | None, folder: Path | None = None) -> Signature:
+    """Who and why. `folder` is where git is asked for its `user.email`; default: here."""
     who = author or _email(folder) or _user()
     return {"author": made_storable(who), "message": made_storable(message) if message else None}
 
@@ -92,25 +87,3 @@ def database(settings: Settings) -> Iterator[Connection]:
             yield opened
     finally:
         engine.dispose()
-
-
-def read(
-    where: Path, settings: Settings, output: str, *, workspace: str | None, served: Served | None = None, online: bool = False
-) -> list[files.GateFile]:
-    """The gates of a folder or a file; its errors are raised, with `--output json` printed as well. `online`: held against their
-    targets, too."""
-    if where.is_dir() and workspace is None:
-        files.refuse_empty(where)
-    try:
-        found = files.read(where, root=settings.gates_dir, served=served, workspace=workspace)
-        if online and (wrong := held_against_targets(found, where, settings)):
-            raise GateFileErrors(wrong)
-        for file in found:
-            if not file.gate.rules and not file.gate.select:
-                warn(f"{file.file}: it has neither `rules` nor `select`: each run is `no_checks`, {file.gate.on_no_checks}")
-        return found
-    except GateFileErrors as error:
-        if output == "json":
-            problems = [{"file": one.file, "line": one.line, "column": one.column, "message": one.message} for one in error.problems]
-            print_json({"gates": [], "problems": problems})
-        raise

@@ -72,6 +72,7 @@ def show(table: str, workspace: str | None, number: int | None, output: str) -> 
             ("could not be judged", f"{gate.on_error}; nothing to check: {gate.on_no_checks}; no rows: {gate.on_no_rows}"),
             ("from", _origin(answer)),
             ("message", answer.message),
+            *_withdrawn(answer),
         ),
     )
     print_table(
@@ -125,6 +126,13 @@ def status(table: str, workspace: str | None, output: str) -> None:
 def _origin(answer: GateSummary) -> str:
     who = f" by {answer.author}" if answer.author else ""
     return f"{answer.file or 'the API'}, applied {answer.applied_at.astimezone():%Y-%m-%d %H:%M:%S}{who}"
+
+
+def _withdrawn(answer: GateSummary) -> Iterator[tuple[str, str]]:
+    if isinstance(answer, GateVersionDetail) and answer.withdrawn is not None:
+        who = f" by {answer.withdrawn.author}" if answer.withdrawn.author else ""
+        why = f": {answer.withdrawn.message}" if answer.withdrawn.message else ""
+        yield "withdrawn", f"{answer.withdrawn.at.astimezone():%Y-%m-%d %H:%M:%S}{who}{why}"
 
 
 def _policy(gate: Gate) -> Iterator[tuple[str, str]]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from stringx.nearest import did_you_mean, nearest
-from stringx.store.tables import gate_versions, gates
+from stringx.store.tables import gate_versions, gate_withdrawals, gates
 
 #: Tables of one batch for which it is looked which gate was probably meant.
 MOST_HINTS = 20
@@ -39,7 +39,9 @@ class _Known:
     """Of a gate that is in force, or was: when."""
 
     first_applied_at: datetime
-    withdrawn_at: datetime | None
+    in_force: bool
+    #: each time
+    withdrawn_at: Sequence[datetime]
 
 
 def _known(connection: Connection, workspace: str) -> dict[str, _Known]:
@@ -47,24 +49,40 @@ def _known(connection: Connection, workspace: str) -> dict[str, _Known]:
     first = and_(
         gate_versions.c.workspace == gates.c.workspace, gate_versions.c.table_name == gates.c.table_name, gate_versions.c.number == 1
     )
-    statement = select(gates.c.table_name, gates.c.withdrawn_at, gate_versions.c.applied_at).join(gate_versions, first)
-    rows = connection.execute(statement.where(gates.c.workspace == workspace))
-    return {row.table_name: _Known(row.applied_at, row.withdrawn_at) for row in rows}
+    withdrawals = (
+        select(gate_versions.c.table_name, func.array_agg(gate_withdrawals.c.withdrawn_at).label("times"))
+        .join(gate_withdrawals, gate_withdrawals.c.version_id == gate_versions.c.id)
+        .where(gate_versions.c.workspace == workspace)
+        .group_by(gate_versions.c.table_name)
+        .subquery()
+    )
+    statement = (
+        select(gates.c.table_name, gates.c.withdrawn_at, gate_versions.c.applied_at, withdrawals.c.times)
+        .join(gate_versions, first)
+        .outerjoin(withdrawals, withdrawals.c.table_name == gates.c.table_name)
+        .where(gates.c.workspace == workspace)
+    )
+    # A program from before there were withdrawals notes the present one alone.
+    return {
+        row.table_name: _Known(row.applied_at, row.withdrawn_at is None, [*(row.times or ()), *filter(None, [row.withdrawn_at])])
+        for row in connection.execute(statement)
+    }
 
 
 def _absence(workspace: str, table: str, known: Mapping[str, _Known], at: datetime | None, *, hint: bool) -> str:
     what = f"no gate for table {table} in workspace {workspace}"
     gate = known.get(table.lower())
     if gate is None:
-        in_force = [name for name, one in known.items() if one.withdrawn_at is None]
+        in_force = [name for name, one in known.items() if one.in_force]
         meant = did_you_mean(_nearest(table.lower(), in_force)) if hint else ""
         return f"there is {what}; {meant}" if meant else f"there is {what}"
     if at is not None and at < gate.first_applied_at:
         return f"there was {what} yet"
-    if gate.withdrawn_at is not None and (at is None or gate.withdrawn_at <= at):
-        return f"there is {what}: it was withdrawn at {gate.withdrawn_at:%Y-%m-%d %H:%M:%S} UTC"
-    # It had been withdrawn and came back, or was being applied: which one, and when, is not kept.
-    return f"there was {what} at that time"
+    last = max((time for time in gate.withdrawn_at if at is None or time <= at), default=None)
+    if last is None:  # it was just being applied
+        return f"there was {what} at that time"
+    is_still = not gate.in_force and last == max(gate.withdrawn_at)
+    return f"there {'is' if is_still else 'was'} {what}: it was withdrawn at {last:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _nearest(table: str, known: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Unpack
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Text, cast, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
@@ -11,17 +12,20 @@ from sqlalchemy.dialects.postgresql import insert
 from stringx.errors import Conflict, NotFound
 from stringx.gates.difference import differences
 from stringx.gates.files import GateFile
-from stringx.model import Gate, GateAction, GateChange, GateDifference
+from stringx.model import Gate, GateAction, GateChange, GateDifference, Signature
 from stringx.store.database import GATES_LOCK
 from stringx.store.gates.absent import absence
 from stringx.store.gates.history import version
 from stringx.store.gates.present import gate_of
-from stringx.store.tables import gate_versions, gates
+from stringx.store.tables import gate_versions, gate_withdrawals, gates
 
 _BIGINTS = ARRAY(BigInteger)
 
 #: Who manages a gate whose version in force has no file.
 API = "the API"
+
+#: What makes a new version.
+_APPENDING: Collection[GateAction] = ("created", "changed", "restored")
 
 _Key = tuple[str, str]
 
@@ -79,52 +83,47 @@ def apply(
     *,
     prune: Collection[str] = (),
     take_over: bool = False,
-    author: str | None = None,
-    message: str | None = None,
+    **signature: Unpack[Signature],
 ) -> list[Change]:
-    """Puts these gates in force, a new version for each that is new or changed. Gates of other tables stay as they are; those of
-    the workspaces `prune` that are from files are withdrawn. What the API manages is `kept`, unless it is taken over.
+    """Puts these gates in force, a new version for each that is new, changed or was withdrawn. Gates of other tables stay as they are;
+    those of the workspaces `prune` that are from files are withdrawn. What the API manages is `kept`, unless it is taken over.
 
     Blocks while another change of gates is under way. The caller's transaction makes it all or nothing.
     """
     lock(connection)
-    return _do(connection, _wanted(files), prune=prune, take_over=take_over, author=author, message=message)
+    return _do(connection, _wanted(files), _stored(connection), signature, prune=prune, take_over=take_over)
 
 
-def put(connection: Connection, gate: Gate, *, take_over: bool = False, author: str | None = None, message: str | None = None) -> Change:
+def put(connection: Connection, gate: Gate, *, take_over: bool = False, **signature: Unpack[Signature]) -> Change:
     """Puts one gate in force that is from no file. Conflict where a file manages it and it is not taken over."""
     lock(connection)
     wanted = _Wanted(gate, None)
-    stored = _stored(connection).get(wanted.key)
-    (change,) = _do(connection, [wanted], take_over=take_over, author=author, message=message)
-    if change.action == "kept" and stored is not None:
-        raise _managed(stored.file, gate.workspace, gate.table)
+    stored = _stored(connection, wanted.key)
+    (change,) = _do(connection, [wanted], stored, signature, take_over=take_over)
+    if change.action == "kept":
+        fix = "change that file and apply it, or take the gate over with take_over=true: applying the file leaves it alone from then on"
+        raise _managed(stored[wanted.key].file, gate.workspace, gate.table, fix)
     return change
 
 
 def plan_put(connection: Connection, gate: Gate, *, take_over: bool = False) -> Change:
     """What `put` would do now; `kept` where it would refuse. Changes nothing."""
-    (change,) = _planned(connection, [_Wanted(gate, None)], _stored(connection), prune=(), take_over=take_over)
+    wanted = _Wanted(gate, None)
+    (change,) = _planned(connection, [wanted], _stored(connection, wanted.key), take_over=take_over)
     return change
 
 
 def rollback(
-    connection: Connection,
-    workspace: str,
-    table: str,
-    number: int,
-    *,
-    take_over: bool = False,
-    author: str | None = None,
-    message: str | None = None,
+    connection: Connection, workspace: str, table: str, number: int, *, take_over: bool = False, **signature: Unpack[Signature]
 ) -> Change:
     """Puts the content of an earlier version in force, as a new one; NotFound, and Conflict as `put` has it."""
     lock(connection)
     earlier = version(connection, workspace, table, number)
-    return put(connection, earlier.gate, take_over=take_over, author=author, message=message or f"rollback to version {number}")
+    message = signature.get("message") or f"rollback to version {number}"
+    return put(connection, earlier.gate, take_over=take_over, **signature | {"message": message})
 
 
-def withdraw(connection: Connection, workspace: str, table: str, *, by_file: bool = True) -> Change:
+def withdraw(connection: Connection, workspace: str, table: str, *, by_file: bool = True, **signature: Unpack[Signature]) -> Change:
     """Takes a table's gate out of force: its triggers are `unmatched` from now on. What is queued is still judged.
 
     `unchanged` where it was withdrawn before; NotFound where there never was one; Conflict where a file manages it, and whoever asks
@@ -132,14 +131,15 @@ def withdraw(connection: Connection, workspace: str, table: str, *, by_file: boo
     """
     lock(connection)
     key = (workspace, table.lower())
-    stored = _stored(connection).get(key)
+    stored = _stored(connection, key).get(key)
     if stored is None:
         raise NotFound(absence(connection, workspace, table))
     if stored.withdrawn:
         return Change(*key, "unchanged", stored.number)
     if stored.file is not None and not by_file:
-        raise _managed(stored.file, *key)
-    _put(connection, [key], withdrawn_at=func.now())
+        fix = "delete that file and apply the others with --prune, or withdraw it with take_over=true until the file is applied again"
+        raise _managed(stored.file, *key, fix)
+    _withdraw(connection, [stored.version_id], signature)
     return Change(*key, "withdrawn", stored.number)
 
 
@@ -148,8 +148,7 @@ def lock(connection: Connection) -> None:
     connection.execute(func.pg_advisory_xact_lock(GATES_LOCK, 0).select())
 
 
-def _managed(file: str | None, workspace: str, table: str) -> Conflict:
-    fix = "change that file and apply it, or take the gate over with take_over=true: applying the file leaves it alone from then on"
+def _managed(file: str | None, workspace: str, table: str, fix: str) -> Conflict:
     return Conflict(f"the gate of {table} in workspace {workspace} is managed by the file {file}: {fix}", code="managed_by_file")
 
 
@@ -157,10 +156,12 @@ def _wanted(files: Iterable[GateFile]) -> list[_Wanted]:
     return [_Wanted(file.gate, file.file) for file in files]
 
 
-def _stored(connection: Connection) -> dict[_Key, _Stored]:
-    """By workspace and table."""
+def _stored(connection: Connection, *only: _Key) -> dict[_Key, _Stored]:
+    """By workspace and table: of all gates, or of these."""
     columns = [getattr(gate_versions.c, name) for name in ("number", "fingerprint", "file")]
     statement = select(gates, *columns).join(gate_versions, gates.c.version_id == gate_versions.c.id)
+    if only:
+        statement = statement.where(tuple_(gates.c.workspace, gates.c.table_name).in_(only))
     return {
         (row.workspace, row.table_name): _Stored(row.version_id, row.number, row.fingerprint, row.file, row.withdrawn_at is not None)
         for row in connection.execute(statement)
@@ -170,30 +171,21 @@ def _stored(connection: Connection) -> dict[_Key, _Stored]:
 def _do(
     connection: Connection,
     wanted: Sequence[_Wanted],
+    stored: Mapping[_Key, _Stored],
+    signature: Signature,
     *,
     prune: Collection[str] = (),
     take_over: bool,
-    author: str | None,
-    message: str | None,
 ) -> list[Change]:
-    stored = _stored(connection)
     changes = _planned(connection, wanted, stored, prune=prune, take_over=take_over)
     by_key = {one.key: one for one in wanted}
-    new = [change for change in changes if change.key in by_key and _is_new(change, stored.get(change.key))]
-    _append(connection, [(by_key[change.key], change.number) for change in new], author, message)
-    appended = {change.key for change in new}
-    _put(connection, [one.key for one in changes if one.action == "restored" and one.key not in appended], withdrawn_at=None)
-    _put(connection, [one.key for one in changes if one.action == "withdrawn"], withdrawn_at=func.now())
+    _append(connection, [(by_key[one.key], one.number) for one in changes if one.action in _APPENDING], signature)
+    _withdraw(connection, [stored[one.key].version_id for one in changes if one.action == "withdrawn"], signature)
     return changes
 
 
-def _is_new(change: Change, stored: _Stored | None) -> bool:
-    """Whether it wants a version that there is not yet."""
-    return stored is None or stored.number != change.number
-
-
 def _planned(
-    connection: Connection, wanted: Sequence[_Wanted], stored: Mapping[_Key, _Stored], *, prune: Collection[str], take_over: bool
+    connection: Connection, wanted: Sequence[_Wanted], stored: Mapping[_Key, _Stored], *, prune: Collection[str] = (), take_over: bool
 ) -> list[Change]:
     """One change for each wanted gate, in their order, and after them those of the gates that go."""
     changes = [_change(one, stored.get(one.key), take_over=take_over) for one in wanted]
@@ -214,16 +206,15 @@ def _planned(
 def _change(wanted: _Wanted, stored: _Stored | None, *, take_over: bool) -> Change:
     if stored is None:
         return Change(*wanted.key, "created", 1)
+    if stored.withdrawn:
+        return Change(*wanted.key, "restored", stored.number + 1)
     same = stored.fingerprint == wanted.gate.fingerprint
     others = (stored.file is None) != (wanted.file is None)
-    if not stored.withdrawn and others and not take_over:
+    if others and not take_over:
         return Change(*wanted.key, "unchanged" if same else "kept", stored.number)
-    same = same and not others
-    return Change(
-        *wanted.key,
-        "restored" if stored.withdrawn else "unchanged" if same else "changed",
-        stored.number if same else stored.number + 1,
-    )
+    if same and not others:
+        return Change(*wanted.key, "unchanged", stored.number)
+    return Change(*wanted.key, "changed", stored.number + 1)
 
 
 def _differences(stored: _Stored, before: Gate, wanted: _Wanted) -> tuple[GateDifference, ...]:
@@ -245,7 +236,7 @@ def _among(column: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool
     return column == func.any(literal(list(ids), _BIGINTS))
 
 
-def _append(connection: Connection, new: Sequence[tuple[_Wanted, int]], author: str | None, message: str | None) -> None:
+def _append(connection: Connection, new: Sequence[tuple[_Wanted, int]], signature: Signature) -> None:
     """Appends these versions with their numbers, and puts them in force."""
     if not new:
         return
@@ -257,8 +248,7 @@ def _append(connection: Connection, new: Sequence[tuple[_Wanted, int]], author: 
             "fingerprint": one.gate.fingerprint,
             "content": one.gate.as_json(),
             "file": one.file,
-            "author": author,
-            "message": message,
+            **signature,
         }
         for one, number in new
     ]
@@ -273,8 +263,8 @@ def _append(connection: Connection, new: Sequence[tuple[_Wanted, int]], author: 
     )
 
 
-def _put(connection: Connection, keys: Sequence[_Key], *, withdrawn_at: object) -> None:
-    """In force or out of it, with the version that they have."""
-    if keys:
-        these = tuple_(gates.c.workspace, gates.c.table_name).in_(keys)
-        connection.execute(update(gates).where(these).values(withdrawn_at=withdrawn_at, updated_at=func.now()))
+def _withdraw(connection: Connection, versions: Sequence[int], signature: Signature) -> None:
+    """Takes these versions, which are in force, out of it."""
+    if versions:
+        connection.execute(insert(gate_withdrawals), [{"version_id": version, **signature} for version in versions])
+        connection.execute(update(gates).where(_among(gates.c.version_id, versions)).values(withdrawn_at=func.now(), updated_at=func.now()))

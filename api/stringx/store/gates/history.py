@@ -1,16 +1,17 @@
-"""The versions that a gate has and had; withdrawing it takes none of them away."""
+"""The versions that a gate has and had, and how they were withdrawn, which takes none of them away."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from stringx.errors import NotFound
-from stringx.model import GateVersion
+from stringx.model import GateVersion, GateWithdrawal
 from stringx.store.gates.absent import absence
 from stringx.store.gates.present import stored_versions, version_of
-from stringx.store.tables import gate_versions, gates
+from stringx.store.tables import gate_versions, gate_withdrawals, gates
 
 
 def versions(
@@ -42,3 +43,10 @@ def withdrawn_at(connection: Connection, workspace: str, table: str) -> datetime
     statement = select(gates.c.withdrawn_at).where(gates.c.workspace == workspace, gates.c.table_name == table.lower())
     found: datetime | None = connection.execute(statement).scalar_one_or_none()
     return found
+
+
+def withdrawals(connection: Connection, versions: Iterable[GateVersion]) -> dict[int, GateWithdrawal]:
+    """How those of these versions were withdrawn that were, by `id`; of one that was so several times, the last time."""
+    statement = select(gate_withdrawals).where(gate_withdrawals.c.version_id.in_([one.id for one in versions]))
+    rows = connection.execute(statement.order_by(gate_withdrawals.c.withdrawn_at))
+    return {row.version_id: GateWithdrawal(at=row.withdrawn_at, author=row.author, message=row.message) for row in rows}

@@ -1,8 +1,10 @@
-"""Locks of tables that a migration changes beside processes that may be at work."""
+"""Migrating beside processes that may be at work."""
 
 from __future__ import annotations
 
-from alembic import op
+from sqlalchemy import Connection, inspect
+
+from stringx.store.tables import metadata
 
 _LOCK = """
 do $$
@@ -24,11 +26,13 @@ $$
 """
 
 
-def lock(*tables: str) -> None:
-    """Locks these tables until the migrations' transaction ends. Blocks until nobody else uses them.
+def lock(connection: Connection) -> None:
+    """Locks the tables that there are until the migrations' transaction ends. Blocks until nobody else uses them.
 
     Migrations change several tables in one transaction, and the statements of those at work lock the same ones in one order or
     another: no order of ours is safe against all. So all are taken at once, before anything is changed, and given up again before
     somebody whom we keep waiting would be told of a deadlock (Postgres's `deadlock_timeout` is 1 s).
     """
-    op.execute(_LOCK.format(tables=", ".join(tables)))
+    there = sorted(metadata.tables.keys() & set(inspect(connection).get_table_names()))
+    if there:
+        connection.exec_driver_sql(_LOCK.format(tables=", ".join(there)))

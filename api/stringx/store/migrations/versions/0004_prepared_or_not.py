@@ -10,15 +10,11 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from stringx.store.migrations.locks import lock
-
 revision = "0004"
 down_revision = "0003"
 
 
 def upgrade() -> None:
-    # For all migrations to 0008, which mostly come in this transaction too.
-    lock("triggers", "verdicts", "dead_letters", "gate_versions")
     op.add_column("verdicts", sa.Column("unprepared", JSONB(), nullable=True))
     op.create_table(
         "runner_replicas",

@@ -9,8 +9,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from stringx.store.migrations.locks import lock
-
 revision = "0007"
 down_revision = "0006"
 
@@ -29,7 +27,6 @@ for each statement execute function gate_versions_are_only_appended()
 
 
 def upgrade() -> None:
-    lock("gate_versions", "verdicts")  # the next one changes verdicts
     op.add_column("gate_versions", sa.Column("author", sa.Text(), nullable=True))
     op.add_column("gate_versions", sa.Column("message", sa.Text(), nullable=True))
     op.execute(_REFUSE)

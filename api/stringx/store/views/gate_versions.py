@@ -1,4 +1,4 @@
-"""The read models of a gate's versions, as `model.gate_changes` has them. Reads only."""
+"""The versions of a gate, and how each was withdrawn."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from stringx.gates.document import document
 from stringx.model import GateVersion, GateVersionDetail, GateVersionPage, GateVersionSummary
 from stringx.store import gates
-from stringx.store.views import gate_fields, require_name
+from stringx.store.views.gates import gate_fields, require_name
 
 
 def version_page(connection: Connection, workspace: str, table: str, *, limit: int = 50, before: int | None = None) -> GateVersionPage:
@@ -16,6 +16,7 @@ def version_page(connection: Connection, workspace: str, table: str, *, limit: i
     found = gates.versions(connection, workspace, table, limit=limit + 1, before=before)
     page = found[:limit]
     in_force = _in_force(connection, workspace, table)
+    withdrawn = gates.withdrawals(connection, page)
     return GateVersionPage(
         workspace=workspace,
         table=page[0].gate.table if page else table,
@@ -29,6 +30,7 @@ def version_page(connection: Connection, workspace: str, table: str, *, limit: i
                 file=one.file,
                 applied_at=one.applied_at,
                 in_force=one.number == in_force,
+                withdrawn=withdrawn.get(one.id),
             )
             for one in page
         ),
@@ -41,7 +43,8 @@ def version_detail(connection: Connection, workspace: str, table: str, number: i
     require_name(table)
     found: GateVersion = gates.version(connection, workspace, table, number)
     in_force = number == _in_force(connection, workspace, table)
-    return GateVersionDetail(**gate_fields(found), in_force=in_force, gate=found.gate, document=document(found.gate))
+    withdrawn = gates.withdrawals(connection, [found]).get(found.id)
+    return GateVersionDetail(**gate_fields(found), in_force=in_force, withdrawn=withdrawn, gate=found.gate, document=document(found.gate))
 
 
 def _in_force(connection: Connection, workspace: str, table: str) -> int | None:

@@ -1,4 +1,4 @@
-"""`stringx gates history` and `rollback`: the versions that a gate has and had."""
+"""`stringx gates rollback`: an earlier version in force again."""
 
 from __future__ import annotations
 
@@ -8,40 +8,11 @@ from stringx import settings as settings_module
 from stringx.cli import connection
 from stringx.cli.gates.given import database, signed, signed_options, workspace_option
 from stringx.cli.gates.planned import print_change
-from stringx.cli.output import output_option, print_json, print_table, warn
+from stringx.cli.output import output_option, print_json, warn
 from stringx.cli.served import served
-from stringx.cli.tables import clock
 from stringx.errors import Conflict, GateFileErrors
 from stringx.gates.document import faults
 from stringx.model import DEFAULT_WORKSPACE
-
-
-@click.command()
-@click.argument("table")
-@workspace_option
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
-@click.option("--cursor", help="The page after the one whose `next` this is.")
-@output_option
-def history(table: str, workspace: str | None, limit: int, cursor: str | None, output: str) -> None:
-    """The versions of the gate of TABLE, the newest first: who applied each, when, and why."""
-    with connection.api(settings_module.load()) as client:
-        page = client.gate_versions(table, workspace, limit=limit, cursor=cursor)
-    if output == "json":
-        print_json(page.as_json())
-        return
-    print_table(
-        ["version", "applied", "author", "from", "in force", "message"],
-        (
-            (one.version, clock(one.applied_at), one.author, one.file or "the API", "yes" if one.in_force else None, one.message)
-            for one in page.versions
-        ),
-        optional=("from", "author"),
-        below="message",
-    )
-    if page.withdrawn_at is not None:
-        click.echo(f"withdrawn at {page.withdrawn_at.astimezone():%Y-%m-%d %H:%M:%S}: none is in force")
-    if page.next is not None:
-        click.echo(f"older ones: --cursor {page.next}", err=True)
 
 
 @click.command()
@@ -68,7 +39,7 @@ def rollback(table: str, wanted: int, workspace: str | None, take_over: bool, au
                 raise GateFileErrors(wrong)
             change = store.rollback(opened, of, table, wanted, take_over=take_over, **signed(author, message)).answer()
     except Conflict as conflict:
-        raise click.UsageError(conflict.reason.replace("take_over=true", "--take-over")) from conflict
+        raise Conflict(conflict.reason.replace("take_over=true", "--take-over"), code=conflict.code) from conflict
     if output == "json":
         print_json(change.as_json())
     elif change.action == "unchanged":
