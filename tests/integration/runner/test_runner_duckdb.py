@@ -255,9 +255,9 @@ def test_a_table_is_told_by_its_columns_and_a_gate_by_what_would_not_work(bench:
     )
     (answer,) = bench.runner.validate([gate]).gates
     assert [(one.rule, one.field) for one in answer.faults] == [
+        ("nothing", ("check",)),
         (None, ("slice", "columns", "dya")),
         ("gone", ("column",)),
-        ("nothing", ()),
         ("two", ()),
         ("name", ()),
     ]
