@@ -145,7 +145,8 @@ class Settings(BaseSettings):
     inline_workers: int = Field(1, ge=1, le=64, description="dbt worker processes of each inline target in the backend.")
     runner_queue: int = Field(100, ge=0, description="Runs that a runner holds beyond those executing; beyond them it answers 429.")
     runner_state_dir: Path | None = Field(
-        None, description="Where reports are kept until acknowledged, or too old; default: <home>/runner."
+        None,
+        description="Where reports are kept until acknowledged, or too old, and gates whose replays differed; default: <home>/runner.",
     )
     runner_keep_reports_days: float = Field(
         30, ge=0, description="Days after which a report that no backend has acknowledged is removed; 0: never."

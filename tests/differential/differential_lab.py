@@ -20,7 +20,10 @@ PROJECT = Path(__file__).parent / "project"
 
 
 def gate(*rules: dict[str, Any], **fields: Any) -> Gate:
-    return Gate.model_validate({"workspace": "default", "table": "raw.things", "target": "lab", "rules": list(rules), **fields})
+    """Its samples hold all rows that fail."""
+    samples = {"rows": 100}
+    values = {"workspace": "default", "table": "raw.things", "target": "lab", "rules": list(rules), "samples": samples, **fields}
+    return Gate.model_validate(values)
 
 
 def selecting(*selectors: str, **fields: Any) -> Gate:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -17,7 +16,8 @@ from structlog.testing import capture_logs
 from stringx.errors import Invalid
 from stringx.model import Report, ReportStatus, Slice, UnreadableReport
 from stringx.runner import table_names
-from stringx.runner.generations import DEAF_SECONDS, GenerationOptions, Generations
+from stringx.runner.generations import GenerationOptions, Generations
+from stringx.runner.listening import DEAF_SECONDS
 from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
 from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.report_writing import ReportWriting
@@ -132,13 +132,14 @@ def test_a_report_that_the_disk_does_not_take_is_offered_and_written_as_soon_as_
     with capture_logs() as logged, monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         shelf.put("one", report(RUN + "a"))
-        writing.more()
+        writing.finished(report(RUN + "a"))
         for _ in range(2):
             assert tried.acquire(timeout=10), "it goes on"
         assert shelf.read("one", reports=9, characters=99_999) == [report(RUN + "a")]
     writing.close()
     assert writing.join(10)
     assert "Input/output error" in str(logged)
+    assert [one["run"] for one in logged if one["event"] == "run finished"] == [RUN + "a"]
     assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1)]
 
 
@@ -330,12 +331,13 @@ def test_what_may_hold_rows_of_the_data_is_for_this_user_alone(tmp_path: Path) -
 # --- generations ---
 
 
-def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path) -> None:
+def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = GenerationOptions(
         target="demo",
         project=tmp_path,
         profiles=tmp_path,
         work=tmp_path,
+        distrust=tmp_path / "distrusted.json",
         session_prefix="s",
         left_sessions=(),
         workers=1,
@@ -345,18 +347,17 @@ def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path) -> N
     )
     generations = Generations(options)
 
-    def refuse() -> None:
+    def refuse(_socket: socket.socket) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    listener, generations.listener = generations.listener, cast(Any, SimpleNamespace(accept=refuse))
+    monkeypatch.setattr(socket.socket, "accept", refuse)
     now = time.monotonic()
     generations.accept()
-    assert not generations.listening
+    assert not generations.listening.hears
     (again,) = generations.due(now)
     assert now < again <= time.monotonic() + DEAF_SECONDS
-    while not generations.listening:
+    while not generations.listening.hears:
         assert time.monotonic() < again + 20
-    generations.listener = listener
     generations.close()
 
 

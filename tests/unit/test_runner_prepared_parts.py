@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from stringx.model import DbtResult, DbtStatus, Decision, Engine, Gate, ReportStatus, RunRequest, Severity, Slice
+from stringx.runner import kept as kept_module
 from stringx.runner import messages
 from stringx.runner import prepared as prepared_module
-from stringx.runner import recordings as recordings_module
 from stringx.runner.invocation import StopSignal
+from stringx.runner.kept import Kept
 from stringx.runner.messages import Done
 from stringx.runner.prepared import Prepared
 from stringx.runner.recording import RecordedTest, Recording, Template, Unprepared
-from stringx.runner.recordings import RECORD_AGAIN_SECONDS, Kept, Key, Recorded, key_of
+from stringx.runner.recordings import RECORD_AGAIN_SECONDS, Key, Recorded, key_of
 from stringx.runner.replay_session import Answer, Question, SessionLost, Unanswered
 from stringx.runner.replay_worker import replay_all
 from stringx.runner.replayer import Replayer, Unreplayed
@@ -157,7 +158,7 @@ def test_what_no_longer_fits_is_recorded_anew() -> None:
 
 
 def test_the_least_recently_used_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recordings_module, "KEPT_RECORDINGS", 2)
+    monkeypatch.setattr(kept_module, "MOST", 2)
     kept: Kept[str, int] = Kept()
     for name in ("a", "b"):
         kept.keep(name, 1)

@@ -37,7 +37,7 @@ def engine_rows(prepared: PreparedUse | None) -> Iterator[tuple[str, object]]:
     for one in prepared.distrusted:
         yield (
             "replays differed",
-            f"{one.reason} (runner {one.address}, target {one.target}): dbt runs it until the project changes or the runner starts anew",
+            f"{one.reason} (runner {one.address}, target {one.target}): dbt runs it until the project or the runner's version changes",
         )
 
 

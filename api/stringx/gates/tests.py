@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from stringx.errors import Invalid
 from stringx.gates.located import JINJA
@@ -20,6 +20,9 @@ from stringx.model import Rule
 #: Arguments of a project's own tests that name another table, as people write it: they reach the test as dbt's `source(…)` or
 #: `ref(…)`. Of the library's checks the catalogue tells which do.
 RELATION_ARGUMENTS = frozenset({"to", "compare_model"})
+
+#: The library's macro by which every check of it matches a regular expression.
+MATCHES_REGEX = "stringx__matches_regex"
 
 _HARMLESS = re.compile(r"[A-Za-z0-9 _.,:;=<>()+*/@!?|&~^$-]")
 _PLAIN_COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
@@ -87,6 +90,25 @@ def test_sql(
 def rows_test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
     """The text of the singular test whose failures are the rows that the rule's test looks at."""
     return f"{_config(rule)}\nselect 1 as looked_at from {{{{ get_where_subquery({resolve(relation)}) }}}}\n"
+
+
+def regexes(rule: Rule) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The regular expressions of a rule of the library's: where each stands in the rule, and the text of a singular test that has the
+    database read it, as the rule's own test has, but against no row's value. Raises Invalid as `test_sql` does.
+    """
+    check = LIBRARY.get(rule.check)
+    for name, argument in check.arguments.items() if check else ():
+        value = rule.arguments.get(name)
+        if argument.sort is sorts.REGEX and isinstance(value, str):
+            yield ("arguments", name), _regex_sql(rule, value)
+        elif argument.sort is sorts.REGEXES and isinstance(value, (list, tuple)):
+            for place, regex in enumerate(value):
+                yield ("arguments", name, place), _regex_sql(rule, regex)
+
+
+def _regex_sql(rule: Rule, regex: object) -> str:
+    arguments = (literal("''", "arguments"), literal(regex, "arguments"), literal(rule.arguments.get("flags", ""), "arguments.flags"))
+    return f"{_config(rule)}\nselect 1 as matched where {{{{ {MATCHES_REGEX}({', '.join(arguments)}) }}}}\n"
 
 
 def _config(rule: Rule) -> str:

@@ -171,7 +171,7 @@ class ReportBatch(RunnerWord):
 
 
 class DistrustedGate(RunnerWord):
-    """A version of a gate whose replays differed from dbt: dbt runs it until the dbt project changes or the runner is started anew."""
+    """A version of a gate whose replays differed from dbt: dbt runs it until the dbt project or the runner's version changes."""
 
     workspace: str
     table: str

@@ -148,23 +148,39 @@ def tables_near(adapter: Any, schema: str) -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
-def parse_fault(adapter: Any, sql: str) -> str | None:
-    """What Postgres says against a query when it only reads it: names, types and grammar. Of another database, nothing is known.
+def plan_fault(adapter: Any, sql: str) -> str | None:
+    """What Postgres or DuckDB say against a query when they only plan it: names, types, grammar, and what is wrong with a constant.
+    Of another database, nothing is known.
 
-    It is prepared, and never executed. Raises the driver's and dbt's errors where the database does not answer.
+    It is explained, and never executed. Raises the driver's and dbt's errors where the database does not answer.
     """
-    if not sessions.opens(adapter):
-        return None
+    explain = f"explain select 1 from (\n{sql}\n) as stringx_test"  # noqa: S608  # of one statement, made by dbt
+    if sessions.opens(adapter):
+        return _plan_fault_of_postgres(adapter, explain)
+    return _plan_fault_of_duckdb(adapter, explain) if adapter.type() == "duckdb" else None
+
+
+def _plan_fault_of_postgres(adapter: Any, explain: str) -> str | None:
     with sessions.cursor(adapter, _NAME) as cursor:
         end_after(cursor, ANSWER_SECONDS)
         try:
-            cursor.execute(f"prepare stringx_check as select 1 from (\n{sql}\n) as stringx_test")  # noqa: S608  # of one statement, made by dbt
+            cursor.execute(explain)
         except psycopg2.OperationalError:
             raise
         except psycopg2.Error as error:
             primary = error.diag.message_primary or str(error).strip()
             return f"{primary}. {error.diag.message_hint}" if error.diag.message_hint else primary
-        cursor.execute("deallocate stringx_check")
+    return None
+
+
+def _plan_fault_of_duckdb(adapter: Any, explain: str) -> str | None:
+    with adapter.connection_named(_NAME):
+        try:
+            adapter.execute(explain)
+        except DbtBaseException as error:
+            adapter.execute("select 1")  # its error is that of a database which does not answer
+            # Without the line of our own query, and a mark beneath it.
+            return str(getattr(error, "msg", None) or error).partition("\n\nLINE ")[0]
     return None
 
 

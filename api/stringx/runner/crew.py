@@ -17,9 +17,10 @@ from multiprocessing.connection import Connection
 from stringx.model import Engine, Report, ReportStatus, RunRequest
 from stringx.runner import messages
 from stringx.runner.environment import environment_for_dbt
+from stringx.runner.kept import Kept
 from stringx.runner.prepared import Comparison, Prepared
 from stringx.runner.recording import Unprepared
-from stringx.runner.recordings import Kept, Key, Recorded
+from stringx.runner.recordings import Key, Recorded
 from stringx.runner.slice_sql import slice_values
 
 

@@ -5,24 +5,19 @@ Not thread-safe: the pool's thread calls, under the pool's lock.
 
 from __future__ import annotations
 
-import secrets
-import socket
-import tempfile
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from pathlib import Path
 
 from stringx import logs
 from stringx.errors import Unavailable
-from stringx.model import DistrustedGate
 from stringx.runner import messages
 from stringx.runner.crew import Crew, Worker
+from stringx.runner.distrust import Distrust
 from stringx.runner.inquiries import Inquiries, Question
+from stringx.runner.listening import Listening
 from stringx.runner.prepared import Prepared
-from stringx.runner.recordings import Kept
 
 log = logs.get(__name__)
 
@@ -33,12 +28,8 @@ LONGEST_RETRY_SECONDS = 30.0
 PARSE_SECONDS = 300.0
 #: Starts that failed, one after another, until runs are no longer kept waiting for the next.
 HOPEFUL_RETRIES = 3
-#: How long nobody is accepted after that has failed: out of file descriptors, say.
-DEAF_SECONDS = 0.5
 #: How often a process that has no connection is looked at.
 LOOK_SECONDS = 0.1
-#: The longest path that a Unix socket takes, with some room.
-_LONGEST_SOCKET_PATH = 100
 
 
 @dataclass(frozen=True)
@@ -50,6 +41,8 @@ class GenerationOptions:
     profiles: Path
     #: the target's own folder; it exists and is empty
     work: Path
+    #: the target's own file, for the gates that are distrusted
+    distrust: Path
     #: starts the application names of all sessions in the target database
     session_prefix: str
     #: prefixes of sessions that an earlier boot may have left there
@@ -71,8 +64,7 @@ class Generations:
         self._retiring: list[Crew] = []
         self._ending: list[Crew] = []
         self._inquiries = Inquiries()
-        #: by the project's fingerprint, what `Recordings.distrusted` is of each generation that has this project
-        self._distrusted: Kept[str, dict[str, DistrustedGate]] = Kept()
+        self._distrust = Distrust(options.distrust)
         #: why the newest project is not in charge, and that project's fingerprint where it could be read
         self.error: str | None = None
         self.failed_fingerprint: str | None = None
@@ -81,14 +73,11 @@ class Generations:
         self._last_number = 0
         self._retries = 0
         self._not_before = 0.0
-        self._deaf_until = 0.0
-        self._key = secrets.token_bytes(32)
-        self.listener, self._socket_folder = _listen(options.work)
+        self.listening = Listening(options.work)
 
     def close(self) -> None:
         """Stops listening; all processes have ended."""
-        self.listener.close()
-        self._socket_folder.cleanup()
+        self.listening.close()
 
     def crews(self) -> list[Crew]:
         """All that have workers, or may have."""
@@ -161,17 +150,12 @@ class Generations:
     def due(self, now: float) -> list[float]:
         """When there is something to do without anybody having spoken."""
         unconnected = self._ending or any(crew.connection is None for crew in self.crews())
-        due = [moment for moment in (self._not_before, self._deaf_until) if moment > now]
+        due = [moment for moment in (self._not_before, self.listening.deaf_until) if moment > now]
         if unconnected:
             due.append(now + LOOK_SECONDS)
         if self._next is not None:
             due.append(self._next.started_at + PARSE_SECONDS)
         return due
-
-    @property
-    def listening(self) -> bool:
-        """Whether `accept` is to be called when somebody connects."""
-        return time.monotonic() >= self._deaf_until
 
     def hear(self, crew: Crew) -> list[tuple[Crew, Worker]]:
         """A generation has spoken; gives the workers that have ended."""
@@ -203,20 +187,10 @@ class Generations:
 
     def accept(self) -> None:
         """A generation or a worker connects. Blocks for its greeting, which it sends at once."""
-        try:
-            accepted, _ = self.listener.accept()
-        except OSError as error:
-            log.error("cannot accept", target=self._options.target, error=str(error))
-            self._deaf_until = time.monotonic() + DEAF_SECONDS
+        accepted = self.listening.accept()
+        if accepted is None:
             return
-        connection = Connection(accepted.detach())
-        try:
-            deliver_challenge(connection, self._key)
-            answer_challenge(connection, self._key)
-            hello = messages.receive(connection)
-        except (EOFError, OSError, AuthenticationError):
-            connection.close()
-            return
+        connection, hello = accepted
         number = getattr(hello, "generation", None)
         crew = next((crew for crew in self.crews() if crew.number == number), None)
         if isinstance(hello, messages.Answered):
@@ -265,8 +239,8 @@ class Generations:
         self._last_number += 1
         options = self._options
         start = messages.Start(
-            socket=str(self.listener.getsockname()),
-            key=self._key.hex(),
+            socket=self.listening.path,
+            key=self.listening.key,
             generation=self._last_number,
             project=options.project.absolute(),
             profiles=options.profiles.absolute(),
@@ -285,9 +259,7 @@ class Generations:
 
     def _take_over(self, crew: Crew, fingerprint: str) -> None:
         crew.fingerprint = fingerprint
-        distrusted = self._distrusted.use(fingerprint)
-        self._distrusted.keep(fingerprint, {} if distrusted is None else distrusted)
-        crew.prepared.recordings.distrusted = self._distrusted[fingerprint]
+        crew.prepared.recordings.distrusted = self._distrust.under(fingerprint)
         if self.in_charge is not None:
             self._retiring.append(self.in_charge)
         self.in_charge, self._next = crew, None
@@ -346,13 +318,3 @@ class Generations:
         self._inquiries.generation_ended(crew.number)
         crew.hang_up()
         self._ending.append(crew)
-
-
-def _listen(work: Path) -> tuple[socket.socket, tempfile.TemporaryDirectory[str]]:
-    """A Unix socket in a folder that only this user can enter, in the target's own folder where its path is short enough."""
-    inside = len(str(work.absolute())) < _LONGEST_SOCKET_PATH - len("/stringx-xxxxxxxx/s")
-    folder = tempfile.TemporaryDirectory(prefix="stringx-", dir=work.absolute() if inside else None)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(f"{folder.name}/s")
-    listener.listen(64)
-    return listener, folder

@@ -9,16 +9,16 @@ from typing import Any
 import psycopg2
 from dbt_common.exceptions import DbtBaseException
 
-from stringx.errors import NotFound
+from stringx.errors import NotFound, Refusal
 from stringx.gates.rule_library import LIBRARY
-from stringx.gates.tests import quoted_name
+from stringx.gates.tests import MATCHES_REGEX, quoted_name, regexes
 from stringx.model import CatalogColumn, ColumnType, Gate, GateOnTarget, Relation, TableCatalog, TargetFault, Validation
 from stringx.nearest import did_you_mean, nearest
 from stringx.runner import catalog, one_statement, sessions
 from stringx.runner.catalog import Unreadable
 from stringx.runner.compiling import compiled
 from stringx.runner.invocation import adapter
-from stringx.runner.parsed import ParsedProject
+from stringx.runner.parsed import ParsedProject, own_copy
 from stringx.runner.planned import Planned
 from stringx.runner.planning import Planner
 
@@ -98,9 +98,12 @@ class Inquirer:
             yield TargetFault(rule=refused.rule, select=refused.select, message=refused.message or "no test can be made of it")
         if unreadable:
             return  # all of them would say so once more
-        without_column = {fault.rule for fault in faulty if fault.field == ("column",)}
+        told = {fault.rule for fault in faulty if fault.field == ("column",)}
+        for fault in self._regex_faults(known):
+            told.add(fault.rule)
+            yield fault
         for test in plan.tests:
-            if test.rule is None or test.rule not in without_column:
+            if test.rule is None or test.rule not in told:
                 yield from self._test_faults(test)
 
     def _absence(self, name: str, error: Unreadable) -> str:
@@ -152,6 +155,17 @@ class Inquirer:
 
     # --- tests ---
 
+    def _regex_faults(self, gate: Gate) -> Iterator[TargetFault]:
+        """A test with a regular expression that is none would fail at its first row, and not before."""
+        if not self._project.has_macro(MATCHES_REGEX):
+            return  # its checks are those of a package, with ways of their own
+        for rule in gate.rules:
+            with suppress(NotFound, Refusal, DbtBaseException):  # no test can be made with it: the plan has told that of the rule's own
+                for field, sql in regexes(rule):
+                    message = self._fault_of(own_copy(self._project.rule_test("stringx_regex", sql)), of_a_rule=True)
+                    if message is not None:
+                        yield TargetFault(rule=rule.name, field=field, message=self._shown(message))
+
     def _test_faults(self, test: Planned) -> Iterator[TargetFault]:
         name = f"the test {test.node.name}: " if test.rule is None else ""
         for node in test.nodes:
@@ -168,7 +182,7 @@ class Inquirer:
             return _told(error)
         if of_a_rule and (fault := one_statement.fault(sql, adapter().type())):
             return fault
-        return catalog.parse_fault(adapter(), sql)
+        return catalog.plan_fault(adapter(), sql)
 
     def _knows(self, name: str) -> bool:
         with suppress(NotFound):

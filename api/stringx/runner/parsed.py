@@ -110,9 +110,13 @@ class ParsedProject:
         tests = [test for table in self._tables.get(name.lower(), []) for test in self._tests.get(table.unique_id or "", [])]
         return list({test.unique_id: test for test in tests}.values())
 
+    def has_macro(self, name: str) -> bool:
+        """Whether a rule's test can call it by this name: of the project itself, or of dbt's own packages."""
+        return self.manifest.find_macro_by_name(name, self.config.project_name, None) is not None
+
     def has_generic_test(self, name: str) -> bool:
-        """Whether a rule's check can be this test: of the project itself, or of dbt's own packages."""
-        return self.manifest.find_macro_by_name(f"test_{name}", self.config.project_name, None) is not None
+        """Whether a rule's check can be this test."""
+        return self.has_macro(f"test_{name}")
 
     def generic_tests(self) -> set[str]:
         """The names of the project's own."""

@@ -10,13 +10,12 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
-from typing import Protocol
 
 from stringx import logs
 from stringx.errors import Unavailable
@@ -27,6 +26,7 @@ from stringx.runner.generations import GenerationOptions, Generations
 from stringx.runner.inquiries import Question
 from stringx.runner.prepared import Comparison
 from stringx.runner.recordings import key_of
+from stringx.runner.telling import Receiver, Telling
 
 log = logs.get(__name__)
 
@@ -42,18 +42,6 @@ PATIENCE_SECONDS = 0.25
 
 #: Replays until their worker is replaced, per run of a dbt worker: what grows there is dbt.
 REPLAYS_PER_RUN = 100
-
-
-class Receiver(Protocol):
-    """Whom the pool tells; called by its thread, without its lock."""
-
-    def finished(self, ticket: Ticket, report: Report) -> None: ...
-
-    def lost(self, ticket: Ticket, reason: str) -> None:
-        """There will be no report: the attempt is over."""
-
-    def broke(self) -> None:
-        """The pool has failed by a fault of ours, and has told all else: it executes nothing any more."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +62,10 @@ class Pool:
         self._target = generations.target
         self._stop_grace_seconds = generations.stop_grace_seconds
         self._receiver = receiver
+        self._telling = Telling(receiver)
         self._lock = threading.RLock()
         self._generations = Generations(generations)
         self._queue: deque[Waiting] = deque()
-        self._told: deque[Callable[[], None]] = deque()
         self._closing = False
         #: when, after `close`, what still executes is stopped
         self._stop_at: float | None = None
@@ -136,7 +124,7 @@ class Pool:
         with self._lock:
             for waiting in [waiting for waiting in self._queue if waiting.ticket is ticket]:
                 self._queue.remove(waiting)
-                self._finish(ticket, ticket.report(self._options.boot, ReportStatus.CANCELLED, "cancelled before it began"))
+                self._telling.finished(ticket, ticket.report(self._options.boot, ReportStatus.CANCELLED, "cancelled before it began"))
             for crew, worker, task in self._tasks():
                 if task.work is ticket and not task.stopped:
                     self._stop(crew, worker, task, ReportStatus.CANCELLED)
@@ -182,7 +170,7 @@ class Pool:
         """The gates whose replays differed from dbt, and how: under the project in charge, dbt runs them."""
         with self._lock:
             crew = self._generations.in_charge
-            return tuple(crew.prepared.recordings.distrusted.values()) if crew else ()
+            return tuple(crew.prepared.recordings.distrusted) if crew else ()
 
     @property
     def free(self) -> int:
@@ -210,7 +198,7 @@ class Pool:
                 for work in [*(waiting.ticket for waiting in self._queue), *(task.work for _, _, task in self._tasks())]:
                     self._lose(work, _BROKEN)
             try:
-                self._tell()
+                self._telling.tell()
             finally:
                 self._receiver.broke()
                 self._generations.wait_for_all()
@@ -230,7 +218,7 @@ class Pool:
                 self._advance(now)
                 done = self._closing and self._generations.all_ended
                 speakers, timeout = self._speakers(), self._until(now)
-            self._tell()
+            self._telling.tell()
             if done:
                 return
             for speaker in wait(speakers, timeout):
@@ -250,7 +238,7 @@ class Pool:
                 self._queue.remove(waiting)
                 text = _why(ReportStatus.TIMED_OUT, waiting.ticket)
                 report = waiting.ticket.report(self._options.boot, ReportStatus.TIMED_OUT, text, started_at=waiting.begun[0])
-                self._finish(waiting.ticket, report)
+                self._telling.finished(waiting.ticket, report)
         for crew, worker in self._generations.wind_up() if self._closing else self._generations.advance(now):
             self._worker_ended(crew, worker)
         for crew, worker, task in self._tasks():
@@ -268,7 +256,7 @@ class Pool:
         while self._queue and generations.hopeless:
             ticket = self._queue.popleft().ticket
             report = ticket.report(self._options.boot, ReportStatus.ERRORED, generations.error, fingerprint=generations.failed_fingerprint)
-            self._finish(ticket, report)
+            self._telling.finished(ticket, report)
         crew = generations.in_charge
         if crew is None:
             return
@@ -333,7 +321,7 @@ class Pool:
             with suppress(BlockingIOError):
                 while self._woken.recv(4096):
                     pass
-        elif speaker is self._generations.listener:
+        elif speaker is self._generations.listening.socket:
             self._generations.accept()
         for crew in self._generations.crews():
             if speaker is crew.connection:
@@ -379,7 +367,7 @@ class Pool:
             self._lose(task.work, _CLOSING)
         else:
             text = done.message or (_why(status, task.work) if done.status is None else None)
-            self._finish(task.work, self._report(crew, task, status, text, done))
+            self._telling.finished(task.work, self._report(crew, task, status, text, done))
 
     def _unreplayed(self, crew: Crew, task: Task, message: messages.Unreplayed, now: float) -> None:
         """Hands the run to dbt, unless it was to stop."""
@@ -398,7 +386,7 @@ class Pool:
         elif task.stop_status is None:
             self._lose(ticket, _CLOSING)
         else:
-            self._finish(ticket, self._report(crew, task, task.stop_status, _why(task.stop_status, ticket)))
+            self._telling.finished(ticket, self._report(crew, task, task.stop_status, _why(task.stop_status, ticket)))
 
     def _worker_ended(self, crew: Crew, worker: Worker) -> None:
         task, expected = worker.task, worker.leaving
@@ -416,7 +404,7 @@ class Pool:
     def _died(self, crew: Crew, task: Task, ticket: Ticket) -> None:
         if task.stop_status is not None:
             text = f"{_why(task.stop_status, ticket)}; it did not end when it was asked to, and was killed"
-            self._finish(ticket, self._report(crew, task, task.stop_status, text))
+            self._telling.finished(ticket, self._report(crew, task, task.stop_status, text))
         elif task.recorded is not None:
             self._give_back(crew, task, ticket)
         else:
@@ -433,8 +421,8 @@ class Pool:
     def _speakers(self) -> list[Connection | socket.socket]:
         crews = self._generations.crews()
         connections = [crew.connection for crew in crews] + [worker.connection for crew in crews for worker in crew.workers.values()]
-        listener = [self._generations.listener] if self._generations.listening else []
-        return [self._woken, *listener, *(connection for connection in connections if connection is not None)]
+        listening = [self._generations.listening.socket] if self._generations.listening.hears else []
+        return [self._woken, *listening, *(connection for connection in connections if connection is not None)]
 
     def _until(self, now: float) -> float | None:
         """Seconds until something is due; None: only when somebody speaks."""
@@ -467,21 +455,9 @@ class Pool:
             unprepared=() if replayed else crew.prepared.unprepared(task.key),
         )
 
-    def _finish(self, ticket: Ticket, report: Report) -> None:
-        self._told.append(lambda: self._receiver.finished(ticket, report))
-
     def _lose(self, work: Ticket | Comparison, reason: str) -> None:
         if isinstance(work, Ticket):
-            self._told.append(lambda: self._receiver.lost(work, reason))
-
-    def _tell(self) -> None:
-        """Calls the receiver, without the lock: it has one of its own, and calls us under it."""
-        while True:
-            with self._lock:
-                if not self._told:
-                    return
-                tell = self._told.popleft()
-            tell()
+            self._telling.lost(work, reason)
 
     def _wake_up(self) -> None:
         with suppress(OSError):  # full: it is awake already; closed: it has ended

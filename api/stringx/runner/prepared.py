@@ -146,8 +146,9 @@ class Prepared:
                 return
             gate, reason = comparison.request.gate, found.difference(comparison.reference)
             log.error("replays of a gate differ from dbt, which runs it from now on", gate=f"{gate.workspace}/{gate.table}", reason=reason)
-            distrusted = DistrustedGate(workspace=gate.workspace, table=gate.table, gate_fingerprint=recorded.key[0], reason=reason)
-            self.recordings.distrust(recorded, distrusted)
+            self.recordings.distrusted.add(
+                DistrustedGate(workspace=gate.workspace, table=gate.table, gate_fingerprint=recorded.key[0], reason=reason)
+            )
 
     def _compare(self, comparison: Comparison) -> bool:
         """False where too many wait already."""

@@ -6,24 +6,19 @@ Not thread-safe: the pool's thread calls, under the pool's lock.
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TypeVar
 
-from stringx.model import DistrustedGate, Engine, RunRequest
+from stringx.model import Engine, RunRequest
+from stringx.runner.distrust import DistrustedGates
+from stringx.runner.kept import Kept
 from stringx.runner.messages import Done
 from stringx.runner.recording import Recording, Unprepared
 from stringx.runner.slice_sql import shape
 
-#: The least recently used beyond so many are forgotten, and recorded anew.
-KEPT_RECORDINGS = 1000
 #: A run that stays with dbt is recorded again after this time: its table may have been broken, or its rows may have changed in between.
 RECORD_AGAIN_SECONDS = 600.0
 #: Recordings of which the proof failed, until that time is kept.
 HOPEFUL_PROOFS = 3
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 #: A gate version by its fingerprint, and the shape of its slice. The generation stands for the project, the profile, and all that
 #: dbt keeps from parsing.
@@ -37,22 +32,6 @@ def key_of(request: RunRequest) -> Key | None:
     if (request.engine or gate.engine) is not Engine.PREPARED or gate.fingerprint != request.gate_fingerprint:
         return None
     return request.gate_fingerprint, shape(request.slice, gate.slice_columns)
-
-
-class Kept(OrderedDict[K, V]):
-    """The most recently used; two that are used alike keep the same."""
-
-    def use(self, key: K) -> V | None:
-        if key not in self:
-            return None
-        self.move_to_end(key)
-        return self[key]
-
-    def keep(self, key: K, value: V) -> None:
-        self[key] = value
-        self.move_to_end(key)
-        while len(self) > KEPT_RECORDINGS:
-            self.popitem(last=False)
 
 
 @dataclass(eq=False)
@@ -82,8 +61,8 @@ class Recordings:
     def __init__(self) -> None:
         self._entries: Kept[Key, _Entry] = Kept()
         self._numbers = itertools.count(1)
-        #: gate version → why it is not replayed any more; all generations of one project have the same
-        self.distrusted: dict[str, DistrustedGate] = {}
+        #: gate versions that are not replayed any more
+        self.distrusted = DistrustedGates()
 
     def proven(self, key: Key) -> Recorded | None:
         """What a run is replayed by; None where dbt is to run it."""
@@ -141,10 +120,6 @@ class Recordings:
         entry = self._entry(recorded.key)
         if entry.recorded is recorded:
             entry.recorded = None
-
-    def distrust(self, recorded: Recorded, distrusted: DistrustedGate) -> None:
-        """Replays of this gate version have been wrong: none any more, under this project."""
-        self.distrusted[recorded.key[0]] = distrusted
 
     def _entry(self, key: Key) -> _Entry:
         entry = self._entries.use(key) or _Entry()

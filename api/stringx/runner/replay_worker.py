@@ -5,7 +5,7 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 
 from stringx.runner import messages
-from stringx.runner.recordings import Kept
+from stringx.runner.kept import Kept
 from stringx.runner.replayer import Replayer, Unreplayed
 
 

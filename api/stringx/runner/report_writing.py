@@ -1,10 +1,15 @@
-"""Writes reports that are not acknowledged yet to the disk, in a thread of its own: whoever waits for a verdict does not wait for it."""
+"""What a finished run has that can wait a moment: its line in the log, and its report on the disk, unless it is acknowledged before.
+
+In a thread of its own, for whoever waits for a verdict has no use for either.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 
 from stringx import logs
+from stringx.model import Report
 from stringx.runner.background import Background
 from stringx.runner.reports import ReportShelf
 
@@ -17,16 +22,18 @@ log = logs.get(__name__)
 
 
 class ReportWriting(Background):
-    """Writes what is on the shelf a moment after `more` was called, and once more when it is closed."""
+    """Logs a run and writes what is on the shelf a moment after `finished` was called, and once more when it is closed."""
 
     def __init__(self, shelf: ReportShelf, *, again_seconds: float = AGAIN_SECONDS) -> None:
         super().__init__("report writing", self._write)
         self._shelf = shelf
         self._again_seconds = again_seconds
         self._woken = threading.Event()
+        self._unlogged: deque[Report] = deque()
 
-    def more(self) -> None:
-        """Something was put on the shelf. Never blocks."""
+    def finished(self, report: Report) -> None:
+        """A report was put on the shelf. Never blocks."""
+        self._unlogged.append(report)
         self._woken.set()
 
     def close(self) -> None:
@@ -41,9 +48,16 @@ class ReportWriting(Background):
             # Cleared before looking: what is put meanwhile sets it again.
             self._woken.clear()
             last = self.closed.is_set()
+            while self._unlogged:
+                _log(self._unlogged.popleft())
             try:
                 self._shelf.write()
             except OSError as error:
                 log.error("reports not written: they are lost if this process ends before they are acknowledged", error=str(error))
                 self.closed.wait(self._again_seconds)
                 self._woken.set()
+
+
+def _log(report: Report) -> None:
+    finished_at = report.finished_at.isoformat()
+    log.info("run finished", run=report.run, attempt=report.attempt, status=report.status, results=len(report.results), at=finished_at)

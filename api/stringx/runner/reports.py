@@ -40,17 +40,18 @@ class ReportShelf:
         self._folder = folder
         self._lock = threading.Lock()
         self._kept: dict[str, dict[tuple[str, int], Path]] = {}
-        self._unwritten: dict[_Place, bytes] = {}
+        #: with their JSON: who asks for a report at once has it as it was put
+        self._unwritten: dict[_Place, tuple[Report, bytes]] = {}
         private_folder(folder)
         for installation, key, path in _found(folder):
             self._kept.setdefault(installation, {})[key] = path
 
     def put(self, installation: str, report: Report) -> None:
         """It is there for `read` at once; `write` is to follow."""
-        key = (report.run, report.attempt)
+        key, raw = (report.run, report.attempt), report.model_dump_json().encode()
         with self._lock:
             self._kept.setdefault(installation, {})[key] = self._path(installation, *key)
-            self._unwritten[installation, key] = report.model_dump_json().encode()
+            self._unwritten[installation, key] = report, raw
 
     def write(self) -> None:
         """Returns when what was put, and not acknowledged since, is safe on disk. OSError where the disk does not take it: what it
@@ -61,11 +62,11 @@ class ReportShelf:
         written: dict[Path, list[_Place]] = {}
         for place in places:
             with self._lock:
-                raw, path = self._unwritten.get(place), self._kept.get(place[0], {}).get(place[1])
-            if raw is None or path is None:  # acknowledged meanwhile
+                unwritten, path = self._unwritten.get(place), self._kept.get(place[0], {}).get(place[1])
+            if unwritten is None or path is None:  # acknowledged meanwhile
                 continue
             try:
-                self._write(path, raw)
+                self._write(path, unwritten[1])
             except OSError as error:  # another installation's folder may do
                 failure = failure or error
             else:
@@ -110,13 +111,13 @@ class ReportShelf:
         size = 0
         for key, path, unwritten in kept[:reports]:
             try:
-                raw = path.read_bytes() if unwritten is None else unwritten
+                report, raw = unwritten or (None, path.read_bytes())
             except FileNotFoundError:  # acknowledged meanwhile
                 continue
             size += len(raw)
             if found and size > characters:
                 break
-            found.append(_parsed(key, raw))
+            found.append(report or _parsed(key, raw))
         return found
 
     def forget(self, installation: str, run: str, attempt: int) -> None:

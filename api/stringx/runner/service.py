@@ -92,6 +92,7 @@ class Runner:
                 project=settings.dbt_project_dir,
                 profiles=settings.profiles_dir,
                 work=work,
+                distrust=self._state.distrust(target),
                 session_prefix=f"{_sessions(self._state.name, self.boot)}{fingerprint(target)[:4]}",
                 left_sessions=(_sessions(self._state.name, self._state.earlier_boot),) if self._state.earlier_boot else (),
                 workers=self._workers,
@@ -264,10 +265,8 @@ class Runner:
         if not self._holds(ticket):
             return  # a newer attempt has taken its place
         self._shelf.put(ticket.installation, report)
-        log.info("run finished", run=report.run, attempt=report.attempt, status=report.status, results=len(report.results))
-        self._writing.more()
-        # The last thing: who waits for the report has the interpreter for itself.
         self._let_go(ticket)
+        self._writing.finished(report)
 
     def lost(self, ticket: Ticket, reason: str) -> None:
         """Tells the backend, with the reports, so that it need not wait until the lease runs out."""

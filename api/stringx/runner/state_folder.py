@@ -1,4 +1,4 @@
-"""What a runner keeps on disk: reports, its name among the target's sessions, and the work folders of its dbt processes."""
+"""What a runner keeps on disk: reports, distrusted gates, its name in the target database, and the work folders of its dbt processes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import shutil
 import uuid
 from itertools import count
 from pathlib import Path
+
+from stringx.model import fingerprint
 
 
 def private_folder(folder: Path) -> None:
@@ -51,6 +53,10 @@ class StateFolder:
     @property
     def reports(self) -> Path:
         return self._folder / "reports"
+
+    def distrust(self, target: str) -> Path:
+        """A target's file for the gates that are distrusted."""
+        return self._folder / f"distrusted-{fingerprint(target)[:8]}.json"
 
     def release(self) -> None:
         """Lets another process have the folder."""

@@ -16,6 +16,8 @@ from stringx.model import DbtResult, Engine, Gate, Report, RunRequest, Slice
 from stringx.runner.service import Runner
 
 PROJECT = Path(__file__).parent / "project"
+#: of the rule library
+MACROS = Path(__file__).parent.parent.parent.parent / "dbt_project" / "macros"
 INSTALLATION = "installation-of-the-tests"
 TOKEN = "runner-token-of-the-tests"
 
@@ -110,6 +112,15 @@ def by_rule(report: Report) -> dict[str | None, DbtResult]:
 def said(report: Report) -> list[dict[str, Any]]:
     """All but the times, and the names of rules' tests, which tell the gate's version."""
     return [result.model_dump(exclude={"duration_seconds", "test"}) for result in report.results]
+
+
+def rules_with_regexes() -> list[dict[str, Any]]:
+    """`email` is the column. Two of the expressions are none, for Postgres and for DuckDB."""
+    return [
+        rule("fine", "expect_column_values_to_match_regex", column="email", arguments={"regex": "^o'?[a-z]+@", "flags": "i"}),
+        rule("open", "expect_column_values_to_not_match_regex", column="email", arguments={"regex": "[a-z"}),
+        rule("listed", "expect_column_values_to_match_regex_list", column="email", arguments={"regex_list": ["a", "(b", "c"]}),
+    ]
 
 
 def rule(name: str, check: str, **fields: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from runner_lab import INSTALLATION, Bench, end, prepared, rule, said, wait_for
+from runner_lab import INSTALLATION, MACROS, Bench, end, prepared, rule, rules_with_regexes, said, wait_for
 
 from stringx.model import DbtStatus, Engine, Gate, Report, ReportStatus
 from stringx.runner.service import Runner
@@ -250,18 +250,34 @@ def test_a_table_is_told_by_its_columns_and_a_gate_by_what_would_not_work(bench:
         rule("gone", "not_null", column="amuont"),
         rule("nothing", "no_such_check"),
         rule("two", "holds", arguments={"expression": "true); select 1; --"}),
+        rule("name", "holds", arguments={"expression": "amuont > 0"}),
         slice_columns={"dya": "date"},
     )
     (answer,) = bench.runner.validate([gate]).gates
     assert [(one.rule, one.field) for one in answer.faults] == [
+        ("nothing", ("check",)),
         (None, ("slice", "columns", "dya")),
         ("gone", ("column",)),
-        ("nothing", ()),
         ("two", ()),
+        ("name", ()),
     ]
+    assert 'Binder Error: Referenced column "amuont" not found' in answer.faults[-1].message
+    assert "LINE 1" not in answer.faults[-1].message
     (nowhere,) = bench.runner.validate([bench.gate(table="raw.nowhere", relation="plain")]).gates
     assert "the target demo cannot read raw.nowhere: Catalog Error: " in nowhere.faults[0].message
     file.change("checkpoint")  # the file is let go of
+
+
+def test_a_regular_expression_that_is_none_is_told_at_its_place(file: File, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(PROJECT, tmp_path / "project"))
+    shutil.copytree(MACROS, project / "macros" / "library")
+    with running(file, tmp_path, check_share=0, project=project) as bench:
+        wait_for(lambda: bench.runner.ready, "the project is parsed")
+        (answer,) = bench.runner.validate([bench.gate(*rules_with_regexes())]).gates
+        assert [(one.rule, one.field, one.message.partition("Error: ")[2]) for one in answer.faults] == [
+            ("open", ("arguments", "regex"), "missing ]: [a-z"),
+            ("listed", ("arguments", "regex_list", 1), "missing ): (b"),
+        ]
 
 
 def test_a_file_that_is_being_loaded_is_told_as_such_and_the_recording_is_as_good_as_before(bench: Bench, file: File) -> None:

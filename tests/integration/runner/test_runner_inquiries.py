@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from runner_lab import TOKEN, Bench, Lab, prepared, rule, wait_for
+from runner_lab import MACROS, TOKEN, Bench, Lab, prepared, rule, rules_with_regexes, wait_for
 
 from stringx.errors import NotFound, Unavailable
 from stringx.model import ColumnType, Relation, TableCatalog
@@ -144,6 +146,7 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
         rule("name_gone", "holds", arguments={"expression": "amuont > 0"}),
         rule("grammar", "holds", arguments={"expression": "amount >"}),
         rule("types", "holds", arguments={"expression": "day > 7"}),
+        rule("constant", "holds", arguments={"expression": "amount > cast('a' as integer)"}),
         rule("two", "holds", arguments={"expression": "true); drop table raw.customers; --"}),
         rule("condition", "not_null", column="id", row_condition="statsu = 'paid'"),
         rule("fine", "not_null", column="id"),
@@ -162,6 +165,7 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
         ("name_gone", ()): 'column "amuont" does not exist',
         ("grammar", ()): "syntax error",
         ("types", ()): "operator does not exist: date > integer",
+        ("constant", ()): 'invalid input syntax for type integer: "a"',
         ("two", ()): "more than one statement",
         ("condition", ()): 'column "statsu" does not exist',
         (None, ("slice", "columns", "dya")): "did you mean `day`?",
@@ -173,6 +177,16 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
     assert set(found) == set(says)
     for where, word in says.items():
         assert word in found[where], where
+
+
+def test_a_regular_expression_that_is_none_is_told_at_its_place(make_runner: Any, project: Path) -> None:
+    shutil.copytree(MACROS, project / "macros" / "library")
+    bench = make_runner(dbt_project_dir=project)
+    wait_for(lambda: bench.runner.ready, "the project is parsed")
+    assert faults(bench, *rules_with_regexes()) == {
+        ("open", ("arguments", "regex")): "invalid regular expression: brackets [] not balanced",
+        ("listed", ("arguments", "regex_list", 1)): "invalid regular expression: parentheses () not balanced",
+    }
 
 
 def test_a_table_that_is_not_there_is_one_fault_and_selections_are_looked_at_all_the_same(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from runner_lab import INSTALLATION, Bench, Lab, prepared, processes, rule, said, wait_for
+from runner_lab import INSTALLATION, Bench, Lab, end, prepared, processes, rule, said, wait_for
 
 from stringx.model import DbtStatus, Engine, ReportStatus, RunRequest
 
@@ -277,6 +277,12 @@ def test_a_replay_that_a_sample_shows_to_differ_is_the_gates_last(make_runner: A
     assert bench.runner.status(INSTALLATION).distrusted == {target: (told,)}, "it is the same project"
     prepared(bench, other)
     assert [bench.evaluate(gate).engine for _ in range(5)] == [Engine.DBT] * 5
+    end(bench.runner)
+    successor: Bench = make_runner(prepared_check_share=1.0)
+    wait_for(lambda: successor.runner.ready, "the project is parsed")
+    assert successor.runner.status(INSTALLATION).distrusted == {target: (told,)}, "a new process knows it too"
+    prepared(successor, other)
+    assert [successor.evaluate(gate).engine for _ in range(5)] == [Engine.DBT] * 5
     lab.change("drop table raw.switched")
 
 
