@@ -103,8 +103,12 @@ def test_what_no_gate_file_can_say_is_left_out_and_told() -> None:
 
 @pytest.mark.parametrize("columns", [(), (column("a", "json", slices_by=None),), (column("a"), column("{{ b }}"))])
 def test_a_table_that_is_held_to_nothing_is_a_gate_without_rules(columns: tuple[CatalogColumn, ...]) -> None:
-    gate = read(first_file.text(catalog(*columns), runner="default"))
+    text = first_file.text(catalog(*columns), runner="default")
+    gate = read(text)
     assert (gate.rules, gate.slice_columns) == ((), {})
+    # The example is one of this table, and a rule once it is none.
+    first = read(text.replace("rules: []", "rules:").replace("#  - ", "  - ")) if columns else gate
+    assert [(rule.name, rule.column) for rule in first.rules] == [("a_is_filled", "a")] * bool(columns)
 
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=30)

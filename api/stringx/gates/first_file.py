@@ -54,11 +54,12 @@ def _slice(catalog: TableCatalog) -> Iterator[str]:
 
 def _rules(catalog: TableCatalog) -> Iterator[str]:
     rules = list(_Rules(catalog).all())
-    if not rules:
-        yield "# The database holds this table to nothing. A first rule could be:"
-        yield "#   - {name: id_is_filled, check: not_null, column: id}"
     yield "rules:" if any(_is_rule(one) for one in rules) else "rules: []"
     yield from rules
+    column = next((one.name for one in catalog.columns if _PLAIN.fullmatch(one.name) and one.name not in _WORDS), None)
+    if not rules and column is not None:
+        yield "# The database holds this table to nothing. A first rule, in place of the brackets, could be:"
+        yield f"#  - {{name: {column}_is_filled, check: not_null, column: {column}}}"
 
 
 class _Rules:
