@@ -325,5 +325,5 @@ def test_a_replay_that_differs_from_dbt_is_the_gates_last(file: File, tmp_path: 
 
 
 def locked(file: File) -> bool:
-    code = "import duckdb, sys; duckdb.connect(sys.argv[1])"
-    return subprocess.run([sys.executable, "-c", code, str(file.path)], capture_output=True, check=False).returncode != 0
+    """Asked of the kernel: whoever opens the file to see has it locked for the moment in which the runner does."""
+    return f":{file.path.stat().st_ino} " in Path("/proc/locks").read_text()
