@@ -199,7 +199,12 @@ def test_a_share_is_refused_where_failures_are_not_rows(lines: str, whose: str, 
 
 @pytest.mark.parametrize(
     "arguments",
-    ["{expression: sum(a) > 5}", "{expression: 'Count (*) < 5'}", "{expression: a > 5, group_by_columns: [b]}"],
+    [
+        "{expression: sum(a) > 5}",
+        "{expression: 'Count (*) < 5'}",
+        "{expression: a > 5, group_by_columns: [b]}",
+        "{expression: percentile_cont(0.5) within group (order by a) < 5}",
+    ],
 )
 def test_a_share_is_refused_of_an_aggregate(arguments: str) -> None:
     assert problems_of(rule(f"check: expression_is_true\nthreshold: {{error: 5%}}\narguments: {arguments}")) == [
