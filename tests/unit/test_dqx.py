@@ -259,8 +259,21 @@ def test_no_check_makes_it_fall(checks: list[dict[str, Any]]) -> None:
             "4:52: must be the name of a column: of an expression, write the check as `sql_expression`",
         ),
         (
+            "{function: is_in_list, arguments: {column: a, allowed: [NO, \"'x'\"]}}",
+            "4:68: YAML reads `NO` as false: holds `NO`, which DQX reads as a column since 0.16: write \"'NO'\" for the text",
+        ),
+        ("{function: is_valid_uuid, arguments: {column: a}}\n    filter: ''", "5:13: is empty: it must be SQL, as text"),
+        (
+            "{function: is_valid_uuid, arguments: {column: a}}\n    filter: a = 1) or (b = 2",
+            "5:13: closes `)`, which it did not open: a rule's SQL is one expression",
+        ),
+        (
+            "{function: is_in_list, arguments: {column: a, allowed: [1, ~]}}",
+            "4:71: must be a number, a date, or text in single quotes within double ones",
+        ),
+        (
             "{function: is_in_list, arguments: {column: a, allowed: [x]}}",
-            "4:67: holds `x`, which DQX reads as a column since 0.16: write \"'x'\" for the text",
+            "4:68: holds `x`, which DQX reads as a column since 0.16: write \"'x'\" for the text",
         ),
         (
             "{function: is_valid_uuid, arguments: {column: a, strict: true}}",
@@ -292,6 +305,13 @@ def test_no_check_makes_it_fall(checks: list[dict[str, Any]]) -> None:
 )
 def test_what_cannot_be_read_is_told_at_its_place(lines: str, problem: str) -> None:
     assert problems_of(orders(f"rules:\n  - check: {lines}\n")) == [problem]
+
+
+def test_a_filter_that_says_nothing_is_told_beside_what_else_is_wrong() -> None:
+    assert problems_of(orders('rules:\n  - check: {function: is_not_null, arguments: {colum: a}}\n    filter: ""\n')) == [
+        "4:48: unknown argument `colum`: did you mean `column`?",
+        "5:13: is empty: it must be SQL, as text",
+    ]
 
 
 def test_all_that_is_wrong_with_checks_and_rules_is_told_at_once() -> None:

@@ -95,7 +95,7 @@ from stringx.model import Gate, Threshold
         ("check: match_regex_list\ncolumn: a\narguments: {regex_list: [on]}", "7:30: YAML reads `on` as true: put it in quotes, as 'on'"),
         (
             "check: row_count_like_before\ncolumn: a\narguments: {slices: 010}",
-            "7:25: YAML reads `010` as 8: must be a whole number above 0",
+            "7:25: YAML reads `010` as 8: write 8, if that is meant",
         ),
         (
             "check: match_regex\ncolumn: a\narguments: {regex: a}\nthreshold: {error: no}",
@@ -160,6 +160,19 @@ def test_each_item_that_yaml_takes_for_something_else_is_told_what_the_whole_mus
     ]
 
 
+def test_an_empty_item_of_a_list_is_told_beside_what_else_is_wrong_with_it() -> None:
+    assert problems_of(rule("check: accepted_values\ncolumn: a\narguments: {values: [1:30, NO, 010, ~]}")) == [
+        "7:26: YAML reads `1:30` as 90: write that number, or '1:30' in quotes for the text",
+        "7:32: YAML reads `NO` as false: write true or false, or 'NO' in quotes for the text",
+        "7:36: YAML reads `010` as 8: write that number, or '010' in quotes for the text",
+        "7:41: is empty: give it a value, or leave it out",
+    ]
+    assert problems_of(rule("check: match_regex_list\ncolumn: a\narguments: {regex_list: ['', 5]}")) == [
+        "7:29: must be a list of texts",
+        "7:30: is empty: give it a value, or leave it out",
+    ]
+
+
 def test_a_check_with_its_packages_name_is_looked_at_all_the_same() -> None:
     assert problems_of(rule("check: dbt_utils.expression_is_true\narguments: {expresion: a}")) == [
         "5:12: a check stands here without its package's name: write `expression_is_true`",
@@ -199,7 +212,12 @@ def test_a_share_is_refused_where_failures_are_not_rows(lines: str, whose: str, 
 
 @pytest.mark.parametrize(
     "arguments",
-    ["{expression: sum(a) > 5}", "{expression: 'Count (*) < 5'}", "{expression: a > 5, group_by_columns: [b]}"],
+    [
+        "{expression: sum(a) > 5}",
+        "{expression: 'Count (*) < 5'}",
+        "{expression: a > 5, group_by_columns: [b]}",
+        "{expression: percentile_cont(0.5) within group (order by a) < 5}",
+    ],
 )
 def test_a_share_is_refused_of_an_aggregate(arguments: str) -> None:
     assert problems_of(rule(f"check: expression_is_true\nthreshold: {{error: 5%}}\narguments: {arguments}")) == [

@@ -60,6 +60,11 @@ class Misread:
         return f"{self.prefix}: {self.fix}, or '{self.text}' in quotes for the text"
 
     @property
+    def is_number(self) -> bool:
+        """Whether a number was meant, in all likelihood; of `1:30`, which is 90, it was a time."""
+        return self.taken_for == str(self.value) and ":" not in self.text
+
+    @property
     def prefix(self) -> str:
         return f"YAML reads `{self.text}` as {self.taken_for}"
 
@@ -133,6 +138,8 @@ def _told(error: yaml.MarkedYAMLError, text: str) -> str:
         line = text.splitlines()[mark.line : mark.line + 1]
         if line and line[0][mark.column : mark.column + 1] == "\t":
             return "holds a tab: indent with spaces"
+        if error.problem == "found unknown escape character":
+            return r"holds a `\` between double quotes, where YAML reads it as the start of an escape: put the text in single quotes"
     context = f" {error.context}" if error.context else ""
     return f"is not YAML:{context} {error.problem or ''}".rstrip()
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from stringx.gates import rule_library
 from stringx.gates.located import Fault, Found, Located, Misread, Path
+from stringx.gates.rule_library.arguments import filled
+from stringx.gates.shape import GateShape
 
 #: Of a rule that was written in DQX's form only the place is known.
 _IN_DQX: Path = ("rules",)
@@ -30,7 +34,8 @@ def _is_of(one: Fault, misread: Fault) -> bool:
 
 def _message(document: Located, path: Path, misread: Misread, others: Found) -> str:
     if others:
-        return f"{misread.prefix}: {others[0][2]}"
+        meant = misread.is_number and _fits(document, path, misread.value)
+        return f"{misread.prefix}: {f'write {misread.value}, if that is meant' if meant else others[0][2]}"
     if document.data is None or path == _IN_DQX or _takes(document, path, misread.value):
         return misread.message
     return f"{misread.prefix}: put it in quotes, as '{misread.text}'"
@@ -49,7 +54,20 @@ def _takes(document: Located, path: Path, value: object) -> bool:
     name = rule.get("check")
     check = rule_library.LIBRARY.get(rule_library.public_name(name)) if isinstance(name, str) else None
     known = check.arguments.get(str(argument)) if check else None
-    return known is None or known.sort.fault(_replaced(rule["arguments"][argument], path[4:], value)) is None
+    return known is None or known.sort.fault(filled(_replaced(rule["arguments"][argument], path[4:], value))) is None
+
+
+def _fits(document: Located, path: Path, value: object) -> bool:
+    """Whether nothing would be wrong with this value at `path`."""
+    if path not in document.values or not path:
+        return False
+    if _argument_around((*path, 0)) is not None:
+        return _takes(document, path, value)
+    try:
+        GateShape.model_validate(_replaced(document.data, path, value))
+    except ValidationError as error:
+        return all(fault["loc"][: len(path)] != path for fault in error.errors())
+    return True
 
 
 def _replaced(data: Any, path: Path, value: object) -> object:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -12,7 +14,7 @@ from stringx.errors import Problem
 from stringx.gates import dqx, located, misread, rule_library
 from stringx.gates.located import Found, Located
 from stringx.gates.rule_faults import items, rule_faults
-from stringx.gates.rule_library.arguments import is_empty
+from stringx.gates.rule_library.arguments import IS_EMPTY, is_empty
 from stringx.gates.served import Served
 from stringx.gates.shape import GateShape, RuleShape, SelectionShape, SliceShape
 from stringx.model import Gate, Notice, Samples, Threshold, fault_text
@@ -52,6 +54,12 @@ _WORDS = {
     "too_short": "must not be empty",
     "too_long": "must have at most {max_length} {items}",
 }
+
+#: Of lists of fields, the one that an item must have.
+_OF_ITEMS = {"notify": "topic", "select": "select"}
+#: A text that may stand in a list without quotes, unless YAML takes it for something else.
+_PLAIN = re.compile(r"[^\W\d_]([\w.:/-]*\w)?")
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 
 def parse(text: str, *, workspace: str, name: str, file: str, served: Served | None = None) -> Gate | list[Problem]:
@@ -109,14 +117,16 @@ def _shape(document: Located, found: Found) -> GateShape | None:
     wrong = {path for path, _, _ in told}
     for path in empty:
         if not any(path[:deep] in wrong for deep in range(1, len(path) + 1)):
-            told.append((path, document.place_of_name(path), f"`{path[-1]}` is empty: give it a value, or leave it out"))
+            of_field = f"`{path[-1]}` " if isinstance(path[-1], str) else ""
+            told.append((path, document.place_of_name(path), f"{of_field}{IS_EMPTY}"))
     found += told
     return shape
 
 
 def _meant(loc: located.Path) -> Iterator[located.Path]:
-    """The field that was probably meant by one that there is not."""
-    for name in rule_library.meant([str(loc[-1])], _fields(loc[:-1])):
+    """The fields that were probably meant by one that there is not."""
+    known = _fields(loc[:-1])
+    for name in known if loc[:-1] == ("slice",) else rule_library.meant([str(loc[-1])], known):
         yield (*loc[:-1], name)
 
 
@@ -126,7 +136,7 @@ def _fields(loc: located.Path) -> list[str]:
 
 
 def _empty(data: Any, path: located.Path) -> Iterator[located.Path]:
-    """Fields that were written without a value. What a check's arguments are is the check's matter."""
+    """Fields and items that were written without a value. What a check's arguments are is the check's matter."""
     if isinstance(data, dict):
         for name, item in data.items():
             if item is None:
@@ -135,6 +145,8 @@ def _empty(data: Any, path: located.Path) -> Iterator[located.Path]:
                 yield from _empty(item, (*path, name))
     elif isinstance(data, list):
         for number, item in enumerate(data):
+            if item is None:
+                yield (*path, number)
             yield from _empty(item, (*path, number))
 
 
@@ -153,6 +165,8 @@ def _located(fault: ErrorDetails, document: Located) -> tuple[located.Path, loca
         case "extra_forbidden":
             name = str(loc[-1])
             hint = _ELSEWHERE.get(name)
+            if loc[:-1] == ("slice",) and not rule_library.meant([name], _fields(loc[:-1])):
+                hint = "write it below `columns`"
             message = f"unknown field `{name}`: {hint}" if hint else rule_library.unknown("field", name, _fields(loc[:-1]), "there are")
             return loc, document.place_of_name(loc), message
         case "missing":
@@ -173,7 +187,23 @@ def _words(fault: ErrorDetails) -> str:
     if fault["type"] == "string_type" and isinstance(fault["input"], (list, dict)):
         return "must be one text"
     of_text = isinstance(fault["input"], str)
-    return _WORDS[fault["type"]].format(**fault.get("ctx", {}), items="characters" if of_text else "items")
+    return _WORDS[fault["type"]].format(**fault.get("ctx", {}), items="characters" if of_text else "items") + _rewritten(fault)
+
+
+def _rewritten(fault: ErrorDetails) -> str:
+    """Of a text in place of a number, of true or false, or of a list: how what it says is written; nothing where that is not known."""
+    text, field = fault["input"], str(fault["loc"][-1])
+    if not isinstance(text, str):
+        return ""
+    match fault["type"]:
+        case "int_type" if _WHOLE.fullmatch(text):
+            return ": take the quotes away"
+        case "bool_type" if text in ("true", "false"):
+            return ": take the quotes away"
+        case "tuple_type" if field != "rules" and _PLAIN.fullmatch(text) and yaml.safe_load(text) == text:
+            return f": write [{{{_OF_ITEMS[field]}: {text}}}]" if field in _OF_ITEMS else f": write [{text}]"
+        case _:
+            return ""
 
 
 def _or_empty(fault: ErrorDetails, message: str) -> str:

@@ -15,6 +15,7 @@ from stringx.errors import Invalid
 from stringx.gates.located import JINJA
 from stringx.gates.rule_library import LIBRARY, Check
 from stringx.gates.rule_library import arguments as sorts
+from stringx.gates.thresholds import MAY_BE_AGGREGATES
 from stringx.model import Rule
 
 #: Arguments of a project's own tests that name another table, as people write it: they reach the test as dbt's `source(…)` or
@@ -88,8 +89,17 @@ def test_sql(
 
 
 def rows_test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
-    """The text of the singular test whose failures are the rows that the rule's test looks at."""
-    return f"{_config(rule)}\nselect 1 as looked_at from {{{{ get_where_subquery({resolve(relation)}) }}}}\n"
+    """The text of the singular test whose failures are the rows that the rule's test looks at.
+
+    SQL that may be an aggregate stands in it beside a column of each row, where databases refuse an aggregate: which functions are
+    aggregates, they alone know. Raises Invalid as `test_sql` does.
+    """
+    rows = f"{{{{ get_where_subquery({resolve(relation)}) }}}}"
+    if rule.check in MAY_BE_AGGREGATES and rule.column is None:
+        value = f"(\n{{{{ {literal(rule.arguments.get('expression'), 'arguments.expression')} }}}}\n) as stringx_value"
+        # Joined, and not selected from within: the SQL may name the table.
+        rows = f"(\nselect {value}, stringx_row\nfrom {rows}\ncross join (select 1 as stringx_row) as each_row\n) as valued"
+    return f"{_config(rule)}\nselect 1 as looked_at from {rows}\n"
 
 
 def regexes(rule: Rule) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -13,7 +13,7 @@ from stringx.model import Threshold
 _SAY_HOW_MANY = frozenset({"column_null_share_between", "share_of_rows"})
 
 #: Checks whose SQL may be an aggregate: its one failure is about all rows.
-_MAY_BE_AGGREGATES = frozenset({"expression_between", "expression_is_true"})
+MAY_BE_AGGREGATES = frozenset({"expression_between", "expression_is_true"})
 
 #: Of checks that count values, those that find the same and have a share.
 INSTEAD = {
@@ -24,7 +24,9 @@ INSTEAD = {
     "expect_column_values_to_be_unique": "expect_column_proportion_of_unique_values_to_be_between",
 }
 
-_AGGREGATE = re.compile(r"\b(count|sum|avg|min|max|median|stddev(_pop|_samp)?|variance|var_(pop|samp)|bool_(and|or))\s*\(", re.IGNORECASE)
+_AGGREGATE = re.compile(
+    r"\b(count|sum|avg|min|max|median|stddev(_pop|_samp)?|variance|var_(pop|samp)|bool_(and|or))\s*\(|\bwithin\s+group\b", re.IGNORECASE
+)
 #: What makes a value of each row of an aggregate: a window, or a query of its own.
 _OF_EACH_ROW = re.compile(r"\b(over|select)\b", re.IGNORECASE)
 
@@ -32,7 +34,7 @@ _OF_EACH_ROW = re.compile(r"\b(over|select)\b", re.IGNORECASE)
 def takes_that_of_gate(check_name: str, threshold: Threshold) -> bool:
     """Whether a gate's threshold fits the check: a mean that is out of its bounds is one failure, and never more than 5 % of the rows."""
     check = LIBRARY.get(check_name)
-    if check is None or check_name in _SAY_HOW_MANY | _MAY_BE_AGGREGATES:
+    if check is None or check_name in _SAY_HOW_MANY | MAY_BE_AGGREGATES:
         return False
     counts = check.context_columns or check.origin is Origin.DBT
     return counts and (check.has_share or not threshold.has_share)
@@ -42,7 +44,7 @@ def share_fault(check_name: str, arguments: Mapping[str, object]) -> str | None:
     """What is wrong with a share as the threshold of a rule with this check of the library, with the fix; None where it has one."""
     what = f"the failures of {check_name}"
     if LIBRARY[check_name].has_share:
-        if check_name not in _MAY_BE_AGGREGATES or not _is_aggregate(arguments):
+        if check_name not in MAY_BE_AGGREGATES or not _is_aggregate(arguments):
             return None
         what = "the failures of an aggregate"
     instead = INSTEAD.get(check_name)
@@ -51,7 +53,7 @@ def share_fault(check_name: str, arguments: Mapping[str, object]) -> str | None:
 
 
 def _is_aggregate(arguments: Mapping[str, object]) -> bool:
-    """As far as it is certain."""
+    """As far as it is certain without the database, which is asked in the test that counts the rows."""
     if arguments.get("group_by_columns"):
         return True
     expression = arguments.get("expression")

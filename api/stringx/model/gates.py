@@ -97,7 +97,9 @@ class Relation(StrEnum):
 def _limit(value: object) -> object:
     count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if not count and not (isinstance(value, str) and SHARE.fullmatch(value)):
-        raise ValueError("must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%")
+        share = f"{(Decimal(str(value)) * 100).normalize():f}%" if isinstance(value, float) and 0 < value < 1 else ""
+        fix = f": write {share}" if SHARE.fullmatch(share) else ""
+        raise ValueError(f"must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%{fix}")
     return value
 
 

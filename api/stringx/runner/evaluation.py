@@ -229,8 +229,7 @@ class Evaluator:
                 return None
             if counted is None or _status(counted) not in _JUDGED:
                 why = self._error_text((counted and counted.message) or "dbt gave no result", gate)
-                message = f"its threshold is a share of the rows that it looked at, and they could not be counted: {why}"
-                return test.result(DbtStatus.ERROR, message=message, sql=sql, duration_seconds=ran.duration_seconds)
+                return test.result(DbtStatus.ERROR, message=test.uncounted(why), sql=sql, duration_seconds=ran.duration_seconds)
             rows = counted.failures
         return test.result(status, failures=ran.failures, rows=rows, message=message, sql=sql, duration_seconds=ran.duration_seconds)
 

@@ -171,7 +171,9 @@ class Inquirer:
         for node in test.nodes:
             message = self._fault_of(node, of_a_rule=test.rule is not None)
             if message is not None:
-                yield TargetFault(rule=test.rule, select=test.select, message=self._shown(name + message))
+                counts = node is test.rows_node
+                message = test.uncounted(message) if counts else name + message
+                yield TargetFault(rule=test.rule, select=test.select, field=("threshold",) if counts else (), message=self._shown(message))
                 return
 
     def _fault_of(self, node: Any, *, of_a_rule: bool) -> str | None:

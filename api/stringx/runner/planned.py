@@ -28,6 +28,14 @@ class Planned:
     def severity(self) -> Severity:
         return Severity.WARN if str(self.node.config.severity).lower() == "warn" else Severity.ERROR
 
+    @staticmethod
+    def uncounted(why: str) -> str:
+        """What is wrong with a rule whose `rows_node` cannot be judged."""
+        return (
+            "its threshold is a share of the rows that it looks at, and they cannot be counted"
+            f" (the failure of an aggregate is not a row: for one, write a count of failures): {why}"
+        )
+
     def result(self, status: DbtStatus, **more: Any) -> DbtResult:
         name, severity = self.node.name, self.severity
         return DbtResult(rule=self.rule, select=self.select, test=name, status=status, severity=severity, sliced=self.sliced, **more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable
@@ -115,6 +116,42 @@ def by_rule(report: Report) -> dict[str | None, DbtResult]:
 def said(report: Report) -> list[dict[str, Any]]:
     """All but the times, and the names of rules' tests, which tell the gate's version."""
     return [result.model_dump(exclude={"duration_seconds", "test"}) for result in report.results]
+
+
+def with_library(project: Path) -> Path:
+    """The project with the rule library beside its own tests, but for the one that the lab's has by the same name."""
+    shutil.copytree(MACROS, project / "macros" / "library", ignore=shutil.ignore_patterns("unique_combination_of_columns.sql"))
+    return project
+
+
+def _share(name: str, expression: str, **fields: Any) -> dict[str, Any]:
+    return rule(name, "expression_is_true", arguments={"expression": expression}, threshold={"error": "5%"}, **fields)
+
+
+def shares_of_rows() -> list[dict[str, Any]]:
+    """Rules with SQL about each row, which has a share; `id`, `amount`, `status` and `day` are columns of raw.orders."""
+    return [
+        _share("plain", "amount > 0"),
+        _share("null_of_all", "cast(null as boolean)"),
+        _share("in_no_row", "amount / 0 > 1 and false", row_condition="false"),
+        _share("window", "sum(amount) over (partition by status) > 5"),
+        _share("query", "amount < (select max(whole.amount) + 1 from raw.orders as whole)"),
+        rule("bounds", "expression_between", arguments={"expression": "amount", "min_value": 0}, threshold={"error": "5%"}),
+        rule("column", "expression_is_true", column="amount", arguments={"expression": "> 0"}, threshold={"error": "5%"}),
+    ]
+
+
+def shares_of_aggregates() -> list[dict[str, Any]]:
+    """Rules that have no share, of aggregates that no list of ours holds."""
+    return [
+        _share("median", "percentile_cont(0.5) within group (order by amount) < -1000"),
+        _share("mode", "mode() within group (order by amount) < -1000"),
+        _share("quoted", '"avg"(amount) < -1000'),
+        _share("correlation", "corr(id, amount) > 2"),
+        _share("texts", "string_agg(status, ',') = ''"),
+        _share("window_of_aggregate", "sum(regr_count(id, amount)) over () < 0"),
+        rule("bounds", "expression_between", arguments={"expression": "bit_and(id)", "max_value": -1}, threshold={"error": "5%"}),
+    ]
 
 
 def rules_with_regexes() -> list[dict[str, Any]]:

@@ -12,7 +12,20 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from runner_lab import INSTALLATION, MACROS, Bench, end, prepared, rule, rules_with_regexes, said, wait_for
+from runner_lab import (
+    INSTALLATION,
+    Bench,
+    by_rule,
+    end,
+    prepared,
+    rule,
+    rules_with_regexes,
+    said,
+    shares_of_aggregates,
+    shares_of_rows,
+    wait_for,
+    with_library,
+)
 
 from stringx.model import DbtStatus, Engine, Gate, Report, ReportStatus
 from stringx.runner.service import Runner
@@ -233,6 +246,21 @@ def test_shares_repeats_and_plain_tables_are_as_in_postgres(bench: Bench, file: 
     assert {one.rule: (one.failures, one.rows) for one in replayed.results} == {"filled": (1, 101), "once": (1, None), "known": (0, None)}
 
 
+def test_sql_has_a_share_where_it_is_about_each_row(file: File, tmp_path: Path) -> None:
+    project = with_library(Path(shutil.copytree(PROJECT, tmp_path / "project")))
+    with running(file, tmp_path, check_share=0, project=project) as bench:
+        slice_ = {"column": "day", "equals": "2013-02-01"}
+        of_rows = bench.gate(*shares_of_rows())
+        replayed = prepared(bench, of_rows, slice_)
+        assert said(replayed) == said(by_dbt(bench, of_rows, slice_))
+        judged = by_rule(replayed)
+        assert {name: one.rows for name, one in judged.items()} == dict.fromkeys(judged, 101) | {"in_no_row": 0}
+        of_aggregates = bench.gate(*shares_of_aggregates())
+        assert {one.status for one in bench.evaluate(of_aggregates, slice_).results} == {DbtStatus.ERROR}
+        told = [{(fault.rule, fault.field) for fault in found.faults} for found in bench.runner.validate([of_rows, of_aggregates]).gates]
+        assert told == [set(), {(one.name, ("threshold",)) for one in of_aggregates.rules}]
+
+
 def test_a_table_is_told_by_its_columns_and_a_gate_by_what_would_not_work(bench: Bench, file: File) -> None:
     wait_for(lambda: bench.runner.ready, "the project is parsed")
     found = bench.runner.table("raw.orders", "demo")
@@ -269,8 +297,7 @@ def test_a_table_is_told_by_its_columns_and_a_gate_by_what_would_not_work(bench:
 
 
 def test_a_regular_expression_that_is_none_is_told_at_its_place(file: File, tmp_path: Path) -> None:
-    project = Path(shutil.copytree(PROJECT, tmp_path / "project"))
-    shutil.copytree(MACROS, project / "macros" / "library")
+    project = with_library(Path(shutil.copytree(PROJECT, tmp_path / "project")))
     with running(file, tmp_path, check_share=0, project=project) as bench:
         wait_for(lambda: bench.runner.ready, "the project is parsed")
         (answer,) = bench.runner.validate([bench.gate(*rules_with_regexes())]).gates

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import threading
 import time
@@ -13,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from runner_lab import MACROS, TOKEN, Bench, Lab, prepared, rule, rules_with_regexes, wait_for
+from runner_lab import TOKEN, Bench, Lab, prepared, rule, rules_with_regexes, wait_for, with_library
 
 from stringx.errors import NotFound, Unavailable
 from stringx.model import ColumnType, Relation, TableCatalog
@@ -180,9 +179,7 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
 
 
 def test_a_regular_expression_that_is_none_is_told_at_its_place(make_runner: Any, project: Path) -> None:
-    own = "unique_combination_of_columns.sql"  # of the lab's project, which has a test of that name
-    shutil.copytree(MACROS, project / "macros" / "library", ignore=shutil.ignore_patterns(own))
-    bench = make_runner(dbt_project_dir=project)
+    bench = make_runner(dbt_project_dir=with_library(project))
     wait_for(lambda: bench.runner.ready, "the project is parsed")
     assert faults(bench, *rules_with_regexes()) == {
         ("open", ("arguments", "regex")): "invalid regular expression: brackets [] not balanced",

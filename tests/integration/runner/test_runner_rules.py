@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from runner_lab import Bench, Lab, by_rule, prepared, rule, said
+from runner_lab import Bench, Lab, by_rule, prepared, rule, said, shares_of_aggregates, shares_of_rows, wait_for, with_library
 
 from stringx.model import DbtStatus, ReportStatus
 
@@ -75,6 +76,32 @@ def test_a_share_of_rows_that_cannot_be_counted_is_an_error_that_says_why(bench:
     assert (result.status, result.failures, result.rows) == (DbtStatus.ERROR, None, None)
     assert "a share of the rows" in (result.message or "")
     assert "division by zero" in (result.message or "")
+
+
+def test_sql_has_a_share_where_it_is_about_each_row_and_an_aggregate_never_lets_data_pass(
+    make_runner: Any, project: Path, lab: Lab
+) -> None:
+    bench = make_runner(dbt_project_dir=with_library(project))
+    wait_for(lambda: bench.runner.ready, "the project is parsed")
+    lab.change("create aggregate raw.of_ours(integer) (sfunc = int4larger, stype = integer)")
+    own = rule("own", "expression_is_true", arguments={"expression": "raw.of_ours(id) < 0"}, threshold={"error": "5%"})
+    named = rule("named", "expression_is_true", arguments={"expression": "orders.amount > 0"}, threshold={"error": "5%"}, scope="table")
+    of_rows, of_aggregates = bench.gate(*shares_of_rows(), named), bench.gate(*shares_of_aggregates(), own)
+
+    by_dbt = bench.evaluate(of_rows, DAY)
+    judged = by_rule(by_dbt)
+    of_slice, of_all = lab.ask(f"select count(*) from raw.orders where {IN_THE_DAY}"), lab.ask("select count(*) from raw.orders")
+    assert {name: one.rows for name, one in judged.items()} == dict.fromkeys(judged, of_slice) | {"in_no_row": 0, "named": of_all}
+    failures = lab.ask(f"select count(*) from raw.orders where {IN_THE_DAY} and not amount > 0")
+    assert (judged["plain"].failures, judged["null_of_all"].failures) == (failures, 0)
+    assert said(prepared(bench, of_rows, DAY)) == said(by_dbt)
+
+    for name, result in by_rule(bench.evaluate(of_aggregates, DAY)).items():
+        assert (result.status, result.failures, result.rows) == (DbtStatus.ERROR, None, None), name
+        assert "the failure of an aggregate is not a row: for one, write a count of failures" in (result.message or "")
+    of_gates = bench.runner.validate([of_rows, of_aggregates]).gates
+    told = [{(fault.rule, fault.field) for fault in found.faults} for found in of_gates]
+    assert told == [set(), {(one.name, ("threshold",)) for one in of_aggregates.rules}]
 
 
 # --- keys that repeat ---

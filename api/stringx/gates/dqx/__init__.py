@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stringx.gates import sql_text
 from stringx.gates.dqx.function import Fields
 from stringx.gates.dqx.functions import FUNCTIONS, GEOMETRY, NEAREST
 from stringx.gates.dqx.values import Misfit
 from stringx.gates.located import Found, Located, Path
 from stringx.gates.rule_library import meant
+from stringx.gates.rule_library.arguments import SQL
 from stringx.nearest import did_you_mean, nearest
 
 _FIELDS = ("name", "criticality", "filter", "check", "user_metadata")
@@ -171,7 +173,9 @@ class _Check:
         elif criticality == "warn":
             shared["severity"] = "warn"
         if "filter" in self._rule:
-            shared["row_condition"] = self._rule["filter"]
+            condition = shared["row_condition"] = self._rule["filter"]
+            if fault := SQL.fault(condition) or sql_text.fault(condition):
+                self._add(("filter",), fault)
         about = self._rule.get("user_metadata", {})
         if not isinstance(about, dict):
             self._add(("user_metadata",), "must be fields with values, as `name: value`")
@@ -210,7 +214,8 @@ class _Check:
         try:
             return function.made(arguments)
         except Misfit as misfit:
-            self._add(("check", "arguments", *([misfit.argument] if misfit.argument else [])), misfit.message)
+            within = (part for part in (misfit.argument, misfit.item) if part is not None)
+            self._add(("check", "arguments", *within), misfit.message)
             return None
 
     def _rule_of(self, function: str, fields: Fields, arguments: Mapping[str, Any], place: Path) -> tuple[Fields, Mapping[str, Path]]:
@@ -252,7 +257,7 @@ def _no_counterpart(function: str) -> str:
 def _both(made: Fields, shared: Fields) -> Fields:
     """What is said beside the function, with what the function said of it: both conditions hold."""
     both = dict(shared)
-    if "row_condition" in made and isinstance(shared.get("row_condition"), str):
+    if "row_condition" in made and "row_condition" in shared:
         both["row_condition"] = f"({shared['row_condition']}) and {made['row_condition']}"
     if "description" in made and "description" in shared:
         both["description"] = f"{made['description']}; {shared['description']}"

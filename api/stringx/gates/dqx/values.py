@@ -16,11 +16,12 @@ _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]
 
 
 class Misfit(ValueError):
-    """An argument, or the whole check where that is None, that cannot be read; with why, and what would mend it."""
+    """An argument, an item of it, or the whole check where that is None, that cannot be read; with why, and what would mend it."""
 
-    def __init__(self, argument: str | None, message: str) -> None:
+    def __init__(self, argument: str | None, message: str, *, item: int | None = None) -> None:
         super().__init__(message)
         self.argument = argument
+        self.item = item
         self.message = message
 
 
@@ -54,10 +55,10 @@ def literals(argument: str, values: object) -> list[str | int | float | bool]:
     """The values of a list, of which none may be an expression."""
     if not isinstance(values, list) or not values:
         raise Misfit(argument, "must be a list of values")
-    return [_literal(argument, value) for value in values]
+    return [_literal(argument, value, item) for item, value in enumerate(values)]
 
 
-def _literal(argument: str, value: object) -> str | int | float | bool:
+def _literal(argument: str, value: object, item: int) -> str | int | float | bool:
     match value:
         case bool() | int() | float():
             return value
@@ -68,9 +69,9 @@ def _literal(argument: str, value: object) -> str | int | float | bool:
         case str() if _DATE.fullmatch(value) or _TIMESTAMP.fullmatch(value):
             return value
         case str():
-            raise Misfit(argument, f"holds `{value}`, which DQX reads as a column since 0.16: write \"'{value}'\" for the text")
+            raise Misfit(argument, f"holds `{value}`, which DQX reads as a column since 0.16: write \"'{value}'\" for the text", item=item)
         case _:
-            raise Misfit(argument, "must be a list of numbers, dates, and texts in single quotes within double ones")
+            raise Misfit(argument, "must be a number, a date, or text in single quotes within double ones", item=item)
 
 
 def limit(argument: str, value: object) -> int | float | str:

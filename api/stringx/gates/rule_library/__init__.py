@@ -17,6 +17,9 @@ from stringx.nearest import did_you_mean, nearest
 
 __all__ = ["LIBRARY", "SHORT_NAMES", "Argument", "Check", "Column", "Origin", "faults", "meant", "public_name", "unknown"]
 
+#: What YAML merges other fields in by.
+MERGE_KEY = "<<"
+
 #: By the public name.
 LIBRARY: Mapping[str, Check] = {**OF_DBT, **OF_DBT_UTILS, **EXPECTATIONS, **OWN}
 
@@ -31,11 +34,11 @@ def public_name(name: str) -> str:
 
 def faults(
     name: str, *, column: bool, arguments: Mapping[str, object], elsewhere: Collection[str] = ()
-) -> list[tuple[tuple[str, ...], str]]:
+) -> list[tuple[tuple[str | int, ...], str]]:
     """What is wrong with a rule's use of a check of the library: where within the rule, and what, with the fix. `elsewhere`: arguments
     that the rule has in another place, of which its reader is told there."""
     check = LIBRARY[name]
-    found: list[tuple[tuple[str, ...], str]] = []
+    found: list[tuple[tuple[str | int, ...], str]] = []
     if check.column is Column.REQUIRED and not column:
         found.append((("check",), f"{name} is about one column: say which with `column`"))
     if check.column is Column.NONE and column:
@@ -45,8 +48,8 @@ def faults(
     for argument, value in arguments.items():
         if argument not in check.arguments:
             found.append((("arguments", argument), unknown("argument", argument, check.arguments, f"{name} takes")))
-        elif fault := check.arguments[argument].sort.fault(value):
-            found.append((("arguments", argument), fault))
+        else:
+            found += [(("arguments", argument, *inner), fault) for inner, fault in check.arguments[argument].sort.faults(value)]
     missing = [argument for argument, known in check.arguments.items() if known.required and argument not in said]
     if missing:
         found.append(
@@ -58,12 +61,17 @@ def faults(
 
 
 def meant(given: Iterable[str], known: Collection[str]) -> set[str]:
-    """The known names that were probably meant by those of the given that there are not."""
+    """The known names that were probably meant by those of the given that there are not: by a merge key, any."""
+    given = list(given)
+    if MERGE_KEY in given:
+        return set(known)
     return {near for name in given if name not in known and (near := nearest(name, sorted(known)))}
 
 
 def unknown(what: str, name: str, known: Iterable[str], there_are: str) -> str:
     """The sentence about a name that there is not."""
+    if name == MERGE_KEY:
+        return f"`{MERGE_KEY}` merges fields in, which is not read here: write out what it stands for"
     known = sorted(known)
     hint = did_you_mean(nearest(name, known)) or f"{there_are} {', '.join(f'`{one}`' for one in known) or 'none'}"
     return f"unknown {what} `{name}`: {hint}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from zoneinfo import available_timezones
 
@@ -34,11 +34,27 @@ class Sort:
         misfit = self.misfit(value)
         if misfit is None:
             return None
-        if is_empty(value):
-            return f"is empty: it {misfit}"
-        if isinstance(value, list) and any(map(is_empty, value)):
-            return f"holds an empty value: it {misfit}"
-        return misfit
+        return f"is empty: it {misfit}" if is_empty(value) else misfit
+
+    def faults(self, value: object) -> Iterator[tuple[tuple[int, ...], str]]:
+        """The same, and where within the value: of a list, the items that say nothing are told by themselves."""
+        fault = self.fault(value)
+        if fault is None:
+            return
+        empty = [place for place, item in enumerate(value) if is_empty(item)] if isinstance(value, list) else []
+        for place in empty:
+            yield (place,), IS_EMPTY
+        if not empty or ((left := filled(value)) and (fault := self.fault(left))):
+            yield (), fault
+
+
+#: What is told of a place where nothing stands.
+IS_EMPTY = "is empty: give it a value, or leave it out"
+
+
+def filled(value: object) -> object:
+    """A list without the items that say nothing; any other value as it is."""
+    return [item for item in value if not is_empty(item)] if isinstance(value, list) else value
 
 
 def is_empty(value: object) -> bool:
