@@ -119,11 +119,10 @@ def test_validate_needs_no_database_and_tells_a_machine_each_problem(tmp_path: P
     ]
 
 
-@pytest.mark.parametrize(
-    ("verb", "line"), [("validate", "reply_to: [{}]"), ("validate", "notify: [{{topic: {}}}]"), ("diff", "reply_to: [{}]")]
-)
+@pytest.mark.parametrize("verb", ["validate", "diff"])
+@pytest.mark.parametrize("line", ["reply_to: [stringx.triggers]", "notify: [{topic: stringx.triggers}]"])
 def test_what_the_settings_tell_is_looked_at_without_asking_anybody(database_url: str, tmp_path: Path, verb: str, line: str) -> None:
-    write(tmp_path, "raw.orders", f"{line.format('stringx.triggers')}\n")
+    write(tmp_path, "raw.orders", f"{line}\n")
     done = stringx(database_url, "gates", verb, str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert "raw.orders.yaml:3:" in done.stderr
@@ -387,8 +386,8 @@ def test_of_a_gate_that_the_api_manages_no_file_is_to_be_removed(database_url: s
 @pytest.mark.parametrize(
     ("option", "text", "says"),
     [
-        ("--author", "a" * 201, "'--author': must not be longer than 200 characters"),
-        ("--message", "m" * 2001, "'--message' / '-m': must not be longer than 2000 characters"),
+        ("--author", "a" * 201, "'--author': must not be longer than 200\n"),
+        ("--message", "m" * 2001, "'-m' / '--message': must not be longer than 2000\n"),
     ],
 )
 def test_who_and_why_are_as_long_as_over_http(database_url: str, tmp_path: Path, option: str, text: str, says: str) -> None:
@@ -396,7 +395,7 @@ def test_who_and_why_are_as_long_as_over_http(database_url: str, tmp_path: Path,
     for words in (("apply", str(tmp_path)), ("withdraw", "raw.orders"), ("rollback", "raw.orders", "--to", "1")):
         done = stringx(database_url, "gates", *words, option, text)
         assert (done.returncode, done.stdout) == (2, "")
-        assert says in done.stderr.replace("'-m' / '--message'", "'--message' / '-m'")
+        assert says in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["validate", "apply"])

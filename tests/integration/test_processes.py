@@ -159,7 +159,8 @@ class TestServer:
         server.terminate()
         assert server.wait(30) == 0
 
-    def test_what_is_no_request_is_refused_as_the_applications_refuse(self, server: subprocess.Popen[str], port: int) -> None:
+    @pytest.mark.usefixtures("server")
+    def test_what_is_no_request_is_refused_as_the_applications_refuse(self, port: int) -> None:
         self.get(port)
         long = httpx2.get(f"http://{HOST}:{port}/?message={'x' * 9000}", timeout=60, trust_env=False)
         headers = httpx2.get(f"http://{HOST}:{port}/", headers={"A": "x" * 9000}, timeout=60, trust_env=False)

@@ -22,7 +22,8 @@ def absence(connection: Connection, workspace: str, table: str, *, at: datetime 
 
 def absences(connection: Connection, asked: Iterable[tuple[str, str]], *, at: datetime | None = None) -> dict[tuple[str, str], str]:
     """Why there is no gate in force for these tables (workspace, table), in words: it was withdrawn, or another one was probably
-    meant, or another workspace where this one has none at all. `at` is when there was none, where that was not now; each workspace is read once.
+    meant, or another workspace where this one has none at all. `at` is when there was none, where that was not now; each workspace is
+    read once.
     """
     known: dict[str, dict[str, _Known]] = {}
     meant: dict[str, str | None] = {}
