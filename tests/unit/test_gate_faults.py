@@ -309,6 +309,11 @@ def test_no_gate_has_acknowledgements_written_where_triggers_are_read(line: str,
     ]
 
 
+def test_a_notice_without_a_topic_is_one_fault() -> None:
+    (problem,) = problems_of(orders("notify: [{when: closed}]\n"), served=Served([], ["default"]))
+    assert "`topic` is missing" in problem
+
+
 def test_what_is_not_served_is_told_beside_all_else_that_is_wrong() -> None:
     served = Served(["demo"], ["default"], lambda _runner: ["demo"], "triggers")
     text = (

@@ -35,7 +35,7 @@ class Served:
         """Where a gate asks for what cannot be served, and what would mend it. `asked` has the fields of its file: those that it
         leaves out with their default, and without those that cannot be read."""
         for path, topic in _topics(asked):
-            if topic == self.triggers_topic:
+            if topic is not None and topic == self.triggers_topic:
                 yield path, f"triggers are read from {topic}: an acknowledgement there would be refused, name another topic"
         mode, runner, target = asked.get("mode"), asked.get("runner"), asked.get("target")
         if mode == Mode.INLINE and target is not None and self.inline_targets is not None and target not in self.inline_targets:
