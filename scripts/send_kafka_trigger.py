@@ -22,6 +22,8 @@ from typing import Any
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 OPEN, CLOSED, REFUSED, NOT_JUDGED, WAITED_TOO_LONG = range(5)
+# Seconds for the broker, where --timeout does not say: no shorter than a connection takes, and no longer than anybody waits.
+SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5.0, 30.0
 
 
 class NotSent(Exception):
@@ -49,12 +51,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--correlation-id", help="goes along as a header")
     parser.add_argument("--property", action="append", default=[], metavar="NAME=VALUE", help="of librdkafka: security.protocol=SASL_SSL")
     parser.add_argument("--properties-file", type=Path, help="the same, one a line: for passwords, which other users see on a command line")
-    parser.add_argument("--timeout", type=float, default=30, help="seconds for the broker to take it (default: %(default)s)")
+    parser.add_argument("--timeout", type=float, help="seconds for the broker to take it (default: as many as --wait, from 5 to 30)")
     parser.add_argument(
         "--wait", type=float, nargs="?", const=600, metavar="SECONDS", help="wait for the acknowledgement (600 unless told otherwise)"
     )
     parser.add_argument("--verdicts-topic", default="stringx.verdicts", help="where acknowledgements come (default: %(default)s)")
     given = parser.parse_args()
+    if given.timeout is None:
+        given.timeout = LONGEST_TIMEOUT if given.wait is None else min(LONGEST_TIMEOUT, max(SHORTEST_TIMEOUT, given.wait))
     if given.slice and given.slice_json is not None:
         parser.error("--slice and --slice-json say the same thing: give one of them")
     return given

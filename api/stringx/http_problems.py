@@ -43,8 +43,8 @@ def problem_of(error: Exception) -> Problem:
             return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an error of StringX's own; its log says more")
 
 
-def response_to(error: Exception, problem: Problem, *, retry_after_seconds: int | None = None) -> Response:
-    """The answer to a request that ended with `error`."""
+def body_of(problem: Problem) -> str:
+    """The JSON that tells it."""
     body = {
         "type": f"urn:stringx:problem:{problem.code}",
         "title": HTTPStatus(problem.status).phrase,
@@ -54,7 +54,12 @@ def response_to(error: Exception, problem: Problem, *, retry_after_seconds: int 
         **({"field": problem.field} if problem.field else {}),
         **({"problems": list(problem.problems)} if problem.problems else {}),
     }
-    response = Response(json.dumps(body, ensure_ascii=False), problem.status, content_type=CONTENT_TYPE)
+    return json.dumps(body, ensure_ascii=False)
+
+
+def response_to(error: Exception, problem: Problem, *, retry_after_seconds: int | None = None) -> Response:
+    """The answer to a request that ended with `error`."""
+    response = Response(body_of(problem), problem.status, content_type=CONTENT_TYPE)
     if isinstance(error, HTTPException):  # `Allow` of a 405, `WWW-Authenticate` of a 401
         for name, value in error.get_headers():
             if name.lower() not in ("content-type", "content-length"):

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select
 
 from stringx.embedded import addresses
 from stringx.embedded.addresses import Addresses
-from stringx.model import RunnerStatus
+from stringx.model import Gate, RunnerStatus
 from stringx.runner.app import create_app
 from stringx.settings import Settings
 from stringx.store import database, gates
@@ -117,6 +117,31 @@ def test_validate_needs_no_database_and_tells_a_machine_each_problem(tmp_path: P
     assert json.loads(wrong.stdout)["problems"] == [
         {"file": str(tmp_path / "default" / "raw.bad.yaml"), "line": 3, "column": 11, "message": "must be at most 100"}
     ]
+
+
+@pytest.mark.parametrize("verb", ["validate", "diff"])
+@pytest.mark.parametrize("line", ["reply_to: [stringx.triggers]", "notify: [{topic: stringx.triggers}]"])
+def test_what_the_settings_tell_is_looked_at_without_asking_anybody(database_url: str, tmp_path: Path, verb: str, line: str) -> None:
+    write(tmp_path, "raw.orders", f"{line}\n")
+    done = stringx(database_url, "gates", verb, str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "raw.orders.yaml:3:" in done.stderr
+    assert "triggers are read from stringx.triggers" in done.stderr
+
+
+def test_where_nothing_serves_and_none_is_named_it_is_said_what_to_start(tmp_path: Path) -> None:
+    write(tmp_path, "raw.orders")
+    home = tmp_path / "home"
+    done = command_line.stringx("gates", "validate", "--online", str(tmp_path / "default" / "raw.orders.yaml"), STRINGX_HOME=str(home))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"stringx: nothing serves from {home}: start `stringx up`; if it was started with --home")
+    assert "set STRINGX_RUNNERS and STRINGX_RUNNER_TOKEN" in done.stderr
+    # That no runner can be asked does not hide what is wrong anyway.
+    write(tmp_path, "raw.sales", "mode: inlin\n")
+    done = command_line.stringx("gates", "validate", "--online", "--dir", str(tmp_path), STRINGX_HOME=str(home))
+    assert done.returncode == 2
+    assert f"stringx: not held against their targets: nothing serves from {home}" in done.stderr
+    assert "raw.sales.yaml:3:7: must be" in done.stderr
 
 
 def test_a_database_that_is_not_there_is_said_without_its_password() -> None:
@@ -268,6 +293,7 @@ def test_a_gate_is_withdrawn_and_applied_again(database_url: str, engine: Engine
         0,
         "the gate of raw.orders in workspace default is withdrawn; version 1 was the last one in force\n",
     )
+    assert done.stderr == "stringx: remove its file, default/raw.orders.yaml, too: applying it puts the gate in force again\n"
     assert in_force(engine) == []
     again = stringx(database_url, "gates", "withdraw", "raw.orders", "--output", "json")
     assert json.loads(again.stdout) == {
@@ -334,6 +360,42 @@ def test_pruning_withdraws_the_last_gate_of_a_workspace_and_says_what_is_in_forc
         assert changes == {"raw.orders": "unchanged", "raw.sales": "withdrawn"}
         assert f"stringx: workspace stock has no folder in {tmp_path}, so what it has in force stays: 1 gate. To withdraw" in done.stderr
     assert in_force(engine) == ["raw.orders", "raw.stock"]
+
+
+def test_the_last_gates_of_all_are_withdrawn_by_the_name_of_their_workspace(database_url: str, engine: Engine, tmp_path: Path) -> None:
+    write(tmp_path, "raw.orders")
+    assert stringx(database_url, "gates", "apply", "--dir", str(tmp_path)).returncode == 0
+    (tmp_path / "default" / "raw.orders.yaml").unlink()
+    done = stringx(database_url, "gates", "apply", "--dir", str(tmp_path), "--prune")
+    assert done.returncode == 2
+    assert "to withdraw all gates of a workspace, name it: --prune --workspace default" in done.stderr
+    assert in_force(engine) == ["raw.orders"]
+    done = stringx(database_url, "gates", "apply", "--dir", str(tmp_path), "--prune", "--workspace", "default")
+    assert done.returncode == 0, done.stderr
+    assert in_force(engine) == []
+
+
+def test_of_a_gate_that_the_api_manages_no_file_is_to_be_removed(database_url: str, engine: Engine) -> None:
+    with database.transaction(engine) as connection:
+        gates.put(connection, Gate(workspace="default", table="raw.orders", target="demo"))
+    done = stringx(database_url, "gates", "withdraw", "raw.orders")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert in_force(engine) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "says"),
+    [
+        ("--author", "a" * 201, "'--author': must not be longer than 200\n"),
+        ("--message", "m" * 2001, "'-m' / '--message': must not be longer than 2000\n"),
+    ],
+)
+def test_who_and_why_are_as_long_as_over_http(database_url: str, tmp_path: Path, option: str, text: str, says: str) -> None:
+    write(tmp_path, "raw.orders")
+    for words in (("apply", str(tmp_path)), ("withdraw", "raw.orders"), ("rollback", "raw.orders", "--to", "1")):
+        done = stringx(database_url, "gates", *words, option, text)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert says in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["validate", "apply"])

@@ -177,7 +177,7 @@ def test_a_rollback_to_what_would_not_be_applied_now_is_refused(stringx: Run, en
 def test_files_that_have_acknowledgements_written_where_triggers_are_read_are_refused(stringx: Run, tmp_path: Path) -> None:
     write(tmp_path, "raw.a", "reply_to: [asked]\n")
     assert (
-        "raw.a.yaml:3:11: triggers are read from asked"
+        "raw.a.yaml:3:12: triggers are read from asked"
         in stringx("apply", str(tmp_path), code=2, STRINGX_KAFKA_TRIGGERS_TOPIC="asked").stderr
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -156,6 +158,22 @@ class TestServer:
         assert int(self.get(port)) != worker
         server.terminate()
         assert server.wait(30) == 0
+
+    @pytest.mark.usefixtures("server")
+    def test_what_is_no_request_is_refused_as_the_applications_refuse(self, port: int) -> None:
+        self.get(port)
+        long = httpx2.get(f"http://{HOST}:{port}/?message={'x' * 9000}", timeout=60, trust_env=False)
+        headers = httpx2.get(f"http://{HOST}:{port}/", headers={"A": "x" * 9000}, timeout=60, trust_env=False)
+        with socket.create_connection((HOST, port), timeout=60) as connection:
+            connection.sendall(b"nonsense\r\n\r\n")
+            nonsense = connection.makefile("rb").read()
+        for answer, status, code in ((long, 414, "uri_too_long"), (headers, 431, "headers_too_large")):
+            assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+            assert (answer.json()["code"], answer.json()["status"]) == (code, status)
+        assert "may have 8190 bytes" in long.json()["detail"]
+        assert nonsense.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert json.loads(nonsense.partition(b"\r\n\r\n")[2])["code"] == "malformed"
+        assert httpx2.get(f"http://{HOST}:{port}/?message={'x' * 8000}", timeout=60, trust_env=False).status_code == 200
 
     def test_it_makes_no_control_socket(self, server: subprocess.Popen[str], port: int, tmp_path: Path) -> None:
         self.get(port)

@@ -118,6 +118,7 @@ def test_there_is_nothing_to_withdraw_where_there_was_no_gate(engine: Engine) ->
             ("default", "landing.orders", "there is no gate for table landing.orders in workspace default; did you mean `raw.orders`?"),
             ("default", "raw.returns", "there is no gate for table raw.returns in workspace default"),
             ("sales", "raw.orders", "there is no gate for table raw.orders in workspace sales"),
+            ("defalt", "raw.orders", "there is no gate for table raw.orders in workspace defalt; did you mean the workspace `default`?"),
         ):
             with pytest.raises(NotFound) as refused:
                 gates.withdraw(connection, workspace, table)

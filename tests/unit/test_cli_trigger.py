@@ -132,7 +132,17 @@ def test_wait_may_name_its_seconds(sent: Sent, words: tuple[str, ...], wait: flo
     assert sent[0][1] == wait
 
 
-@pytest.mark.parametrize("words", ["raw.flights --wait abc", "--wait 5m raw.flights", "raw.flights --wait=soon", "raw.flights --wait=nan"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "raw.flights --wait abc",
+        "--wait 5m raw.flights",
+        "raw.flights --wait=soon",
+        "raw.flights --wait=nan",
+        "raw.flights --wait -1",
+        "--wait -0.5 raw.flights",
+    ],
+)
 def test_a_wait_that_is_no_number_of_seconds_says_how_to_write_it(sent: Sent, words: str) -> None:
     result = run(*words.split())
     assert (result.exit_code, sent) == (2, [])
@@ -162,6 +172,14 @@ def test_a_trigger_without_an_id_gets_a_new_one_each_time(sent: Sent) -> None:
     run("raw.flights")
     run("raw.flights")
     assert sent[0][0]["id"] != sent[1][0]["id"]
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_id_is_refused(sent: Sent, empty: str) -> None:
+    """A job whose variable is not set would otherwise be judged as often as it is started."""
+    result = run("raw.flights", "--id", empty)
+    assert (result.exit_code, sent) == (2, [])
+    assert "'--id': it is empty: give what stays the same" in result.stderr
 
 
 @pytest.mark.parametrize("words", ["", "raw.flights --wait=soon", "raw.flights --wait=-1", "raw.flights --metadata a", "raw.flights -x"])

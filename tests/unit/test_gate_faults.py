@@ -323,12 +323,39 @@ def test_an_async_gate_wants_a_target_that_its_runner_has_as_far_as_that_is_know
     assert asked == ["default", "silent"]
 
 
-@pytest.mark.parametrize(("line", "place"), [("reply_to: [a, triggers]", "3:11"), ("notify: [{topic: a}, {topic: triggers}]", "3:9")])
+@pytest.mark.parametrize(("line", "place"), [("reply_to: [a, triggers]", "3:15"), ("notify: [{topic: a}, {topic: triggers}]", "3:30")])
 def test_no_gate_has_acknowledgements_written_where_triggers_are_read(line: str, place: str) -> None:
     assert gate_of(orders(f"{line}\n"), served=Served([], ["default"])).runner == "default"
     assert problems_of(orders(f"{line}\n"), served=Served([], ["default"], triggers_topic="triggers")) == [
         f"{place}: triggers are read from triggers: an acknowledgement there would be refused, name another topic"
     ]
+
+
+def test_a_notice_without_a_topic_is_one_fault() -> None:
+    (problem,) = problems_of(orders("notify: [{when: closed}]\n"), served=Served([], ["default"]))
+    assert "`topic` is missing" in problem
+
+
+def test_what_is_not_served_is_told_beside_all_else_that_is_wrong() -> None:
+    served = Served(["demo"], ["default"], lambda _runner: ["demo"], "triggers")
+    text = (
+        "table: raw.orders\ntarget: dem\n{}threshold: {{error: x}}\nreply_to: [triggers]\nrules: [{{name: a, check: not_nul, column: b}}]\n"
+    )
+    others = ["4:20: ", "5:12: triggers are read from triggers", "6:26: "]
+    for line, unserved in (
+        ("owners: [a]\n", "2:9: the runner `default` has no target `dem`: it has `demo`; did you mean `demo`?"),
+        ("runner: defalt\n", "3:9: the backend knows no runner `defalt`"),
+        ("mode: inline\n", "3:7: the backend cannot run dbt on the target dem itself"),
+    ):
+        told = problems_of(text.format(line), served=served)
+        assert [one.startswith(says) for one, says in zip(told, [unserved, *others], strict=True)] == [True] * 4, told
+
+
+@pytest.mark.parametrize("line", ["mode: inlin", "moed: inline", "runner: [a]", "runer: warehouse"])
+def test_a_field_that_is_wrong_or_misspelt_is_one_fault(line: str) -> None:
+    """Its default, which nobody wrote, is not what was meant: that nobody serves that is not told."""
+    (problem,) = problems_of(orders(f"{line}\n"), served=Served([], ["warehouse"]))
+    assert problem.startswith("3:")
 
 
 def test_no_gate_names_the_backend_as_its_runner() -> None:

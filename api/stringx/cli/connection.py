@@ -27,12 +27,13 @@ def api(settings: Settings) -> Client:
         token = None
     if not token:
         if settings.api_url is None and started is None:
-            raise ApiUnavailable(f"{_nothing_serves(settings)}; for another machine's, set STRINGX_API_URL and STRINGX_API_TOKEN")
+            raise ApiUnavailable(f"{nothing_serves(settings)}; for another machine's, set STRINGX_API_URL and STRINGX_API_TOKEN")
         raise ConfigurationError(f"no token is known for {url}: set STRINGX_API_TOKEN (or STRINGX_API_TOKEN_FILE) to the token of that API")
     return Client(url, token, door=Door.CLI)
 
 
-def _nothing_serves(settings: Settings) -> str:
+def nothing_serves(settings: Settings) -> str:
+    """That no `stringx up` runs from the home of these settings, in words."""
     return f"nothing serves from {settings.home}: start `stringx up`; if it was started with --home, set STRINGX_HOME to that folder"
 
 
@@ -63,5 +64,5 @@ def with_database(settings: Settings) -> Settings:
         return settings
     started = addresses.read(settings.home)
     if started is None or started.database is None:
-        raise DatabaseUnavailable(f"{_nothing_serves(settings)}; for another StringX, set STRINGX_DATABASE_URL to its internal database")
+        raise DatabaseUnavailable(f"{nothing_serves(settings)}; for another StringX, set STRINGX_DATABASE_URL to its internal database")
     return settings.model_copy(update={"database_url": started.database, "inline_targets": started.inline_targets})

@@ -9,15 +9,24 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import FrameType
 from typing import Any
 
+from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
+
+from stringx import http_problems
+from stringx.errors import Malformed
+from stringx.http_problems import Problem
 
 #: How long a worker may take to build its application, or not come round, before it is replaced.
 STUCK_SECONDS = 120
+#: Of a request's first line, which holds the address with its query: as long as gunicorn takes one.
+LONGEST_LINE_BYTES = 8190
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,42 @@ class _OurLogs(Logger):  # type: ignore[misc]  # gunicorn is not typed
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
             logger.propagate = True
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
+    """Refuses what never becomes a request as the application refuses requests."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        problem = _problem_of(exc)
+        if problem is None:
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("request refused: %s", problem.detail)
+        body = http_problems.body_of(problem).encode()
+        head = (
+            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\nConnection: close\r\n"
+            f"Content-Type: {http_problems.CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        try:
+            util.write_nonblock(client, head.encode() + body)
+        except OSError:
+            self.log.debug("the client is gone")
+
+
+def _problem_of(error: BaseException) -> Problem | None:
+    """What is wrong with a request that could not be read; None where it is something else."""
+    match error:
+        case errors.LimitRequestLine():
+            detail = f"the address is too long: with its query, the request's line may have {LONGEST_LINE_BYTES} bytes"
+            return Problem(HTTPStatus.REQUEST_URI_TOO_LONG, "uri_too_long", detail)
+        case errors.LimitRequestHeaders():
+            return Problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", f"the headers are too large: {error}")
+        case errors.InvalidResponseHeader() | errors.InvalidResponseHeaderName():
+            return None  # the application's own
+        case errors.ParseException():
+            return Problem(HTTPStatus.BAD_REQUEST, Malformed.code, f"is no HTTP request: {error}")
+        case _:
+            return None
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
@@ -82,7 +127,8 @@ def serve(build: Callable[[], Built], *, host: str, port: int, threads: int, gra
         {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": _Worker,
+            "limit_request_line": LONGEST_LINE_BYTES,
             "threads": threads,
             "keepalive": keep_alive_seconds,
             "timeout": STUCK_SECONDS,

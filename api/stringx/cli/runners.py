@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stringx.cli.connection import nothing_serves
 from stringx.embedded import addresses
 from stringx.errors import ConfigurationError, RunnerUnavailable
 from stringx.nearest import did_you_mean, nearest
@@ -28,6 +29,8 @@ class Runners:
     _token: str | None
     #: of `stringx up` on this machine, and the token that is for it alone
     _started: tuple[str, str | None] | None
+    #: what is said where there is no token
+    _why_unasked: str
 
     @contextmanager
     def replicas(self, name: str, *, answer_seconds: float | None = None) -> Iterator[list[HttpRunner]]:
@@ -41,7 +44,7 @@ class Runners:
         url = self.urls[name]
         token = self._token or (self._started[1] if self._started is not None and url == self._started[0] else None)
         if not token:
-            raise RunnerUnavailable("STRINGX_RUNNER_TOKEN is not set")
+            raise RunnerUnavailable(self._why_unasked)
         with ExitStack() as opened:
             replicas = [HttpRunner(address, token, beat_seconds=answer_seconds or ANSWER_SECONDS) for address in resolve(url)]
             for replica in replicas:
@@ -61,4 +64,8 @@ def known(settings: Settings) -> Runners:
     if started is not None and started.database is not None:
         urls["default"] = started.runner
     token = settings.runner_token.get_secret_value() if settings.runner_token is not None else None
-    return Runners(urls, token, None if started is None else (started.runner, addresses.read_token(settings.home, "runner")))
+    why_unasked = "STRINGX_RUNNER_TOKEN is not set"
+    if started is None and settings.database_url is None and "runners" not in settings.model_fields_set:
+        why_unasked = f"{nothing_serves(settings)}; for another StringX's runners, set STRINGX_RUNNERS and STRINGX_RUNNER_TOKEN"
+    ours = None if started is None else (started.runner, addresses.read_token(settings.home, "runner"))
+    return Runners(urls, token, ours, why_unasked)

@@ -57,6 +57,11 @@ def cell(value: object) -> Text:
     return Text(shown, style=STYLES.get(shown, ""))
 
 
+def one_line(text: str | None) -> str | None:
+    """Somebody's text without its line breaks, for where one line is one row."""
+    return None if text is None else " ".join(text.split())
+
+
 @dataclass(frozen=True)
 class Listing:
     """Rows of ours, to choose from."""

@@ -12,6 +12,7 @@ import click
 
 from stringx import settings as environment
 from stringx.cli import EXIT_INTERRUPTED, connection
+from stringx.cli.absent import Named
 from stringx.cli.output import output_option, warn
 from stringx.cli.prepared import engine_option
 from stringx.cli.slices import read_slice
@@ -28,12 +29,16 @@ from stringx.triggers.parse import parse_body
 PUBLISH_SECONDS = 15.0
 
 
+#: An empty one, as of a variable that is not set, would be taken as often as it is sent.
+ID = Named("give what stays the same when this trigger is sent again, or leave --id out for a new one")
+
+
 @click.command(cls=WaitingCommand)
 @click.argument("table")
 @click.option("--slice", "slices", multiple=True, help="What was loaded: column=value, 'column>=value', 'column<value', 'column in a,b'.")
 @click.option("--slice-json", help='The same as JSON: {"column": "day", "equals": "2013-02-08"}, or a list of these.')
 @click.option("-w", "--workspace", default=DEFAULT_WORKSPACE, show_default=True, help="Whose gate.")
-@click.option("--id", "event_id", help="The same id with the same content is taken once.  [default: a new one]")
+@click.option("--id", "event_id", type=ID, help="The same id with the same content is taken once.  [default: a new one]")
 @click.option("--priority", type=int, help="-100 to 100; higher goes first.")
 @engine_option
 @click.option("--reply-to", help="A Kafka topic for the acknowledgement, where the gate allows it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -24,6 +25,9 @@ REQUEST_WAIT_SECONDS = 30.0
 #: Between two requests where the API did not let us wait, or was not there.
 PAUSE_SECONDS = 1.0
 
+#: Also one below 0, which is told as such.
+_NUMBER = re.compile(r"-?[\d.]+")
+
 _FORM = (
     f"write --wait alone for {DEFAULT_WAIT_SECONDS:g} seconds, or with a number of seconds from 0 to {LONGEST_WAIT_SECONDS:g}: --wait 90"
 )
@@ -36,7 +40,7 @@ class WaitingCommand(click.Command):
         filled = []
         follows = None
         for word, following in pairwise([*args, ""]):
-            bare = word == "--wait" and not following.replace(".", "", 1).isdigit()
+            bare = word == "--wait" and not _NUMBER.fullmatch(following)
             if bare and not following.startswith("-"):
                 follows = following
             filled.append(f"--wait={DEFAULT_WAIT_SECONDS:g}" if bare else word)

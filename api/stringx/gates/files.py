@@ -33,6 +33,16 @@ def read(place: Path, *, root: Path | None = None, served: Served | None = None,
     Raises GateFileErrors with all that is wrong with any of them; with `served`, a gate that asks for what is not served is wrong
     too. ConfigurationError where there is neither folder nor file.
     """
+    gates, problems = told(place, root=root, served=served, workspace=workspace)
+    if problems:
+        raise GateFileErrors(problems)
+    return gates
+
+
+def told(
+    place: Path, *, root: Path | None = None, served: Served | None = None, workspace: str | None = None
+) -> tuple[list[GateFile], list[Problem]]:
+    """As `read`, with what is wrong, in the order of the files, beside the gates of those that are right."""
     reading = _Reading(served)
     if place.is_file():
         if workspace is not None and place.absolute().parent.name != workspace:
@@ -46,9 +56,7 @@ def read(place: Path, *, root: Path | None = None, served: Served | None = None,
         raise ConfigurationError(_no_such_file(place))
     else:
         raise ConfigurationError(f"there is no folder {place}: name the folder of gate files with --dir or STRINGX_GATES_DIR")
-    if reading.problems:
-        raise GateFileErrors(sorted(reading.problems, key=lambda one: (one.file, one.line, one.column)))
-    return reading.gates
+    return reading.gates, sorted(reading.problems, key=lambda one: (one.file, one.line, one.column))
 
 
 def _folder_of(place: Path, workspace: str) -> Path:
@@ -72,8 +80,9 @@ def workspaces(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir() and not _hidden(path))
 
 
-def refuse_empty(folder: Path) -> None:
-    """ConfigurationError where no gate file stands below `folder`, naming the folder that was probably meant."""
+def refuse_empty(folder: Path, *, pruning: bool = False) -> None:
+    """ConfigurationError where no gate file stands below `folder`, naming the folder that was probably meant. With `pruning`, how to
+    withdraw all that its workspaces have in force: an empty folder is more often a mistake."""
     if _holds_gates(folder):
         return
     # What people name instead: a folder above, or that of a single workspace.
@@ -83,7 +92,10 @@ def refuse_empty(folder: Path) -> None:
         raise ConfigurationError(f"there is no gate file below {folder}: did you mean {near}?")
     # A file under another name, or in another place, is a problem of that file, which `read` tells.
     if not any(_is_yaml(path) for pattern in ("*", "*/*") for path in folder.glob(pattern)):
-        raise ConfigurationError(f"there is no gate file below {folder}: a gate stands in <workspace>/<table>.yaml")
+        fix = "a gate stands in <workspace>/<table>.yaml"
+        if pruning and (emptied := workspaces(folder)):
+            fix += f"; to withdraw all gates of a workspace, name it: --prune --workspace {emptied[0]}"
+        raise ConfigurationError(f"there is no gate file below {folder}: {fix}")
 
 
 def _holds_gates(folder: Path) -> bool:

@@ -85,12 +85,10 @@ def parse_document(document: Located, *, workspace: str, name: str, file: str, s
         _check_selections(document, found)
         _check_name(document, name, found)
     found = misread.told(document, unexpected, found)
+    if served is not None:
+        found += _unserved(document, served, found)
     if shape is not None and not found:
-        fault = served.fault(shape) if served is not None else None
-        if fault is None:
-            return shape.gate(workspace)
-        field, message = fault
-        found.append(((field,), document.place((field,)), message))
+        return shape.gate(workspace)
     pointers = {(place.line, place.column, message): located.pointer(path) for path, place, message in found}
     return [Problem(file, *place_and_message, pointer) for place_and_message, pointer in sorted(pointers.items())]
 
@@ -121,6 +119,17 @@ def _shape(document: Located, found: Found) -> GateShape | None:
             told.append((path, document.place_of_name(path), f"{of_field}{IS_EMPTY}"))
     found += told
     return shape
+
+
+def _unserved(document: Located, served: Served, found: Found) -> Found:
+    """What it asks for and is not served. A field that is wrong, or was meant by one that there is not, asks for nothing yet."""
+    if not isinstance(document.data, dict):
+        return []
+    unclear = {path[0] for path, _, _ in found if len(path) == 1}
+    unclear |= {path[0] for name in document.data if name not in GateShape.model_fields for path in _meant((str(name),))}
+    defaults = {name: GateShape.model_fields[name].default for name in ("mode", "runner")}
+    asked = {name: value for name, value in (defaults | document.data).items() if name not in unclear}
+    return [(path, document.place(path), message) for path, message in served.faults(asked)]
 
 
 def _meant(loc: located.Path) -> Iterator[located.Path]:

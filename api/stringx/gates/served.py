@@ -5,10 +5,11 @@ A run of a gate that asks for another would wait, and then be `errored`; so the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from stringx.gates.shape import GateShape
+from stringx.gates.located import Path
 from stringx.model import Mode
 from stringx.nearest import did_you_mean, nearest
 
@@ -19,37 +20,52 @@ def _unknown(_runner: str) -> None:
 
 @dataclass(frozen=True)
 class Served:
-    """What a gate may ask for."""
+    """What a gate may ask for; None of what is not known here, which is not looked at."""
 
     #: targets that the backend runs dbt on itself: STRINGX_INLINE_TARGETS
-    inline_targets: Collection[str]
+    inline_targets: Collection[str] | None = None
     #: names of the runners that the backend knows: STRINGX_RUNNERS
-    runners: Collection[str]
+    runners: Collection[str] | None = None
     #: the targets of a runner that has this name, None where they cannot be known now; asked only for runners that gates name
     targets_of: Callable[[str], Collection[str] | None] = _unknown
     #: topic that triggers are read from: STRINGX_KAFKA_TRIGGERS_TOPIC; None where there is none to know
     triggers_topic: str | None = None
 
-    def fault(self, gate: GateShape) -> tuple[str, str] | None:
-        """The field of a gate that asks for what cannot be served, and what would mend it; None where all can."""
-        for field, topics in (("reply_to", gate.reply_to), ("notify", [notice.topic for notice in gate.notify])):
-            if self.triggers_topic in topics:
-                return field, f"triggers are read from {self.triggers_topic}: an acknowledgement there would be refused, name another topic"
-        if gate.mode is Mode.INLINE:
-            return self._inline_fault(gate.target)
-        if gate.runner not in self.runners:
-            return "runner", f"the backend knows no runner `{gate.runner}`: STRINGX_RUNNERS has {_names(gate.runner, self.runners)}"
-        targets = self.targets_of(gate.runner)
-        if targets is not None and gate.target not in targets:
-            return "target", f"the runner `{gate.runner}` has no target `{gate.target}`: it has {_names(gate.target, targets)}"
-        return None
+    def faults(self, asked: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        """Where a gate asks for what cannot be served, and what would mend it. `asked` has the fields of its file: those that it
+        leaves out with their default, and without those that cannot be read."""
+        for path, topic in _topics(asked):
+            if topic is not None and topic == self.triggers_topic:
+                yield path, f"triggers are read from {topic}: an acknowledgement there would be refused, name another topic"
+        mode, runner, target = asked.get("mode"), asked.get("runner"), asked.get("target")
+        if mode == Mode.INLINE and target is not None and self.inline_targets is not None and target not in self.inline_targets:
+            yield ("mode",), _no_inline_target(target, self.inline_targets)
+        if mode != Mode.ASYNC or runner is None or self.runners is None:
+            return
+        if runner not in self.runners:
+            yield ("runner",), f"the backend knows no runner `{runner}`: STRINGX_RUNNERS has {_names(runner, self.runners)}"
+        elif target is not None and (targets := self.targets_of(runner)) is not None and target not in targets:
+            yield ("target",), f"the runner `{runner}` has no target `{target}`: it has {_names(target, targets)}"
 
-    def _inline_fault(self, target: str) -> tuple[str, str] | None:
-        if target in self.inline_targets:
-            return None
-        known = f"it runs dbt on {', '.join(sorted(self.inline_targets))}" if self.inline_targets else "it runs dbt on none"
-        fix = f'add "{target}" to STRINGX_INLINE_TARGETS, or write `mode: async`'
-        return "mode", f"the backend cannot run dbt on the target {target} itself ({known}): {fix}"
+
+def _topics(asked: Mapping[str, Any]) -> Iterator[tuple[Path, object]]:
+    """The topics that acknowledgements may go to, and where they stand."""
+    for number, topic in enumerate(_list(asked.get("reply_to"))):
+        yield ("reply_to", number), topic
+    for number, notice in enumerate(_list(asked.get("notify"))):
+        if isinstance(notice, Mapping):
+            yield ("notify", number, "topic"), notice.get("topic")
+
+
+def _list(data: object) -> Sequence[object]:
+    """What is no list, is wrong as such."""
+    return data if isinstance(data, Sequence) and not isinstance(data, str) else ()
+
+
+def _no_inline_target(target: str, inline_targets: Collection[str]) -> str:
+    known = f"it runs dbt on {', '.join(sorted(inline_targets))}" if inline_targets else "it runs dbt on none"
+    fix = f'add "{target}" to STRINGX_INLINE_TARGETS, or write `mode: async`'
+    return f"the backend cannot run dbt on the target {target} itself ({known}): {fix}"
 
 
 def _names(given: str, known: Collection[str]) -> str:

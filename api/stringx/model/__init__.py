@@ -29,6 +29,7 @@ from stringx.model.answers import (
 from stringx.model.catalog import CatalogColumn, ForeignKey, GateOnTarget, TableCatalog, TargetFault, Validation
 from stringx.model.faults import fault_text
 from stringx.model.gate_changes import (
+    Author,
     GateAction,
     GateChange,
     GateDifference,
@@ -38,6 +39,7 @@ from stringx.model.gate_changes import (
     GateVersionPage,
     GateVersionSummary,
     GateWithdrawal,
+    Message,
     Signature,
 )
 from stringx.model.gates import (
@@ -122,6 +124,7 @@ __all__ = [
     "Acknowledgement",
     "Answer",
     "Attempt",
+    "Author",
     "BackendStatus",
     "Bytes",
     "CatalogColumn",
@@ -161,6 +164,7 @@ __all__ = [
     "Kind",
     "Level",
     "LostAttempt",
+    "Message",
     "Mode",
     "Notice",
     "OutboxStatus",

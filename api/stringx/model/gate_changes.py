@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from stringx.model.answers import Answer, GateSummary, PlainGate
+from stringx.model.values import ShortText, Text
 
 #: `restored`: it had been withdrawn, and has a new version. `kept`: it is not as asked for, since another one manages it: the API,
 #: not this file.
 GateAction = Literal["created", "changed", "unchanged", "restored", "withdrawn", "kept"]
+
+
+#: Who asks for a change of gates.
+Author = ShortText
+#: Why they do.
+Message = Annotated[Text, Field(max_length=2000)]
 
 
 class Signature(TypedDict, total=False):

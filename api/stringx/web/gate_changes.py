@@ -10,7 +10,17 @@ from flask import Response, jsonify, request
 from pydantic import Field
 
 from stringx.errors import NotFound, Stale, Unconditional
-from stringx.model import GateChange, GateDetail, GatePlan, GateVersion, GateVersionDetail, GateVersionPage, ShortText, Signature, Text
+from stringx.model import (
+    Author,
+    GateChange,
+    GateDetail,
+    GatePlan,
+    GateVersion,
+    GateVersionDetail,
+    GateVersionPage,
+    Message,
+    Signature,
+)
 from stringx.store import gates, views
 from stringx.store.database import transaction
 from stringx.store.status import status
@@ -32,8 +42,8 @@ AUTHOR = "api"
 
 class Signed(OneWorkspace):
     take_over: bool = False
-    author: ShortText = AUTHOR
-    message: Annotated[Text, Field(max_length=2000)] | None = None
+    author: Author = AUTHOR
+    message: Message | None = None
 
     @property
     def signature(self) -> Signature:

@@ -96,6 +96,22 @@ def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(string
     assert stringx("gates", "validate").returncode == 0, "only the database can tell"
 
 
+def test_gates_that_are_wrong_as_they_stand_do_not_hide_what_only_the_database_can_tell(stringx: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "gates" / "default"
+    folder.mkdir(parents=True)
+    (folder / "raw.hostile.yaml").write_text("table: raw.hostile\ntarget: demo\nrunner: defalt\n")
+    (folder / "raw.only_here.yaml").write_text("table: raw.only_here\ntarget: demo\nmode: inlin\n")
+    (folder / "raw.orders.yaml").write_text("table: raw.orders\ntarget: demo\nrules: [{name: a, check: not_null, column: amuont}]\n")
+    told = stringx("gates", "validate", "--online")
+    assert (told.returncode, told.stdout) == (2, "")
+    known = "the backend knows no runner `defalt`: STRINGX_RUNNERS has `default`; did you mean `default`?"
+    lines = told.stderr.splitlines()
+    assert lines[0] == f"{folder}/raw.hostile.yaml:3:9: {known}"
+    assert lines[1].startswith(f"{folder}/raw.only_here.yaml:3:7: must be ")
+    assert lines[2].startswith(f"{folder}/raw.orders.yaml:3:44: rule `a`: raw.orders has no column `amuont`")
+    assert len(lines) == 3
+
+
 def inline(folder: Path, target: str = "demo") -> Path:
     """A gate of `mode: inline` whose rule names a column that there is not."""
     path = folder / "gates" / "default" / "raw.orders.yaml"

@@ -83,6 +83,7 @@ def test_the_history_of_a_gate_is_told_and_each_version_shown(served: Served) ->
     assert (code, err) == (0, "")
     newest, oldest = [line for line in out.splitlines() if "default/raw.flights.yaml" in line]
     assert newest.split()[0] == "2"
+    assert "closed without rows" in newest, "a message of several lines is on its row"
     assert {"ann@example.org", "yes"} <= set(newest.split())
     assert oldest.split()[0] == "1"
     assert "yes" not in oldest

@@ -219,10 +219,15 @@ def test_a_gate_that_nobody_serves_is_refused_as_far_as_that_is_known(served: Se
         ({"runner": "nobody"}, "/runner"),
         ({"target": "dmo"}, "/target"),
         ({"mode": "inline"}, "/mode"),
-        ({"notify": [{"topic": triggers}]}, "/notify"),
+        ({"notify": [{"topic": triggers}]}, "/notify/0/topic"),
     ):
         plan = served.client.plan_gate(orders(**wrong), TABLE)
         assert [one.pointer for one in plan.problems] == [pointer]
+    several = orders(target="dmo", threshold={"error": "x"}, rules=[{"name": "a", "check": "not_nul", "column": "b"}])
+    with pytest.raises(Invalid, match=r"the first of 3 problems"):
+        served.client.put_gate(several, TABLE)
+    pointers = {one.pointer for one in served.client.plan_gate(several, TABLE).problems}
+    assert pointers == {"/target", "/threshold/error", "/rules/0/check"}
     assert served.client.plan_gate(orders(), TABLE).problems == ()
 
 

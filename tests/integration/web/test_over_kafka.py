@@ -223,6 +223,9 @@ def test_the_script_says_what_is_wrong() -> None:
     assert (code, out, len(err.splitlines())) == (3, "", 1), err
     assert err.startswith("send_kafka_trigger: 127.0.0.1:1 did not take the trigger")
     assert script(nowhere, "--table", "raw.flights", "--timeout", "1", "--wait")[0] == 3
+    began = time.monotonic()
+    assert script(nowhere, "--table", "raw.flights", "--wait", "1")[0] == 3
+    assert time.monotonic() - began < 25, "it goes by --wait, and not by the 30 seconds of a trigger without"
     assert script(nowhere, "--table", "raw.flights", *FLIGHTS, "--slice-json", "{}")[0] == 2
     assert script(nowhere, "--slice", "d=1")[0] == 2
     assert script(nowhere, "--table", "raw.flights", "--slice", "d")[0] == 2

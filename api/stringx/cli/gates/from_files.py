@@ -55,7 +55,7 @@ def diff(path: Path | None, folder: Path | None, workspace: str | None, prune: b
     settings = connection.with_database(settings_module.load())
     where = place(path, folder, settings)
     pruned = _pruned(where, workspace) if prune else []
-    found = read(where, settings, output, workspace=workspace)
+    found = read(where, settings, output, workspace=workspace, pruning=prune)
     with database(settings) as opened:
         changes = store.plan(opened, found, prune=pruned, take_over=take_over)
     print_changes([one.answer() for one in changes], dry_run=True, output=output)
@@ -92,7 +92,7 @@ def apply(
     settings = connection.with_database(given)  # before the files: without it nothing is known of the backend that they are for
     where = place(path, folder, settings)
     pruned = _pruned(where, workspace) if prune else []
-    found = read(where, settings, output, workspace=workspace, served=served(given, warn))
+    found = read(where, settings, output, workspace=workspace, served=served(given, warn), pruning=prune)
     with database(settings) as opened:
         if dry_run:
             changes = store.plan(opened, found, prune=pruned, take_over=take_over)
@@ -132,10 +132,12 @@ def withdraw(table: str, workspace: str, author: str | None, message: str | None
     from stringx.store import gates as store
 
     with database(connection.with_database(settings_module.load())) as opened:
+        present = store.current(opened, workspace, table)
         change = store.withdraw(opened, workspace, table, **signed(author, message))
     if output == "json":
         print_json(change.answer().as_json())
         return
     done = "is withdrawn" if change.action == "withdrawn" else "had been withdrawn before"
     click.echo(f"the gate of {change.table} in workspace {change.workspace} {done}; version {change.number} was the last one in force")
-    click.echo("remove its file too: applying it puts the gate in force again", err=True)
+    if present is not None and present.file is not None:
+        warn(f"remove its file, {present.file}, too: applying it puts the gate in force again")

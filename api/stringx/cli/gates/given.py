@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
-from stringx.model import Signature, made_storable
+from stringx.model import Author, Message, Signature, fault_text, made_storable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -24,6 +25,24 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 #: Of one table; `workspaces_option` is of many.
 workspace_option = click.option("-w", "--workspace", help="Default: `default`.")
+
+
+class _Fitting(click.ParamType[str | None]):
+    """A text as the model has it; what could not be stored of it is replaced. An empty one, as of a variable that is not set, says
+    nothing."""
+
+    name = "text"
+
+    def __init__(self, fits: Any) -> None:
+        self._fits: TypeAdapter[str] = TypeAdapter(fits)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | None:
+        if not value:
+            return None
+        try:
+            return self._fits.validate_python(made_storable(value))
+        except ValidationError as error:
+            self.fail(fault_text(error.errors()[0]), param, ctx)
 
 
 def place_options(command: Command) -> Command:
@@ -43,8 +62,10 @@ def place_options(command: Command) -> Command:
 
 def signed_options(command: Command) -> Command:
     """Adds who asks and why, as the arguments `author` and `message`."""
-    author = click.option("--author", help="Who asks for it; default: git's user.email, else the user of this machine.")
-    message = click.option("-m", "--message", help="Why: it is kept with the versions that are new or withdrawn.")
+    author = click.option(
+        "--author", type=_Fitting(Author), help="Who asks for it; default: git's user.email, else the user of this machine."
+    )
+    message = click.option("-m", "--message", type=_Fitting(Message), help="Why: it is kept with the versions that are new or withdrawn.")
     return author(message(command))
 
 
@@ -56,8 +77,7 @@ def place(path: Path | None, folder: Path | None, settings: Settings) -> Path:
 
 def signed(author: str | None, message: str | None, folder: Path | None = None) -> Signature:
     """Who and why. `folder` is where git is asked for its `user.email`; default: here."""
-    who = author or _email(folder) or _user()
-    return {"author": made_storable(who), "message": made_storable(message) if message else None}
+    return {"author": author or made_storable(_email(folder) or _user()), "message": message}
 
 
 def _email(folder: Path | None) -> str | None:

@@ -10,7 +10,7 @@ from stringx import settings as settings_module
 from stringx.cli import connection
 from stringx.cli.gates.given import workspace_option
 from stringx.cli.output import output_option, print_json, print_table
-from stringx.cli.tables import clock
+from stringx.cli.tables import clock, one_line
 from stringx.model import GateVersionSummary
 
 
@@ -42,6 +42,6 @@ def history(table: str, workspace: str | None, limit: int, cursor: str | None, o
 def _rows(one: GateVersionSummary) -> Iterator[tuple[object, ...]]:
     """What became of a version, the newest first."""
     if one.withdrawn is not None:
-        yield one.version, "withdrawn", clock(one.withdrawn.at), one.withdrawn.author, None, None, one.withdrawn.message
+        yield one.version, "withdrawn", clock(one.withdrawn.at), one_line(one.withdrawn.author), None, None, one_line(one.withdrawn.message)
     in_force = "yes" if one.in_force else None
-    yield one.version, "applied", clock(one.applied_at), one.author, one.file or "the API", in_force, one.message
+    yield one.version, "applied", clock(one.applied_at), one_line(one.author), one.file or "the API", in_force, one_line(one.message)

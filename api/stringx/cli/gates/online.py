@@ -26,12 +26,13 @@ ANSWER_SECONDS = 5.0
 
 
 def held_against_targets(found: Sequence[GateFile], where: Path, settings: Settings) -> list[Problem]:
-    """What of these gates would not work; `where` is the folder or the file that they were read from. Nothing is run on the data.
+    """What of these gates, whose runners are known, would not work; `where` is the folder or the file that they were read from.
+    Nothing is run on the data.
 
     The backend's own workers, which run gates of `mode: inline`, are within a dispatcher and cannot be asked: a runner that has the
     target, and so the same dbt project, answers in their place, and `warn` says so, or why none does.
 
-    Raises RunnerUnavailable where a runner does not answer, ConfigurationError for one that nobody knows.
+    Raises RunnerUnavailable where a runner does not answer.
     """
     known = runners.known(settings)
     by_runner: dict[str, list[GateFile]] = {}
@@ -50,7 +51,7 @@ def held_against_targets(found: Sequence[GateFile], where: Path, settings: Setti
         for one, on_target in zip(files, _asked(runner, [one.gate for one in files], known), strict=True):
             path = where if where.is_file() else where / one.file
             wrong += problems(path.read_text(encoding="utf-8-sig"), str(path), on_target.faults)
-    return sorted(wrong, key=lambda one: (one.file, one.line, one.column))
+    return wrong
 
 
 def _in_place_of_the_backend(target: str, gates: str, known: Runners) -> str | None:

@@ -22,15 +22,20 @@ def absence(connection: Connection, workspace: str, table: str, *, at: datetime 
 
 def absences(connection: Connection, asked: Iterable[tuple[str, str]], *, at: datetime | None = None) -> dict[tuple[str, str], str]:
     """Why there is no gate in force for these tables (workspace, table), in words: it was withdrawn, or another one was probably
-    meant. `at` is when there was none, where that was not now; each workspace is read once.
+    meant, or another workspace where this one has none at all. `at` is when there was none, where that was not now; each workspace is
+    read once.
     """
     known: dict[str, dict[str, _Known]] = {}
+    meant: dict[str, str | None] = {}
     said: dict[tuple[str, str], str] = {}
     for workspace, table in asked:
         if workspace not in known:
             known[workspace] = _known(connection, workspace)
+            meant[workspace] = None if known[workspace] else nearest(workspace, _workspaces(connection), alike=0.8)
         # Looking for names takes time, and whoever waits for the others' answers can ask for each alone.
         said[workspace, table] = _absence(workspace, table, known[workspace], at, hint=len(said) < MOST_HINTS)
+        if meant[workspace] is not None:
+            said[workspace, table] += f"; did you mean the workspace `{meant[workspace]}`?"
     return said
 
 
@@ -67,6 +72,12 @@ def _known(connection: Connection, workspace: str) -> dict[str, _Known]:
         row.table_name: _Known(row.applied_at, row.withdrawn_at is None, [*(row.times or ()), *filter(None, [row.withdrawn_at])])
         for row in connection.execute(statement)
     }
+
+
+def _workspaces(connection: Connection) -> list[str]:
+    """Those that have gates in force."""
+    statement = select(gates.c.workspace).where(gates.c.withdrawn_at.is_(None)).distinct().order_by(gates.c.workspace)
+    return list(connection.scalars(statement))
 
 
 def _absence(workspace: str, table: str, known: Mapping[str, _Known], at: datetime | None, *, hint: bool) -> str:
