@@ -92,9 +92,9 @@ def cell(text: str) -> str:
 
 
 def descriptions() -> str:
-    """What dbt docs says of the macros."""
+    """What dbt docs says of the macros: each with its example, as a rule of a gate."""
     macros = [
-        {"name": f"test_{name}", "description": f"Fails with {check.fails_with}."}
+        {"name": f"test_{name}", "description": f"Fails with {check.fails_with}.\n\n```yaml\n{example(check)}```\n"}
         for name, check in LIBRARY.items()
         if check.origin is not Origin.DBT
     ]
