@@ -74,7 +74,7 @@ def section(name: str, check: Check) -> Iterator[str]:
         for argument, known in check.arguments.items():
             yield f"| `{argument}` | {cell(known.sort.name)} | {default(known)} | {cell(known.about)} |"
         yield ""
-    yield f"```yaml\n{example(check)}```"
+    yield f"```yaml\n{example(name, check)}```"
 
 
 def default(argument: Argument) -> str:
@@ -83,8 +83,9 @@ def default(argument: Argument) -> str:
     return "" if argument.default is None else f"`{cell(json.dumps(argument.default))}`"
 
 
-def example(check: Check) -> str:
-    return yaml.safe_dump([{"name": "a_name", **check.example}], sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+def example(name: str, check: Check) -> str:
+    rule = {"name": "a_name", "check": name, **check.example}
+    return yaml.safe_dump([rule], sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
 
 
 def cell(text: str) -> str:
@@ -94,7 +95,7 @@ def cell(text: str) -> str:
 def descriptions() -> str:
     """What dbt docs says of the macros: each with its example, as a rule of a gate."""
     macros = [
-        {"name": f"test_{name}", "description": f"Fails with {check.fails_with}.\n\n```yaml\n{example(check)}```\n"}
+        {"name": f"test_{name}", "description": f"Fails with {check.fails_with}.\n\n```yaml\n{example(name, check)}```\n"}
         for name, check in LIBRARY.items()
         if check.origin is not Origin.DBT
     ]

@@ -45,7 +45,7 @@ def test_the_schema_refuses_what_the_reader_refuses(lines: str) -> None:
 @pytest.mark.parametrize("name", LIBRARY)
 def test_the_example_of_every_check_fits_the_schema_and_is_read(name: str) -> None:
     check = LIBRARY[name]
-    text = yaml.safe_dump({"table": "raw.orders", "target": "demo", "rules": [{"name": "one", **check.example}]})
+    text = yaml.safe_dump({"table": "raw.orders", "target": "demo", "rules": [{"name": "one", "check": name, **check.example}]})
     assert is_valid(text)
     (only,) = gate_of(text).rules
     assert only.check == name

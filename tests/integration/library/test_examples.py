@@ -11,10 +11,7 @@ from library_lab import outcomes, postgres_profile
 from stringx.embedded import demo
 from stringx.gates.rule_library import LIBRARY
 
-EXAMPLES: Cases = {
-    name: {"example": ("raw.flights", {key: value for key, value in check.example.items() if key != "check"}, 0)}
-    for name, check in LIBRARY.items()
-}
+EXAMPLES: Cases = {name: {"example": ("raw.flights", dict(check.example), 0)} for name, check in LIBRARY.items()}
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ class Check:
     short: str | None = None
     #: what it finds wrong, in a sentence
     fails_with: str = ""
-    #: a rule of a gate without its name, for the reference; the tests run it on the demo's data
+    #: the fields of a rule of a gate with this check, but for its name, for the reference; the tests run it on the demo's data
     example: Mapping[str, object] = field(default_factory=dict)
     #: where it answers otherwise than its public namesake, each with the reason
     differences: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ OF_DBT: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT,
         fails_with="rows without a value",
-        example={"check": "not_null", "column": "dest"},
+        example={"column": "dest"},
         counts_rows=True,
     ),
     "unique": Check(
@@ -26,7 +26,7 @@ OF_DBT: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT,
         fails_with="values that occur more than once",
-        example={"check": "unique", "column": "tailnum"},
+        example={"column": "tailnum"},
     ),
     "accepted_values": Check(
         Column.REQUIRED,
@@ -38,7 +38,7 @@ OF_DBT: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT,
         fails_with="values that are not among these",
-        example={"check": "accepted_values", "column": "origin", "arguments": {"values": ["EWR", "JFK", "LGA"]}},
+        example={"column": "origin", "arguments": {"values": ["EWR", "JFK", "LGA"]}},
     ),
     "relationships": Check(
         Column.REQUIRED,
@@ -47,7 +47,7 @@ OF_DBT: Mapping[str, Check] = {
         Level.DATASET,
         origin=Origin.DBT,
         fails_with="rows whose value is not in that table's column",
-        example={"check": "relationships", "column": "tailnum", "arguments": {"to": "raw.planes", "field": "tailnum"}},
+        example={"column": "tailnum", "arguments": {"to": "raw.planes", "field": "tailnum"}},
         counts_rows=True,
     ),
 }

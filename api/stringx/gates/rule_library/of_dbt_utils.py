@@ -23,7 +23,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT_UTILS,
         fails_with="rows whose value lies outside the bounds",
-        example={"check": "accepted_range", "column": "distance", "arguments": {"min_value": 0, "inclusive": False}},
+        example={"column": "distance", "arguments": {"min_value": 0, "inclusive": False}},
         differences=("Without a bound it is an error: the original passes whatever there is.",),
         context_columns=True,
         needs_one_of=("min_value", "max_value"),
@@ -35,7 +35,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT_UTILS,
         fails_with="the table, or the groups, in which no row has a value",
-        example={"check": "at_least_one", "column": "tailnum", "arguments": {"group_by_columns": ["carrier"]}},
+        example={"column": "tailnum", "arguments": {"group_by_columns": ["carrier"]}},
     ),
     "cardinality_equality": Check(
         Column.REQUIRED,
@@ -44,7 +44,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.DATASET,
         origin=Origin.DBT_UTILS,
         fails_with="values with how often they occur, where that table's column does not have them as often, and the other way round",
-        example={"check": "cardinality_equality", "column": "carrier", "arguments": {"to": "raw.airlines", "field": "carrier"}},
+        example={"column": "carrier", "arguments": {"to": "raw.airlines", "field": "carrier"}},
     ),
     "equal_rowcount": Check(
         Column.NONE,
@@ -53,7 +53,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.DATASET,
         origin=Origin.DBT_UTILS,
         fails_with="the groups that differ in their rows, or the table; its failures are the rows by which they differ",
-        example={"check": "equal_rowcount", "arguments": {"compare_model": "raw.flights", "group_by_columns": ["origin"]}},
+        example={"arguments": {"compare_model": "raw.flights", "group_by_columns": ["origin"]}},
         differences=(
             "A table without rows has 0 rows, and so has a group in the table that lacks it: the original takes that for any number.",
             "Two empty tables are equal: the original is an error.",
@@ -74,7 +74,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.DATASET,
         origin=Origin.DBT_UTILS,
         fails_with="different rows that only one of the tables has; its failures are those, and by how many one has more than the other",
-        example={"check": "equality", "arguments": {"compare_model": "raw.airlines", "compare_columns": ["carrier"]}},
+        example={"arguments": {"compare_model": "raw.airlines", "compare_columns": ["carrier"]}},
         differences=("A slice and dbt's `where` can be laid on it: the original is an error then.",),
         whole=True,
         counts_rows=True,
@@ -93,7 +93,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.ROW,
         origin=Origin.DBT_UTILS,
         fails_with="rows for which the SQL is false; with a column, the expression follows its name",
-        example={"check": "expression_is_true", "arguments": {"expression": "air_time > 0"}},
+        example={"arguments": {"expression": "air_time > 0"}},
         context_columns=True,
     ),
     "fewer_rows_than": Check(
@@ -103,7 +103,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.DATASET,
         origin=Origin.DBT_UTILS,
         fails_with="the groups that do not have fewer rows, or the table; its failures are the rows too many, 1 where there are as many",
-        example={"check": "fewer_rows_than", "arguments": {"compare_model": "raw.flights"}},
+        example={"arguments": {"compare_model": "raw.flights"}},
         differences=(
             "A table without rows has 0 rows, and so has a group in the table that lacks it: the original passes then.",
             "An empty table has not fewer rows than an empty one: the original is an error.",
@@ -127,7 +127,6 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="ranges that do not end by the time the next one begins, or not after they began, or whose bounds are not known",
         example={
-            "check": "mutually_exclusive_ranges",
             "arguments": {
                 "lower_bound_column": "dep_time",
                 "upper_bound_column": "arr_time",
@@ -150,7 +149,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT_UTILS,
         fails_with="those of the values that occur",
-        example={"check": "not_accepted_values", "column": "dest", "arguments": {"values": ["EWR", "JFK", "LGA"]}},
+        example={"column": "dest", "arguments": {"values": ["EWR", "JFK", "LGA"]}},
         differences=("A quote within a value is written once, as `O'Hare`: the original wants it doubled.",),
     ),
     "not_constant": Check(
@@ -160,7 +159,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT_UTILS,
         fails_with="the table, or the groups, in which all values are the same",
-        example={"check": "not_constant", "column": "distance"},
+        example={"column": "distance"},
     ),
     "not_empty_string": Check(
         Column.REQUIRED,
@@ -169,7 +168,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT_UTILS,
         fails_with="rows whose text is empty",
-        example={"check": "not_empty_string", "column": "tailnum"},
+        example={"column": "tailnum"},
         context_columns=True,
     ),
     "not_null_proportion": Check(
@@ -183,7 +182,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.COLUMN,
         origin=Origin.DBT_UTILS,
         fails_with="the table, or the groups, in which the share of rows with a value is outside the bounds",
-        example={"check": "not_null_proportion", "column": "tailnum", "arguments": {"at_least": 0.95}},
+        example={"column": "tailnum", "arguments": {"at_least": 0.95}},
     ),
     "recency": Check(
         Column.NONE,
@@ -198,7 +197,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         Level.TABLE,
         origin=Origin.DBT_UTILS,
         fails_with="the table, or the groups, whose greatest value is older, or that have none",
-        example={"check": "recency", "arguments": {"field": "time_hour", "datepart": "day", "interval": 1}},
+        example={"arguments": {"field": "time_hour", "datepart": "day", "interval": 1}},
         differences=("A table or a group without a value fails, as by dbt_utils 1.4: by 1.3 it passes.",),
     ),
     "relationships_where": Check(
@@ -214,7 +213,6 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="rows whose value is not in that table's column",
         example={
-            "check": "relationships_where",
             "column": "tailnum",
             "arguments": {"to": "raw.planes", "field": "tailnum", "from_condition": "carrier not in ('AA', 'MQ')"},
         },
@@ -233,7 +231,6 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         fails_with="rows whose value is not the one before it and the interval",
         differences=("A column may be among those that it is grouped by: by the original it is an error on Postgres.",),
         example={
-            "check": "sequential_values",
             "column": "time_hour",
             "arguments": {"interval": 1, "datepart": "hour", "group_by_columns": ["origin"]},
         },
@@ -250,7 +247,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         short="unique_combination",
         origin=Origin.DBT_UTILS,
         fails_with="combinations that occur more than once; of a slice, also those that occur once more outside it",
-        example={"check": "unique_combination_of_columns", "arguments": {"combination_of_columns": ["carrier", "flight"]}},
+        example={"arguments": {"combination_of_columns": ["carrier", "flight"]}},
         whole=True,
     ),
 }

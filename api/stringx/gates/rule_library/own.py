@@ -24,7 +24,7 @@ _RANGE: Mapping[str, Argument] = {
 }
 
 
-def _form(name: str, what: str, column: str) -> Check:
+def _form(what: str, column: str) -> Check:
     """A check of texts that have a well-known form."""
     return Check(
         Column.REQUIRED,
@@ -32,7 +32,7 @@ def _form(name: str, what: str, column: str) -> Check:
         Dimension.VALIDITY,
         Level.COLUMN,
         fails_with=f"rows whose text is no {what}",
-        example={"check": name, "column": column},
+        example={"column": column},
         context_columns=True,
     )
 
@@ -48,7 +48,7 @@ OWN: Mapping[str, Check] = {
         Level.COLUMN,
         short="null_share_between",
         fails_with="the rows without a value once their share is above the bounds, those with one once it is below them",
-        example={"check": "column_null_share_between", "column": "tailnum", "arguments": {"max_value": 0.05}},
+        example={"column": "tailnum", "arguments": {"max_value": 0.05}},
         context_columns=True,
     ),
     "foreign_key_both_ways": Check(
@@ -57,7 +57,7 @@ OWN: Mapping[str, Check] = {
         Dimension.CONSISTENCY,
         Level.DATASET,
         fails_with="values that are not in that table's column, and those of that column that are not here",
-        example={"check": "foreign_key_both_ways", "column": "carrier", "arguments": {"to": "raw.airlines", "field": "carrier"}},
+        example={"column": "carrier", "arguments": {"to": "raw.airlines", "field": "carrier"}},
     ),
     "freshness_sla": Check(
         Column.REQUIRED,
@@ -72,7 +72,6 @@ OWN: Mapping[str, Check] = {
         Kind.BUSINESS,
         fails_with="one row, where the greatest value does not reach the day that was due",
         example={
-            "check": "freshness_sla",
             "column": "flight_date",
             "arguments": {"by": "08:00", "time_zone": "America/New_York", "weekdays": ["monday", "friday"], "days_behind": 1},
         },
@@ -87,15 +86,14 @@ OWN: Mapping[str, Check] = {
         Level.TABLE,
         fails_with="combinations of the determinant columns that stand with more than one of the dependent ones",
         example={
-            "check": "functional_dependency",
             "arguments": {"determinant_columns": ["origin", "dest"], "dependent_columns": ["distance"]},
         },
     ),
-    "match_email": _form("match_email", "e-mail address, as a form of a web page takes it", "dest"),
-    "match_ipv4": _form("match_ipv4", "IPv4 address", "dest"),
-    "match_phone": _form("match_phone", "international telephone number, as `+1 (212) 555-0100`", "dest"),
-    "match_url": _form("match_url", "URL of `http` or `https`", "dest"),
-    "match_uuid": _form("match_uuid", "UUID", "dest"),
+    "match_email": _form("e-mail address, as a form of a web page takes it", "dest"),
+    "match_ipv4": _form("IPv4 address", "dest"),
+    "match_phone": _form("international telephone number, as `+1 (212) 555-0100`", "dest"),
+    "match_url": _form("URL of `http` or `https`", "dest"),
+    "match_uuid": _form("UUID", "dest"),
     "no_gaps_between_ranges": Check(
         Column.NONE,
         _RANGE,
@@ -103,7 +101,6 @@ OWN: Mapping[str, Check] = {
         Level.TABLE,
         fails_with="rows whose range begins after all earlier ones have ended",
         example={
-            "check": "no_gaps_between_ranges",
             "arguments": {
                 "lower_bound_column": "time_hour",
                 "upper_bound_column": "time_hour + interval '1 hour'",
@@ -121,7 +118,7 @@ OWN: Mapping[str, Check] = {
         Dimension.ACCURACY,
         Level.COLUMN,
         fails_with="rows whose value lies beyond Tukey's fences",
-        example={"check": "no_outliers_by_iqr", "column": "air_time", "arguments": {"factor": 3, "group_by_columns": ["origin", "dest"]}},
+        example={"column": "air_time", "arguments": {"factor": 3, "group_by_columns": ["origin", "dest"]}},
         context_columns=True,
     ),
     "no_outliers_by_modified_z_score": Check(
@@ -133,7 +130,7 @@ OWN: Mapping[str, Check] = {
         Dimension.ACCURACY,
         Level.COLUMN,
         fails_with="rows whose value is too far from the median, measured by the median absolute deviation",
-        example={"check": "no_outliers_by_modified_z_score", "column": "air_time", "arguments": {"group_by_columns": ["origin", "dest"]}},
+        example={"column": "air_time", "arguments": {"group_by_columns": ["origin", "dest"]}},
         context_columns=True,
     ),
     "no_outliers_by_z_score": Check(
@@ -145,7 +142,7 @@ OWN: Mapping[str, Check] = {
         Dimension.ACCURACY,
         Level.COLUMN,
         fails_with="rows whose value is too many standard deviations from the mean",
-        example={"check": "no_outliers_by_z_score", "column": "distance", "arguments": {"threshold": 4}},
+        example={"column": "distance", "arguments": {"threshold": 4}},
         context_columns=True,
     ),
     "no_overlapping_ranges": Check(
@@ -155,7 +152,6 @@ OWN: Mapping[str, Check] = {
         Level.TABLE,
         fails_with="rows whose range begins within an earlier one",
         example={
-            "check": "no_overlapping_ranges",
             "arguments": {
                 "lower_bound_column": "dep_time",
                 "upper_bound_column": "arr_time",
@@ -174,7 +170,6 @@ OWN: Mapping[str, Check] = {
         Level.TABLE,
         fails_with="columns that are missing, are new or have another type",
         example={
-            "check": "no_schema_drift",
             "arguments": {"columns": {"carrier": "text"}, "allow_new_columns": True},
         },
         of_columns=True,
@@ -193,7 +188,6 @@ OWN: Mapping[str, Check] = {
         Kind.BUSINESS,
         fails_with="keys that are not once in each of the tables, or whose values do not agree",
         example={
-            "check": "reconciles_by_keys",
             "arguments": {"compare_model": "raw.airlines", "key_columns": ["carrier"]},
         },
     ),
@@ -212,7 +206,6 @@ OWN: Mapping[str, Check] = {
         Kind.BUSINESS,
         fails_with="groups in which a sum is not the other table's",
         example={
-            "check": "reconciles_by_sums",
             "arguments": {
                 "compare_model": "raw.flights",
                 "sum_columns": ["distance"],
@@ -231,7 +224,7 @@ OWN: Mapping[str, Check] = {
         Dimension.COMPLETENESS,
         Level.TABLE,
         fails_with="slices, by their value of the column, with too few rows or too many; those without rows are the gate's `on_no_rows`",
-        example={"check": "row_count_like_before", "column": "flight_date", "arguments": {"slices": 14, "at_least": 0.8, "at_most": 1.25}},
+        example={"column": "flight_date", "arguments": {"slices": 14, "at_least": 0.8, "at_most": 1.25}},
         whole=True,
     ),
     "share_of_rows": Check(
@@ -241,7 +234,7 @@ OWN: Mapping[str, Check] = {
         Level.TABLE,
         Kind.BUSINESS,
         fails_with="the rows for which the SQL is true, once they are not below that share of all rows",
-        example={"check": "share_of_rows", "arguments": {"condition": "dep_time is null", "below": 0.25}},
+        example={"arguments": {"condition": "dep_time is null", "below": 0.25}},
         context_columns=True,
     ),
     "unique_normalised_text": Check(
@@ -257,7 +250,7 @@ OWN: Mapping[str, Check] = {
         Dimension.UNIQUENESS,
         Level.COLUMN,
         fails_with="texts that stand more than once but for the way they are written; of a slice, also those that stand outside it",
-        example={"check": "unique_normalised_text", "column": "tailnum"},
+        example={"column": "tailnum"},
         whole=True,
     ),
 }

@@ -23,37 +23,34 @@ _AGGREGATE = {**BOUNDS, "group_by": GROUP_BY, "row_condition": ROW_CONDITION, "s
 _TEXT_IS_QUOTED = "A quote within a value is written once, as `O'Hare`: the original wants it doubled."
 
 
-def _between(
-    aggregate: str, short: str, what: str, column: str, bounds: Mapping[str, Any], dimension: Dimension = Dimension.ACCURACY
-) -> Check:
+def _between(short: str, what: str, column: str, bounds: Mapping[str, Any], dimension: Dimension = Dimension.ACCURACY) -> Check:
     return of_column(
         _AGGREGATE,
         dimension,
         short=short,
         fails_with=f"the table, or each group, whose {what} is outside the bounds",
         needs_one_of=tuple(BOUNDS),
-        example={"check": f"expect_column_{aggregate}_to_be_between", "column": column, "arguments": bounds},
+        example={"column": column, "arguments": bounds},
     )
 
 
-def _distinct_count(comparison: str, short: str, dimension: Dimension, otherwise: str, column: str, value: int) -> Check:
+def _distinct_count(short: str, dimension: Dimension, otherwise: str, column: str, value: int) -> Check:
     return of_column(
         {"value": Argument(arguments.BOUND), "group_by": GROUP_BY, "row_condition": ROW_CONDITION},
         dimension,
         short=short,
         fails_with=f"the table, or each group, with {otherwise}",
-        example={"check": f"expect_column_distinct_count_to_{comparison}", "column": column, "arguments": {"value": value}},
+        example={"column": column, "arguments": {"value": value}},
     )
 
 
-def _distinct_values(relation: str, short: str, dimension: Dimension, fails_with: str) -> Check:
+def _distinct_values(short: str, dimension: Dimension, fails_with: str) -> Check:
     return of_column(
         {"value_set": VALUE_SET, "quote_values": QUOTE_VALUES, "row_condition": ROW_CONDITION},
         dimension,
         short=short,
         fails_with=fails_with,
         example={
-            "check": f"expect_column_distinct_values_to_{relation}_set",
             "column": "origin",
             "arguments": {"value_set": ["EWR", "JFK", "LGA"]},
         },
@@ -62,10 +59,10 @@ def _distinct_values(relation: str, short: str, dimension: Dimension, fails_with
 
 
 AGGREGATES: Mapping[str, Check] = {
-    "expect_column_min_to_be_between": _between("min", "min_between", "smallest value", "distance", {"min_value": 1, "max_value": 500}),
-    "expect_column_max_to_be_between": _between("max", "max_between", "largest value", "distance", {"max_value": 5000}),
-    "expect_column_mean_to_be_between": _between("mean", "mean_between", "mean", "dep_delay", {"min_value": -10, "max_value": 60}),
-    "expect_column_median_to_be_between": _between("median", "median_between", "median", "dep_delay", {"min_value": -10, "max_value": 15}),
+    "expect_column_min_to_be_between": _between("min_between", "smallest value", "distance", {"min_value": 1, "max_value": 500}),
+    "expect_column_max_to_be_between": _between("max_between", "largest value", "distance", {"max_value": 5000}),
+    "expect_column_mean_to_be_between": _between("mean_between", "mean", "dep_delay", {"min_value": -10, "max_value": 60}),
+    "expect_column_median_to_be_between": _between("median_between", "median", "dep_delay", {"min_value": -10, "max_value": 15}),
     "expect_column_quantile_values_to_be_between": of_column(
         {"quantile": Argument(arguments.PROPORTION, about="The share of values below it: 0.95."), **_AGGREGATE},
         Dimension.ACCURACY,
@@ -73,17 +70,14 @@ AGGREGATES: Mapping[str, Check] = {
         fails_with="the table, or each group, whose quantile is outside the bounds",
         needs_one_of=tuple(BOUNDS),
         example={
-            "check": "expect_column_quantile_values_to_be_between",
             "column": "dep_delay",
             "arguments": {"quantile": 0.95, "max_value": 180},
         },
     ),
-    "expect_column_stdev_to_be_between": _between(
-        "stdev", "stdev_between", "standard deviation", "air_time", {"min_value": 10, "max_value": 200}
-    ),
-    "expect_column_sum_to_be_between": _between("sum", "sum_between", "sum", "distance", {"min_value": 1}),
+    "expect_column_stdev_to_be_between": _between("stdev_between", "standard deviation", "air_time", {"min_value": 10, "max_value": 200}),
+    "expect_column_sum_to_be_between": _between("sum_between", "sum", "distance", {"min_value": 1}),
     "expect_column_unique_value_count_to_be_between": _between(
-        "unique_value_count", "distinct_count_between", "number of different values", "dest", {"min_value": 50}, Dimension.COMPLETENESS
+        "distinct_count_between", "number of different values", "dest", {"min_value": 50}, Dimension.COMPLETENESS
     ),
     "expect_column_proportion_of_unique_values_to_be_between": of_column(
         _AGGREGATE,
@@ -92,7 +86,6 @@ AGGREGATES: Mapping[str, Check] = {
         fails_with="the table, or each group, whose number of different values, by the number of values, is outside the bounds",
         needs_one_of=tuple(BOUNDS),
         example={
-            "check": "expect_column_proportion_of_unique_values_to_be_between",
             "column": "flight",
             "arguments": {"min_value": 0.5, "group_by": ["flight_date"]},
         },
@@ -101,13 +94,13 @@ AGGREGATES: Mapping[str, Check] = {
         ),
     ),
     "expect_column_distinct_count_to_equal": _distinct_count(
-        "equal", "distinct_count_equals", Dimension.COMPLETENESS, "another number of different values", "origin", 3
+        "distinct_count_equals", Dimension.COMPLETENESS, "another number of different values", "origin", 3
     ),
     "expect_column_distinct_count_to_be_greater_than": _distinct_count(
-        "be_greater_than", "distinct_count_above", Dimension.COMPLETENESS, "not more different values than that", "carrier", 9
+        "distinct_count_above", Dimension.COMPLETENESS, "not more different values than that", "carrier", 9
     ),
     "expect_column_distinct_count_to_be_less_than": _distinct_count(
-        "be_less_than", "distinct_count_below", Dimension.VALIDITY, "not fewer different values than that", "origin", 4
+        "distinct_count_below", Dimension.VALIDITY, "not fewer different values than that", "origin", 4
     ),
     "expect_column_distinct_count_to_equal_other_table": of_column(
         {
@@ -121,19 +114,17 @@ AGGREGATES: Mapping[str, Check] = {
         short="same_distinct_count",
         fails_with="the table, where its column has not as many different values as the other table's",
         example={
-            "check": "expect_column_distinct_count_to_equal_other_table",
             "column": "carrier",
             "arguments": {"compare_model": "raw.airlines", "compare_column_name": "carrier"},
         },
     ),
     "expect_column_distinct_values_to_be_in_set": _distinct_values(
-        "be_in", "distinct_values_in_set", Dimension.VALIDITY, "values that are not in the list, null among them"
+        "distinct_values_in_set", Dimension.VALIDITY, "values that are not in the list, null among them"
     ),
     "expect_column_distinct_values_to_contain_set": _distinct_values(
-        "contain", "distinct_values_contain_set", Dimension.COMPLETENESS, "values of the list that no row has"
+        "distinct_values_contain_set", Dimension.COMPLETENESS, "values of the list that no row has"
     ),
     "expect_column_distinct_values_to_equal_set": _distinct_values(
-        "equal",
         "distinct_values_equal_set",
         Dimension.COMPLETENESS,
         "values that are not in the list, null among them, and values of the list that no row has",
@@ -152,7 +143,6 @@ AGGREGATES: Mapping[str, Check] = {
         short="most_common_in_set",
         fails_with="the value at that place, where it is not in the list",
         example={
-            "check": "expect_column_most_common_value_to_be_in_set",
             "column": "dest",
             "arguments": {"value_set": ["ATL", "ORD"], "top_n": 1},
         },

@@ -21,13 +21,13 @@ _of_one = partial(Check, Column.REQUIRED, level=Level.TABLE, origin=Origin.DBT_E
 _of_all = partial(of_table, of_columns=True)
 
 
-def _names(relation: str, short: str, fails_with: str, columns: list[str]) -> Check:
+def _names(short: str, fails_with: str, columns: list[str]) -> Check:
     return _of_all(
         {"column_list": Argument(arguments.COLUMNS), "transform": _TRANSFORM},
         Dimension.VALIDITY,
         short=short,
         fails_with=fails_with,
-        example={"check": f"expect_table_columns_to_{relation}", "arguments": {"column_list": columns}},
+        example={"arguments": {"column_list": columns}},
     )
 
 
@@ -40,7 +40,7 @@ COLUMNS: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="column_exists",
         fails_with="the table, where it does not have the column, or not at this place",
-        example={"check": "expect_column_to_exist", "column": "dep_time"},
+        example={"column": "dep_time"},
         differences=(_FOUND_THOUGH_QUOTED,),
     ),
     "expect_column_values_to_be_of_type": _of_one(
@@ -48,7 +48,7 @@ COLUMNS: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="of_type",
         fails_with="the column, where it is of another type",
-        example={"check": "expect_column_values_to_be_of_type", "column": "flight_date", "arguments": {"column_type": "date"}},
+        example={"column": "flight_date", "arguments": {"column_type": "date"}},
         differences=(_MISSING_FAILS, _FOUND_THOUGH_QUOTED),
     ),
     "expect_column_values_to_be_in_type_list": _of_one(
@@ -57,33 +57,29 @@ COLUMNS: Mapping[str, Check] = {
         short="in_type_list",
         fails_with="the column, where it is of none of these types",
         example={
-            "check": "expect_column_values_to_be_in_type_list",
             "column": "distance",
             "arguments": {"column_type_list": ["integer", "double precision"]},
         },
         differences=(_MISSING_FAILS, _FOUND_THOUGH_QUOTED),
     ),
     "expect_table_columns_to_contain_set": _names(
-        "contain_set", "columns_contain", "columns of the list that the table does not have", ["flight_date", "carrier", "flight"]
+        "columns_contain", "columns of the list that the table does not have", ["flight_date", "carrier", "flight"]
     ),
-    "expect_table_columns_to_match_set": _names(
-        "match_set", "columns_match", "columns that only the list has, or only the table", ["carrier", "name"]
-    ),
+    "expect_table_columns_to_match_set": _names("columns_match", "columns that only the list has, or only the table", ["carrier", "name"]),
     "expect_table_columns_to_match_ordered_list": _names(
-        "match_ordered_list",
         "columns_match_ordered",
         "columns that only the list has at their place, or only the table",
         ["carrier", "name"],
     ),
     "expect_table_columns_to_not_contain_set": _names(
-        "not_contain_set", "columns_exclude", "columns of the table that are in the list", ["passenger", "email"]
+        "columns_exclude", "columns of the table that are in the list", ["passenger", "email"]
     ),
     "expect_table_column_count_to_equal": _of_all(
         {"value": Argument(arguments.INTEGER)},
         Dimension.VALIDITY,
         short="column_count_equals",
         fails_with="the table, where it has another number of columns",
-        example={"check": "expect_table_column_count_to_equal", "arguments": {"value": 14}},
+        example={"arguments": {"value": 14}},
     ),
     "expect_table_column_count_to_be_between": _of_all(
         {
@@ -94,7 +90,7 @@ COLUMNS: Mapping[str, Check] = {
         short="column_count_between",
         fails_with="the table, where the number of its columns is outside the bounds",
         needs_one_of=("min_value", "max_value"),
-        example={"check": "expect_table_column_count_to_be_between", "arguments": {"min_value": 10, "max_value": 20}},
+        example={"arguments": {"min_value": 10, "max_value": 20}},
         differences=("`max_value: 0` is a bound: for the original it is none.",),
     ),
     "expect_table_column_count_to_equal_other_table": of_two_tables(
@@ -102,7 +98,7 @@ COLUMNS: Mapping[str, Check] = {
         Dimension.CONSISTENCY,
         short="same_column_count",
         fails_with="the table, where it has another number of columns than the other table",
-        example={"check": "expect_table_column_count_to_equal_other_table", "arguments": {"compare_model": "raw.flights"}},
+        example={"arguments": {"compare_model": "raw.flights"}},
         of_columns=True,
     ),
 }

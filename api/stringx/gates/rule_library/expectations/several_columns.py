@@ -29,7 +29,6 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
         short="pair_greater",
         fails_with="rows in which `column_A` is not larger than `column_B`; nulls pass",
         example={
-            "check": "expect_column_pair_values_A_to_be_greater_than_B",
             "arguments": {"column_A": "distance", "column_B": "air_time", "row_condition": "air_time > 60"},
         },
     ),
@@ -39,7 +38,6 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
         short="pair_equal",
         fails_with="rows in which the two columns differ; nulls pass",
         example={
-            "check": "expect_column_pair_values_to_be_equal",
             "arguments": {"column_A": "flight_date", "column_B": "cast(time_hour as date)"},
         },
     ),
@@ -53,7 +51,6 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
         short="pair_in_set",
         fails_with="rows in which the two columns have a pair of values that is not in the list",
         example={
-            "check": "expect_column_pair_values_to_be_in_set",
             "row_condition": "dest = 'HNL'",
             "arguments": {"column_A": "origin", "column_B": "carrier", "value_pairs_set": [["'EWR'", "'UA'"], ["'JFK'", "'HA'"]]},
         },
@@ -65,7 +62,6 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
         fails_with="combinations of values that occur more than once; of a slice, also those that occur once more outside it",
         whole=True,
         example={
-            "check": "expect_compound_columns_to_be_unique",
             "arguments": {"column_list": ["flight_date", "carrier", "flight", "origin"]},
         },
         differences=(_OR_IN_CONDITION,),
@@ -76,7 +72,6 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
         short="unique_within_row",
         fails_with="rows in which two of the columns have the same value, or one has none",
         example={
-            "check": "expect_select_column_values_to_be_unique_within_record",
             "arguments": {"column_list": ["origin", "dest"]},
         },
         differences=(_OR_IN_CONDITION,),
@@ -92,7 +87,6 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
         short="multicolumn_sum",
         fails_with="the table, or each group, for which the sums of the columns do not add up to the total",
         example={
-            "check": "expect_multicolumn_sum_to_equal",
             "arguments": {"column_list": ["arr_delay - dep_delay", "dep_delay"], "sum_total": "arr_delay", "group_by": ["carrier"]},
         },
     ),

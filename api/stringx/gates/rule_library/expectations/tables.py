@@ -35,14 +35,14 @@ TABLES: Mapping[str, Check] = {
         short="row_count_between",
         fails_with="the table, or each group that there is, whose number of rows is outside the bounds",
         needs_one_of=tuple(BOUNDS),
-        example={"check": "expect_table_row_count_to_be_between", "arguments": {"min_value": 500, "max_value": 1200}},
+        example={"arguments": {"min_value": 500, "max_value": 1200}},
     ),
     "expect_table_row_count_to_equal": of_table(
         {"value": Argument(arguments.BOUND), "group_by": GROUP_BY, "row_condition": ROW_CONDITION},
         Dimension.COMPLETENESS,
         short="row_count_equals",
         fails_with="the table, or each group that there is, with another number of rows",
-        example={"check": "expect_table_row_count_to_equal", "arguments": {"value": 0, "row_condition": "distance <= 0"}},
+        example={"arguments": {"value": 0, "row_condition": "distance <= 0"}},
     ),
     "expect_table_row_count_to_equal_other_table": of_two_tables(
         {
@@ -56,7 +56,7 @@ TABLES: Mapping[str, Check] = {
         Dimension.CONSISTENCY,
         short="same_row_count",
         fails_with="the table, or each group, with another number of rows than the other table's",
-        example={"check": "expect_table_row_count_to_equal_other_table", "arguments": {"compare_model": "raw.flights"}},
+        example={"arguments": {"compare_model": "raw.flights"}},
     ),
     "expect_table_row_count_to_equal_other_table_times_factor": of_two_tables(
         {
@@ -71,7 +71,6 @@ TABLES: Mapping[str, Check] = {
         short="same_row_count_times_factor",
         fails_with="the table, or each group, with another number of rows than the other table's times the factor",
         example={
-            "check": "expect_table_row_count_to_equal_other_table_times_factor",
             "arguments": {"compare_model": "raw.flights", "factor": 1},
         },
     ),
@@ -81,7 +80,6 @@ TABLES: Mapping[str, Check] = {
         short="same_aggregate",
         fails_with="the table, or each group, whose aggregate is further from the other table's than the tolerance",
         example={
-            "check": "expect_table_aggregation_to_equal_other_table",
             "arguments": {"expression": "sum(distance)", "compare_model": "raw.flights", "group_by": ["carrier"]},
         },
         differences=_PERCENT,
@@ -97,7 +95,6 @@ TABLES: Mapping[str, Check] = {
         Dimension.CONSISTENCY,
         fails_with="the table, or each group, for which two aggregates are further apart than the tolerance",
         example={
-            "check": "equal_expression",
             "arguments": {"expression": "count(arr_time)", "compare_expression": "count(air_time)", "tolerance_percent": 0.05},
         },
         differences=_PERCENT,

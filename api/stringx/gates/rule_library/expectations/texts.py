@@ -30,7 +30,6 @@ TEXTS: Mapping[str, Check] = {
         fails_with="rows whose text is shorter or longer; nulls pass",
         needs_one_of=tuple(BOUNDS),
         example={
-            "check": "expect_column_value_lengths_to_be_between",
             "column": "tailnum",
             "arguments": {"min_value": 5, "max_value": 6},
         },
@@ -40,14 +39,14 @@ TEXTS: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="length_equals",
         fails_with="rows whose text has another length; nulls pass",
-        example={"check": "expect_column_value_lengths_to_equal", "column": "carrier", "arguments": {"value": 2}},
+        example={"column": "carrier", "arguments": {"value": 2}},
     ),
     "expect_column_values_to_match_like_pattern": of_values(
         {"like_pattern": _PATTERN, "row_condition": ROW_CONDITION},
         Dimension.VALIDITY,
         short="match_like",
         fails_with="rows whose text does not match the pattern of SQL's `like`; nulls pass",
-        example={"check": "expect_column_values_to_match_like_pattern", "column": "dest", "arguments": {"like_pattern": "___"}},
+        example={"column": "dest", "arguments": {"like_pattern": "___"}},
         differences=(_QUOTED,),
     ),
     "expect_column_values_to_match_like_pattern_list": of_values(
@@ -56,7 +55,6 @@ TEXTS: Mapping[str, Check] = {
         short="match_like_list",
         fails_with="rows whose text matches none of the patterns, or not all of them; nulls pass",
         example={
-            "check": "expect_column_values_to_match_like_pattern_list",
             "column": "tailnum",
             "arguments": {"like_pattern_list": ["N%", "D%"]},
         },
@@ -67,7 +65,7 @@ TEXTS: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="not_match_like",
         fails_with="rows whose text matches the pattern of SQL's `like`",
-        example={"check": "expect_column_values_to_not_match_like_pattern", "column": "tailnum", "arguments": {"like_pattern": "% %"}},
+        example={"column": "tailnum", "arguments": {"like_pattern": "% %"}},
         differences=(_QUOTED,),
     ),
     "expect_column_values_to_not_match_like_pattern_list": of_values(
@@ -76,7 +74,6 @@ TEXTS: Mapping[str, Check] = {
         short="not_match_like_list",
         fails_with="rows whose text matches all of the patterns, or, with `match_on: all`, one of them",
         example={
-            "check": "expect_column_values_to_not_match_like_pattern_list",
             "column": "tailnum",
             "arguments": {"like_pattern_list": ["% %", "%?%"], "match_on": "all"},
         },
@@ -87,7 +84,7 @@ TEXTS: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="match_regex",
         fails_with="rows whose text does not match; on Postgres nulls among them",
-        example={"check": "expect_column_values_to_match_regex", "column": "carrier", "arguments": {"regex": "^[A-Z0-9]{2}$"}},
+        example={"column": "carrier", "arguments": {"regex": "^[A-Z0-9]{2}$"}},
         differences=(_QUOTED, _ALL_MATCHES),
     ),
     "expect_column_values_to_match_regex_list": of_values(
@@ -96,7 +93,6 @@ TEXTS: Mapping[str, Check] = {
         short="match_regex_list",
         fails_with="rows whose text matches none of the expressions, or not all of them; on Postgres nulls among them",
         example={
-            "check": "expect_column_values_to_match_regex_list",
             "column": "tailnum",
             "row_condition": "tailnum is not null",
             "arguments": {"regex_list": ["^N", "^D"]},
@@ -108,7 +104,7 @@ TEXTS: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="not_match_regex",
         fails_with="rows whose text matches",
-        example={"check": "expect_column_values_to_not_match_regex", "column": "dest", "arguments": {"regex": "[^A-Z]"}},
+        example={"column": "dest", "arguments": {"regex": "[^A-Z]"}},
         differences=(_QUOTED, _ALL_MATCHES),
     ),
     "expect_column_values_to_not_match_regex_list": of_values(
@@ -117,7 +113,6 @@ TEXTS: Mapping[str, Check] = {
         short="not_match_regex_list",
         fails_with="rows whose text matches all of the expressions, or, with `match_on: all`, one of them",
         example={
-            "check": "expect_column_values_to_not_match_regex_list",
             "column": "tailnum",
             "arguments": {"regex_list": ["\\s", "[?]"], "match_on": "all"},
         },

@@ -27,7 +27,6 @@ TIMES: Mapping[str, Check] = {
         short="recent_data",
         fails_with="the table, where its newest value, those in the future left out, is older, or there is none",
         example={
-            "check": "expect_row_values_to_have_recent_data",
             "column": "time_hour",
             "arguments": {"datepart": "day", "interval": 1},
         },
@@ -39,7 +38,6 @@ TIMES: Mapping[str, Check] = {
         short="grouped_recent_data",
         fails_with="groups whose newest value, those in the future left out, is older",
         example={
-            "check": "expect_grouped_row_values_to_have_recent_data",
             "arguments": {"group_by": ["origin"], "timestamp_column": "time_hour", "datepart": "day", "interval": 1},
         },
         differences=(_NOW, "A group by a null can be too old, as any other: by the original it never is."),
@@ -62,7 +60,6 @@ TIMES: Mapping[str, Check] = {
         short="data_for_every",
         fails_with="periods without a row",
         example={
-            "check": "expect_row_values_to_have_data_for_every_n_datepart",
             "arguments": {"date_col": "flight_date", "test_start_date": "2013-01-01", "test_end_date": "2013-02-01"},
         },
         differences=(
@@ -78,7 +75,6 @@ TIMES: Mapping[str, Check] = {
         short="within_stdevs",
         fails_with="groups whose sum is further from the mean of all sums",
         example={
-            "check": "expect_column_values_to_be_within_n_stdevs",
             "column": "distance",
             "arguments": {"group_by": ["flight_date"]},
         },
@@ -104,7 +100,6 @@ TIMES: Mapping[str, Check] = {
         short="within_moving_stdevs",
         fails_with="periods whose sum is further from the mean of the periods before",
         example={
-            "check": "expect_column_values_to_be_within_n_moving_stdevs",
             "column": "distance",
             "arguments": {"date_column_name": "flight_date", "take_diffs": False},
         },

@@ -37,7 +37,6 @@ VALUES: Mapping[str, Check] = {
         fails_with="rows whose value is outside the bounds; nulls pass",
         needs_one_of=tuple(BOUNDS),
         example={
-            "check": "expect_column_values_to_be_between",
             "column": "sched_dep_time",
             "arguments": {"min_value": 0, "max_value": 2359},
         },
@@ -54,7 +53,6 @@ VALUES: Mapping[str, Check] = {
         fails_with="rows for which the SQL is outside the bounds; of an aggregate, the table, or each group",
         needs_one_of=tuple(BOUNDS),
         example={
-            "check": "expression_between",
             "arguments": {"expression": "arr_delay - dep_delay", "min_value": -120, "max_value": 240},
         },
     ),
@@ -63,7 +61,7 @@ VALUES: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="in_set",
         fails_with="rows whose value is not in the list, nulls among them",
-        example={"check": "expect_column_values_to_be_in_set", "column": "origin", "arguments": {"value_set": ["EWR", "JFK", "LGA"]}},
+        example={"column": "origin", "arguments": {"value_set": ["EWR", "JFK", "LGA"]}},
         differences=(_TEXT_IS_QUOTED,),
     ),
     "expect_column_values_to_not_be_in_set": of_values(
@@ -71,7 +69,7 @@ VALUES: Mapping[str, Check] = {
         Dimension.VALIDITY,
         short="not_in_set",
         fails_with="rows whose value is in the list",
-        example={"check": "expect_column_values_to_not_be_in_set", "column": "dest", "arguments": {"value_set": ["XXX", "TBD"]}},
+        example={"column": "dest", "arguments": {"value_set": ["XXX", "TBD"]}},
         differences=("A row fails once, however often the list has its value: the original counts it as often.", _TEXT_IS_QUOTED),
     ),
     "expect_column_values_to_be_null": of_values(
@@ -80,7 +78,6 @@ VALUES: Mapping[str, Check] = {
         short="is_null",
         fails_with="rows with a value",
         example={
-            "check": "expect_column_values_to_be_null",
             "column": "arr_time",
             "arguments": {"row_condition": "dep_time is null"},
         },
@@ -90,7 +87,7 @@ VALUES: Mapping[str, Check] = {
         Dimension.COMPLETENESS,
         short="is_not_null",
         fails_with="rows without a value",
-        example={"check": "expect_column_values_to_not_be_null", "column": "dest"},
+        example={"column": "dest"},
     ),
     "expect_column_values_to_be_unique": of_column(
         {"row_condition": ROW_CONDITION},
@@ -98,7 +95,7 @@ VALUES: Mapping[str, Check] = {
         short="is_unique",
         fails_with="values that occur more than once; of a slice, also those that occur once more outside it",
         whole=True,
-        example={"check": "expect_column_values_to_be_unique", "column": "time_hour"},
+        example={"column": "time_hour"},
         differences=("`row_condition` may hold an `or`: the original adds to it without a bracket, and looks at more rows.",),
     ),
     "expect_column_values_to_have_consistent_casing": of_column(
@@ -111,7 +108,6 @@ VALUES: Mapping[str, Check] = {
         short="consistent_casing",
         fails_with="values that differ in capital letters alone",
         example={
-            "check": "expect_column_values_to_have_consistent_casing",
             "column": "dest",
             "arguments": {"display_inconsistent_columns": True},
         },
@@ -123,7 +119,6 @@ VALUES: Mapping[str, Check] = {
         short="increasing",
         fails_with="rows whose value is not larger than the one before it",
         example={
-            "check": "expect_column_values_to_be_increasing",
             "column": "flight_date",
             "arguments": {"sort_column": "time_hour", "strictly": False, "group_by": ["origin"]},
         },
@@ -134,7 +129,6 @@ VALUES: Mapping[str, Check] = {
         short="decreasing",
         fails_with="rows whose value is not smaller than the one before it",
         example={
-            "check": "expect_column_values_to_be_decreasing",
             "column": "dep_delay",
             "arguments": {"sort_column": "-arr_delay", "strictly": False},
         },
