@@ -7,13 +7,13 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from stringx.model import DbtResult, Engine, Gate, Report, RunRequest, Slice
+from stringx.model import DbtResult, Engine, Gate, Report, RunRequest, Slice, UnreadableReport
 from stringx.runner.service import Runner
 
 PROJECT = Path(__file__).parent / "project"
@@ -52,6 +52,8 @@ class Bench:
     """A runner, and what a test asks of it."""
 
     runner: Runner
+    #: reports that came while another one was waited for, by installation and run
+    _taken: dict[tuple[str, str], Report | UnreadableReport] = field(default_factory=dict)
 
     @property
     def generation(self) -> int:
@@ -75,21 +77,17 @@ class Bench:
         return RunRequest(**(values | fields))
 
     def report(self, run: str, *, seconds: float = 90, installation: str = INSTALLATION) -> Report:
-        """Waits for the report of a run, and acknowledges it."""
+        """Waits for the report of a run. Those of others that come are acknowledged and kept for whoever asks for them."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while (taken := self._taken.pop((installation, run), None)) is None:
+            assert time.monotonic() < deadline, "no report came"
             batch = self.runner.reports(installation, 1)
-            for report in batch.reports:
-                if report.run == run:
-                    self.runner.acknowledge(installation, [(report.run, report.attempt)])
-                    assert isinstance(report, Report)
-                    return report
-            self.runner.acknowledge(installation, [(one.run, one.attempt) for one in batch.lost])
+            self._taken.update({(installation, report.run): report for report in batch.reports})
+            self.runner.acknowledge(installation, [(one.run, one.attempt) for one in (*batch.reports, *batch.lost)])
             held = {held for held, _ in self.runner.status(installation).held}
-            assert run in held, "the runner no longer holds the run"
-            if batch.reports:
-                time.sleep(0.01)  # others have reports, which are theirs to take: it does not wait for a further one
-        raise AssertionError("no report came")
+            assert run in held or (installation, run) in self._taken, "the runner no longer holds the run"
+        assert isinstance(taken, Report)
+        return taken
 
     def evaluate(self, gate: Gate, slice_: object = (), **fields: Any) -> Report:
         request = self.request(gate, slice_, **fields)
