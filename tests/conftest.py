@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from pydantic import SecretStr
+from server_folders import fresh_folder
 from sqlalchemy import create_engine
 
 from stringx.embedded.kafka import choose_broker
@@ -22,10 +21,6 @@ from stringx.settings import PREFIX, Settings
 REPOSITORY = Path(__file__).parent.parent
 BROKER_KIND = pytest.StashKey[str]()
 TEMPLATE = "migrated"
-#: Files in memory. A test's database is made there in a fifth of the time that a disk takes.
-MEMORY = Path("/dev/shm")  # noqa: S108  # only a fresh folder in it is used
-#: What the servers of some processes may fill.
-MEMORY_BYTES = 4 * 2**30
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -37,19 +32,8 @@ def _no_settings_from_outside() -> None:
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
-    """A folder that any user may pass through, as pytest's own are not: as root, Postgres runs as somebody else."""
-    folder = Path(tempfile.mkdtemp(prefix="stringx-tests-", dir=MEMORY if _is_roomy(MEMORY) else None))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-def _is_roomy(folder: Path) -> bool:
-    """Whether the servers can be kept there: a container's memory may be small, and programs in it forbidden."""
-    if not folder.is_dir():
-        return False
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize > MEMORY_BYTES and not found.f_flag & os.ST_NOEXEC
+    with fresh_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
