@@ -15,12 +15,14 @@ from server_folders import fresh_folder
 from sqlalchemy import create_engine
 
 from stringx.embedded.kafka import choose_broker
-from stringx.embedded.postgres import EmbeddedPostgres
+from stringx.embedded.postgres import SUPERUSER, EmbeddedPostgres
 from stringx.settings import PREFIX, Settings
 
 REPOSITORY = Path(__file__).parent.parent
 BROKER_KIND = pytest.StashKey[str]()
 TEMPLATE = "migrated"
+#: No test asks what a power cut leaves, nor how long a password is guessed at: each connection would take three times as long.
+FAST_POSTGRES = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB", "scram_iterations": "1"}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -39,8 +41,9 @@ def server_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
     """A running server. `.url(database, user)` names a database of it, with the password."""
-    server = EmbeddedPostgres(server_folder / "postgres", options={"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"})
+    server = EmbeddedPostgres(server_folder / "postgres", options=FAST_POSTGRES)
     server.start()
+    server.ensure_login(SUPERUSER)  # its password was stored before these options held
     yield server
     server.close()
     if not server.join(30):
@@ -65,7 +68,7 @@ def database_url(postgres: EmbeddedPostgres, migrated_template: str) -> Iterator
     """The `postgresql://` URL of a fresh, migrated internal database."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {migrated_template}")
+        connection.execute(f"create database {name} template {migrated_template} strategy file_copy")
     yield postgres.url(name)
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
