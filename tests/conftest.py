@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 from pydantic import SecretStr
-from server_folders import fresh_folder
 from sqlalchemy import create_engine
 
+from server_folders import fresh_folder
 from stringx.embedded.kafka import choose_broker
 from stringx.embedded.postgres import SUPERUSER, EmbeddedPostgres
 from stringx.settings import PREFIX, Settings
