@@ -314,6 +314,15 @@ def test_a_filter_that_says_nothing_is_told_beside_what_else_is_wrong() -> None:
     ]
 
 
+def test_of_a_list_each_item_that_cannot_be_read_is_told() -> None:
+    lines = ["rules:", "  - check:", "      function: is_in_list", "      arguments: {column: a, allowed: [x, 1, y, [z]]}"]
+    assert problems_of(orders("\n".join(lines) + "\n")) == [
+        "6:40: holds `x`, which DQX reads as a column since 0.16: write \"'x'\" for the text",
+        "6:46: holds `y`, which DQX reads as a column since 0.16: write \"'y'\" for the text",
+        "6:49: must be a number, a date, or text in single quotes within double ones",
+    ]
+
+
 def test_all_that_is_wrong_with_checks_and_rules_is_told_at_once() -> None:
     assert problems_of(
         orders("""rules:
