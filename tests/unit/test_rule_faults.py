@@ -195,27 +195,27 @@ def test_a_flag_may_say_that_a_text_is_no_regular_expression() -> None:
 @pytest.mark.parametrize(
     ("check", "arguments", "problem"),
     [
-        ("accepted_range", "{min_value: 5, max_value: 1}", "36: nothing lies between 5 and 1: correct one of them"),
-        ("between", "{max_value: -0.5, min_value: 0}", "24: nothing lies between 0 and -0.5: correct one of them"),
+        ("accepted_range", "{min_value: 5, max_value: 1}", "40: nothing lies between 5 and 1: correct one of them"),
+        ("between", "{max_value: -0.5, min_value: 0}", "28: nothing lies between 0 and -0.5: correct one of them"),
         (
             "accepted_range",
             "{min_value: 5, max_value: 5, inclusive: false}",
-            "36: nothing lies between 5 and 5, and both are outside: correct one of them",
+            "40: nothing lies between 5 and 5, and both are outside: correct one of them",
         ),
         (
             "between",
             "{min_value: 5, max_value: 5, strictly: true}",
-            "36: nothing lies between 5 and 5, and both are outside: correct one of them",
+            "40: nothing lies between 5 and 5, and both are outside: correct one of them",
         ),
         (
             "between",
             "{min_value: \"'2013-02-01'\", max_value: \"date '2013-01-31'\"}",
-            "47: nothing lies between '2013-02-01' and date '2013-01-31': correct one of them",
+            "51: nothing lies between '2013-02-01' and date '2013-01-31': correct one of them",
         ),
-        ("not_null_proportion", "{at_least: 0.9, at_most: 0.5}", "38: nothing lies between 0.9 and 0.5: correct one of them"),
+        ("not_null_proportion", "{at_least: 0.9, at_most: 0.5}", "42: nothing lies between 0.9 and 0.5: correct one of them"),
         # The other is what it is where a rule leaves it out.
-        ("row_count_like_before", "{at_least: 3}", "23: nothing lies between 3 and 2: correct one of them"),
-        ("null_share_between", "{min_value: 5}", "24: must be a share from 0 to 1, as 0.25 for a quarter"),
+        ("row_count_like_before", "{at_least: 3}", "27: nothing lies between 3 and 2: correct one of them"),
+        ("null_share_between", "{min_value: 5}", "28: must be a share from 0 to 1, as 0.25 for a quarter"),
     ],
 )
 def test_bounds_between_which_nothing_lies_are_told_at_the_upper_one(check: str, arguments: str, problem: str) -> None:
@@ -262,7 +262,7 @@ def test_a_share_is_refused_where_failures_are_no_rows_and_stand_for_none(lines:
     check, *arguments = lines.split("\n")
     text = "\n".join(["column: a", "threshold: {warn: 1, error: 5%}", check, *arguments])
     assert problems_of(rule(text)) == [
-        f"6:33: is a share of the rows, and the failures of {whose} are neither rows nor values of them: write a count of failures, or {fix}"
+        f"6:33: is a share of the rows, and the failures of {whose} stand for no rows: write a count of failures, or {fix}"
     ]
 
 
@@ -277,8 +277,7 @@ def test_a_share_is_refused_where_failures_are_no_rows_and_stand_for_none(lines:
 )
 def test_a_share_is_refused_of_an_aggregate(arguments: str) -> None:
     assert problems_of(rule(f"check: expression_is_true\nthreshold: {{error: 5%}}\narguments: {arguments}")) == [
-        "6:24: is a share of the rows, and the failures of an aggregate are neither rows nor values of them: write a count of failures, or "
-        "leave it out"
+        "6:24: is a share of the rows, and the failures of an aggregate stand for no rows: write a count of failures, or leave it out"
     ]
 
 

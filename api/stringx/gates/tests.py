@@ -101,9 +101,17 @@ def test_sql(
 def _repeated_rows(rule: Rule, column: str, relation: str) -> str:
     """What dbt's own `unique` finds of a slice, with how many rows of the slice have it: dbt's counts those outside as well. `column` is
     SQL, `relation` Jinja."""
-    name, slice_, whole = (f"{{{{ {one} }}}}" for one in (literal(column, "column"), f"get_where_subquery({relation})", _whole(rule, relation)))
-    repeated = f"select {name} from {whole}\nwhere {name} in (select {name} from {slice_})\ngroup by {name}\nhaving count(*) > 1"
-    return f"select {name} as unique_field, count(*) as n_records\nfrom {slice_}\nwhere {name} in (\n{repeated}\n)\ngroup by {name}"
+    name = f"{{{{ {literal(column, 'column')} }}}}"
+    slice_, whole = f"{{{{ get_where_subquery({relation}) }}}}", f"{{{{ {_whole(rule, relation)} }}}}"
+    return f"""select {name} as unique_field, count(*) as n_records
+from {slice_}
+where {name} in (
+select {name} from {whole}
+where {name} in (select {name} from {slice_})
+group by {name}
+having count(*) > 1
+)
+group by {name}"""  # noqa: S608  # Jinja that makes the SQL
 
 
 def rows_test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:

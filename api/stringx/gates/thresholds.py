@@ -1,4 +1,4 @@
-"""Which checks a threshold fits, one that is a share of the rows, and one that the gate has for all its rules; and what a share is of. Pure."""
+"""Which checks a threshold fits: one that is a share, and of which rows it is one; and one that the gate has for all its rules. Pure."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def share_fault(check_name: str, arguments: Mapping[str, object]) -> str | None:
         what = "the failures of an aggregate"
     instead = INSTEAD.get(check_name)
     fix = f"use the check {instead}" if instead else "leave it out"
-    return f"is a share of the rows, and {what} are neither rows nor values of them: write a count of failures, or {fix}"
+    return f"is a share of the rows, and {what} stand for no rows: write a count of failures, or {fix}"
 
 
 def _is_aggregate(arguments: Mapping[str, object]) -> bool:
