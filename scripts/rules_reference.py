@@ -23,8 +23,8 @@ ORIGINS = {
 SHARES = {
     Counted.ROWS_SHOWN: "Takes `context_columns`. Its `threshold` may be a share of the rows.",
     Counted.ROWS: "Its `threshold` may be a share of the rows.",
-    Counted.VALUES: "Its `threshold` may be a share of the rows: of those that have such a value.",
-    Counted.WHOLE: "Its `threshold` is a count.",
+    Counted.VALUES: "Its `threshold` may be a share of the rows: then its failures are those that have such a value.",
+    Counted.WHOLE: "Its `threshold` is no share, but a count.",
 }
 COLUMN = {Column.REQUIRED: "a `column`", Column.OPTIONAL: "a `column`, or none", Column.NONE: "no `column`"}
 
@@ -37,12 +37,11 @@ its YAML files, without a package. Those of dbt_utils and dbt_expectations have 
 take the prefix of the package away, and keep the YAML. [Where they answer otherwise](#differences) is named, with the reason.
 
 Beside its arguments each rule takes what [a gate file](gate-file.md#rules) says of rules: `row_condition`, `threshold`, `severity`,
-`scope` and more. Where failing rows are rows of the table, `context_columns` are shown beside them. A threshold may be a share of the
-rows where failures are rows, or values of them: each check says which ([why](../adr/0004-shares-of-rows.md)). The argument
-`row_condition`, which
-checks of dbt_expectations have as well, does the same as the rule's. An argument that is SQL may name columns, as SQL writes them:
-`"Odd name"` in double quotes. A regular expression is one of the database's own kind. Of several arguments that name bounds, one must
-be there.
+`scope` and more. Where failing rows are rows of the table, `context_columns` are shown beside them. Where failures are rows, or values
+that rows have, the `threshold` may be a [share of the rows](gate-file.md#thresholds). The argument `row_condition`, which checks of
+dbt_expectations have as well, does the same as the rule's. An argument that is SQL may name columns, as SQL writes them: `"Odd name"`
+in double quotes. A regular expression is one of the database's own kind. Of several arguments that name bounds, one must be there, and
+something must lie between them.
 
 Now, where a check looks at the clock, is told in the time zone of the database's sessions, or of the dbt variable `stringx:time_zone`.
 Checks that are about a table's columns, and not its rows, look at the whole table whatever the slice, and take no `row_condition`.
