@@ -93,6 +93,7 @@ ROWS: list[tuple[dict[str, Any], str]] = [
     (check("is_data_fresh", column="a", max_age_minutes=15), true("a >= current_timestamp - interval '15' minute")),
     (check("is_data_fresh", column="a", max_age_minutes=15, base_timestamp="b"), true("a >= b - interval '15' minute")),
     (check("regex_match", column="a", regex="^x+$"), "expect_column_values_to_match_regex a, regex: ^x+$, where a is not null"),
+    (check("regex_match", column="DestId", regex="x"), 'expect_column_values_to_match_regex DestId, regex: x, where "DestId" is not null'),
     (check("regex_match", column="a", regex="x", negate=True), "expect_column_values_to_not_match_regex a, regex: x"),
     (check("is_valid_email", column="a"), "match_email a"),
     (check("is_valid_uuid", column="a"), "match_uuid a"),
