@@ -295,6 +295,10 @@ def test_no_check_makes_it_fall(checks: list[dict[str, Any]]) -> None:
         ("{function: foreign_key, arguments: {columns: [a], ref_columns: [b]}}", "4:47: `ref_table` is missing: add it"),
         # What only our check can tell
         (
+            "{function: is_in_range, arguments: {column: a, min_limit: 5, max_limit: 1}}",
+            "4:47: nothing lies between 5 and 1: correct one of them",
+        ),
+        (
             "{function: foreign_key, arguments: {columns: [a], ref_columns: [b], ref_table: orders}}",
             "4:47: must be a table: schema.table or database.schema.table",
         ),

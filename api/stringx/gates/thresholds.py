@@ -32,7 +32,7 @@ _OF_EACH_ROW = re.compile(r"\b(over|select)\b", re.IGNORECASE)
 
 def takes_that_of_gate(check_name: str, threshold: Threshold) -> bool:
     """Whether a gate's threshold fits the check: a mean that is out of its bounds is one failure, and never more than 5 % of the rows.
-    That a share of the rows may have repeated keys, no rule says but of itself."""
+    A share of rows that have repeated keys, or other failing values, is accepted only where a rule itself says so."""
     check = LIBRARY.get(check_name)
     if check is None or check_name in _SAY_HOW_MANY | MAY_BE_AGGREGATES:
         return False
