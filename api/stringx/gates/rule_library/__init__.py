@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from stringx.gates.rule_library.check import Argument, Check, Column, Origin
+from stringx.gates.rule_library import bounds
+from stringx.gates.rule_library.check import Argument, Check, Column, Counted, Origin
 from stringx.gates.rule_library.expectations import EXPECTATIONS
 from stringx.gates.rule_library.of_dbt import OF_DBT
 from stringx.gates.rule_library.of_dbt_utils import OF_DBT_UTILS
 from stringx.gates.rule_library.own import OWN
 from stringx.nearest import did_you_mean, nearest
 
-__all__ = ["LIBRARY", "SHORT_NAMES", "Argument", "Check", "Column", "Origin", "faults", "meant", "public_name", "unknown"]
+__all__ = ["LIBRARY", "SHORT_NAMES", "Argument", "Check", "Column", "Counted", "Origin", "faults", "meant", "public_name", "unknown"]
 
 #: What YAML merges other fields in by.
 MERGE_KEY = "<<"
@@ -45,11 +46,15 @@ def faults(
         found.append((("column",), f"{name} is not about one column: leave `column` out"))
     # An argument whose name is misspelt is not missing too.
     said = {*arguments, *elsewhere, *meant(arguments, check.arguments)}
+    fitting: dict[str, object] = {}
     for argument, value in arguments.items():
         if argument not in check.arguments:
             found.append((("arguments", argument), unknown("argument", argument, check.arguments, f"{name} takes")))
+        elif misfits := list(check.arguments[argument].sort.faults(value)):
+            found += [(("arguments", argument, *inner), fault) for inner, fault in misfits]
         else:
-            found += [(("arguments", argument, *inner), fault) for inner, fault in check.arguments[argument].sort.faults(value)]
+            fitting[argument] = value
+    found += [(("arguments", argument), fault) for argument, fault in bounds.faults(fitting, check.arguments)]
     missing = [argument for argument, known in check.arguments.items() if known.required and argument not in said]
     if missing:
         found.append(
