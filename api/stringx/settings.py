@@ -174,7 +174,7 @@ class Settings(BaseSettings):
         """What a variable says is JSON, of the kind that the setting's example is of."""
         if not isinstance(value, str):
             return value
-        (example,) = cls.model_fields[str(info.field_name)].examples or ()
+        [example] = cls.model_fields[str(info.field_name)].examples or []
         try:
             said = json.loads(value)
         except ValueError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from stringx.cli.connection import nothing_serves
+from stringx.cli.output import warn
 from stringx.embedded import addresses
 from stringx.errors import ConfigurationError, RunnerUnavailable
 from stringx.nearest import did_you_mean, nearest
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from stringx.runner.client import HttpRunner
 
 #: Who asks for a status: nobody's runs are held under this name.
-_ASKING = "stringx-cli"
+ASKING = "stringx-cli"
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Runners:
     def targets(self, name: str, *, answer_seconds: float) -> frozenset[str]:
         """Those that its replicas say they have. Raises as `replicas` does, and RunnerUnavailable where one does not answer in time."""
         with self.replicas(name, answer_seconds=answer_seconds) as replicas:
-            return frozenset(target for replica in replicas for target in replica.status(_ASKING).targets)
+            return frozenset(target for replica in replicas for target in replica.status(ASKING).targets)
 
 
 def known(settings: Settings) -> Runners:
@@ -69,3 +72,14 @@ def known(settings: Settings) -> Runners:
         why_unasked = f"{nothing_serves(settings)}; for another StringX's runners, set STRINGX_RUNNERS and STRINGX_RUNNER_TOKEN"
     ours = None if started is None else (started.runner, addresses.read_token(settings.home, "runner"))
     return Runners(urls, token, ours, why_unasked)
+
+
+def first_answer(replicas: Sequence[HttpRunner], ask: Callable[[HttpRunner], Answer]) -> Answer:
+    """Of the first replica that answers: all have the same dbt project, or will soon. RunnerUnavailable where none does."""
+    *others, last = replicas
+    for replica in others:
+        try:
+            return ask(replica)
+        except RunnerUnavailable as error:
+            warn(f"the next replica is asked: {error}")
+    return ask(last)

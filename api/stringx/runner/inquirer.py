@@ -18,9 +18,10 @@ from stringx.runner import catalog, one_statement, sessions
 from stringx.runner.catalog import Unreadable
 from stringx.runner.compiling import compiled
 from stringx.runner.invocation import adapter
-from stringx.runner.parsed import ParsedProject, own_copy
+from stringx.runner.parsed import OtherRelation, ParsedProject, own_copy
 from stringx.runner.planned import Planned
 from stringx.runner.planning import Planner
+from stringx.runner.signature import Signature
 
 #: A gate's slice type → what else than itself a column may slice by: it is compared as that without a loss.
 _ALSO = {ColumnType.DATE: {ColumnType.TIMESTAMP, ColumnType.TEXT}, ColumnType.TIMESTAMP: {ColumnType.DATE}}
@@ -67,6 +68,9 @@ class Inquirer:
     def _faults(self, gate: Gate) -> Iterator[TargetFault]:
         try:
             table = self._project.table(gate.table, gate.relation)
+        except OtherRelation as error:
+            yield TargetFault(field=("relation",), message=self._shown(str(error)))
+            table = error.table
         except NotFound as error:
             yield TargetFault(field=("table",), message=self._shown(str(error)))
             return
@@ -80,8 +84,8 @@ class Inquirer:
             unreadable = True
             message = self._absence(gate.table, error)
             yield TargetFault(field=("table",), message=self._shown(message))
-        unknown = list(self._check_faults(gate))
-        yield from unknown
+        uncallable = list(self._call_faults(gate))
+        yield from uncallable
         faulty = list(self._column_faults(gate, columns)) if columns else []
         yield from faulty
         planner = Planner(
@@ -91,15 +95,15 @@ class Inquirer:
             names_between=adapter().quote(""),
             shown=lambda error: self._shown(_told(error)),
         )
-        without_check = {fault.rule for fault in unknown}
-        known = gate.model_copy(update={"rules": tuple(rule for rule in gate.rules if rule.name not in without_check)})
-        plan = planner.plan(known, gate.fingerprint)
+        without_test = {fault.rule for fault in uncallable}
+        callable_ = gate.model_copy(update={"rules": tuple(rule for rule in gate.rules if rule.name not in without_test)})
+        plan = planner.plan(callable_, gate.fingerprint)
         for refused in plan.refused:
             yield TargetFault(rule=refused.rule, select=refused.select, message=refused.message or "no test can be made of it")
         if unreadable:
             return  # all of them would say so once more
         told = {fault.rule for fault in faulty if fault.field == ("column",)}
-        for fault in self._regex_faults(known):
+        for fault in self._regex_faults(callable_):
             told.add(fault.rule)
             yield fault
         for test in plan.tests:
@@ -108,18 +112,30 @@ class Inquirer:
 
     def _absence(self, name: str, error: Unreadable) -> str:
         """Why a table cannot be read, and what to do about it."""
-        *_, schema, table = name.lower().split(".")
-        near = nearest(f"{schema}.{table}", catalog.tables_near(adapter(), schema), alike=0.75)
-        fix = did_you_mean(near if near != name.lower() else None) or "load it, or correct the name"
+        wanted = ".".join(name.lower().split(".")[-2:])
+        tables = catalog.tables_near(adapter(), wanted.partition(".")[0])
+        otherwise = next((one for one in tables if one.lower() == wanted != one), None)
+        near = nearest(wanted, tables, alike=0.75)
+        if otherwise is not None:
+            fix = f"it has {otherwise}, and tells upper from lower case: declare that as a source of the dbt project, by its `identifier`"
+        else:
+            fix = did_you_mean(near if near != name.lower() else None) or "load it, or correct the name"
         return f"the target {self._target} cannot read {name}: {_told(error)}: {fix}"
 
-    def _check_faults(self, gate: Gate) -> Iterator[TargetFault]:
-        """Of rules whose check is a test of nobody's: dbt would say only that a macro is not there."""
+    def _call_faults(self, gate: Gate) -> Iterator[TargetFault]:
+        """Of rules whose check is a test of nobody's, or is not called so: Jinja would say it in its words, or the database in its own."""
         for rule in gate.rules:
-            if not self._project.has_generic_test(rule.check):
+            macro = self._project.generic_test(rule.check)
+            if macro is None:
                 meant = did_you_mean(nearest(rule.check, [*self._project.generic_tests(), *LIBRARY]))
                 fix = meant or "add it to the project, or correct the name"
                 yield TargetFault(rule=rule.name, field=("check",), message=f"the dbt project has no generic test `{rule.check}`: {fix}")
+                continue
+            signature = Signature.of(macro.macro_sql)
+            for field, message in signature.faults(rule):
+                # What misses an argument is told where the check stands, if the rule gives none.
+                place = ("check",) if field == ("arguments",) and not rule.arguments else field
+                yield TargetFault(rule=rule.name, field=place, of_name=signature.is_unknown(field), message=message)
 
     # --- columns ---
 
@@ -135,7 +151,9 @@ class Inquirer:
             return f"{gate.table} has no column `{name}`{': ' + meant if meant else ': correct the name'}"
 
         for name, kind in gate.slice_columns.items():
-            if (message := missing(name)) or (message := _misfit(kind, columns[self._folded(name)])):
+            if message := missing(name):
+                yield TargetFault(field=("slice", "columns", name), of_name=True, message=message)
+            elif message := _misfit(kind, columns[self._folded(name)]):
                 yield TargetFault(field=("slice", "columns", name), message=message)
         lower = {name.lower() for name in columns}
         for place, name in enumerate(gate.samples.mask):
@@ -157,7 +175,7 @@ class Inquirer:
 
     def _regex_faults(self, gate: Gate) -> Iterator[TargetFault]:
         """A test with a regular expression that is none would fail at its first row, and not before."""
-        if not self._project.has_macro(MATCHES_REGEX):
+        if self._project.macro(MATCHES_REGEX) is None:
             return  # its checks are those of a package, with ways of their own
         for rule in gate.rules:
             with suppress(NotFound, Refusal, DbtBaseException):  # no test can be made with it: the plan has told that of the rule's own

@@ -178,6 +178,55 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
         assert word in found[where], where
 
 
+def test_a_call_that_a_test_does_not_take_is_told_at_its_place(bench: Bench) -> None:
+    found = faults(
+        bench,
+        rule("misspelt", "holds", arguments={"expresion": "amount > 0"}),
+        rule("too_many", "holds", arguments={"expression": "amount > 0", "strict": True}),
+        rule("of_dbt", "accepted_values", column="status", arguments={"valeus": ["a"]}),
+        rule("none_given", "slow"),
+        rule("one_missing", "relationships", column="customer", arguments={"to": "raw.customers"}),
+        rule("of_no_column", "any_row"),
+        rule("of_a_column", "holds", column="id", arguments={"expression": "amount > 0"}),
+        rule("column_gone", "any_row", column="idd"),
+        rule("with_default", "unique_combination_of_columns", arguments={"combination_of_columns": ["id", "day"]}),
+    )
+    assert found == {
+        ("misspelt", ("arguments", "expresion")): "unknown argument `expresion`: did you mean `expression`?",
+        ("too_many", ("arguments", "strict")): "unknown argument `strict`: holds takes `expression`",
+        ("of_dbt", ("arguments", "valeus")): "unknown argument `valeus`: did you mean `values`?",
+        ("none_given", ("check",)): "slow needs the argument `seconds`",
+        ("one_missing", ("arguments",)): "relationships needs the argument `field`",
+        ("of_no_column", ("check",)): "any_row is about one column: say which with `column`",
+        ("of_a_column", ("column",)): "holds is not about one column: leave `column` out",
+        ("column_gone", ("column",)): "raw.orders has no column `idd`: did you mean `id`?",
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "relation", "says"),
+    [
+        ("raw.orders", "model", "the dbt project has raw.orders as a source, not as a model: correct `relation`"),
+        ("lab.paid_orders", "source", "the dbt project has lab.paid_orders as a model, not as a source: correct `relation`"),
+    ],
+)
+def test_a_table_that_is_something_else_is_told_at_its_relation_and_looked_at_as_what_it_is(
+    table: str, relation: str, says: str, bench: Bench
+) -> None:
+    found = faults(bench, rule("misspelt", "holds", arguments={"expresion": "amount > 0"}), table=table, relation=relation)
+    assert set(found) == {(None, ("relation",)), ("misspelt", ("arguments", "expresion"))}
+    assert found[None, ("relation",)].startswith(says)
+
+
+def test_a_table_whose_name_the_database_has_in_capital_letters_is_told_with_what_mends_it(bench: Bench, lab: Lab) -> None:
+    lab.change('drop table if exists keyed."Invoices"')
+    lab.change('create table keyed."Invoices" (id integer)')
+    with pytest.raises(
+        NotFound, match=r"it has keyed\.Invoices, and tells upper from lower case: declare that as a source of the dbt project"
+    ):
+        bench.runner.table("keyed.invoices", "demo")
+
+
 def test_a_regular_expression_that_is_none_is_told_at_its_place(make_runner: Any, project: Path) -> None:
     bench = make_runner(dbt_project_dir=with_library(project))
     wait_for(lambda: bench.runner.ready, "the project is parsed")
