@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from stringx.cli import runners
 from stringx.cli.output import warn
 from stringx.cli.runners import ASKING, Runners, first_answer
 from stringx.cli.tables import SHORT_FINGERPRINT
-from stringx.errors import Problem, RunnerUnavailable
+from stringx.errors import Problem, RunnerBusy, RunnerUnavailable
 from stringx.gates.files import GateFile
 from stringx.gates.on_target import problems
 from stringx.model import Gate, GateOnTarget, Mode, Validation
@@ -21,10 +22,12 @@ from stringx.settings import Settings
 if TYPE_CHECKING:
     from stringx.runner.client import HttpRunner
 
-#: Gates that a runner is asked about in one go: it gives up on a question after a minute.
-AT_ONCE = 50
+#: Rules and selections that a runner is asked about in one go: it gives up on a question after a minute.
+AT_ONCE = 300
 #: Longest wait for what targets a runner has, and which dbt projects.
 ANSWER_SECONDS = 5.0
+#: Longest wait for a runner that answers others.
+BUSY_SECONDS = 60.0
 #: Gates that a line names.
 MOST_NAMED = 10
 
@@ -110,8 +113,22 @@ def _answers(runner: str, target: str, gates: Sequence[Gate], known: Runners) ->
     """In the order of the gates. RunnerUnavailable, after the answers that came before."""
     with known.replicas(runner, answer_seconds=ANSWER_SECONDS) as replicas:
         asked = to_ask(runner, target, replicas)
-        for start in range(0, len(gates), AT_ONCE):
-            yield from validated(asked, gates[start : start + AT_ONCE]).gates
+        for some in batches(gates):
+            yield from validated(asked, some).gates
+
+
+def batches(gates: Sequence[Gate]) -> Iterator[list[Gate]]:
+    batch: list[Gate] = []
+    size = 0
+    for gate in gates:
+        its = len(gate.rules) + len(gate.select) + 1  # it has its table looked at, too
+        if batch and size + its > AT_ONCE:
+            yield batch
+            batch, size = [], 0
+        batch.append(gate)
+        size += its
+    if batch:
+        yield batch
 
 
 def to_ask(runner: str, target: str, replicas: Sequence[HttpRunner]) -> Sequence[HttpRunner]:
@@ -141,7 +158,15 @@ def to_ask(runner: str, target: str, replicas: Sequence[HttpRunner]) -> Sequence
 
 
 def validated(replicas: Sequence[HttpRunner], gates: Sequence[Gate]) -> Validation:
-    return first_answer(replicas, lambda replica: replica.validate(gates))
+    """By the first replica that answers. Waits where they answer others: a runner answers few questions at a time."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return first_answer(replicas, lambda replica: replica.validate(gates))
+        except RunnerBusy as error:
+            if time.monotonic() > until:
+                raise
+            time.sleep(error.retry_after_seconds)
 
 
 def _not_held(files: Sequence[str], why: str) -> str:
