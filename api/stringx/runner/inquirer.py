@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg2
+import psycopg2.errors
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
@@ -62,8 +63,16 @@ class Inquirer:
     def check(self, gates: tuple[Gate, ...]) -> Validation:
         """Raises the errors of the driver and of dbt where the database does not answer."""
         return Validation(
-            gates=tuple(GateOnTarget(workspace=gate.workspace, table=gate.table, faults=tuple(self._faults(gate))) for gate in gates)
+            gates=tuple(GateOnTarget(workspace=gate.workspace, table=gate.table, faults=tuple(self._told(gate))) for gate in gates)
         )
+
+    def _told(self, gate: Gate) -> Iterator[TargetFault]:
+        """A lock keeps back what is said of this gate alone."""
+        try:
+            yield from self._faults(gate)
+        except psycopg2.errors.LockNotAvailable:
+            message = f"somebody holds a lock on {gate.table}, or on a table that its rules name: not all was looked at, ask again"
+            yield TargetFault(field=("table",), message=message)
 
     def _faults(self, gate: Gate) -> Iterator[TargetFault]:
         try:
@@ -93,7 +102,7 @@ class Inquirer:
             table,
             self._some_slice(gate, columns),
             names_between=adapter().quote(""),
-            shown=lambda error: self._shown(_told(error)),
+            shown=lambda error: self._shown(_words(error)),
         )
         without_test = {fault.rule for fault in uncallable}
         callable_ = gate.model_copy(update={"rules": tuple(rule for rule in gate.rules if rule.name not in without_test)})
@@ -120,22 +129,27 @@ class Inquirer:
             fix = f"it has {otherwise}, and tells upper from lower case: declare that as a source of the dbt project, by its `identifier`"
         else:
             fix = did_you_mean(near if near != name.lower() else None) or "load it, or correct the name"
-        return f"the target {self._target} cannot read {name}: {_told(error)}: {fix}"
+        return f"the target {self._target} cannot read {name}: {_words(error)}: {fix}"
 
     def _call_faults(self, gate: Gate) -> Iterator[TargetFault]:
         """Of rules whose check is a test of nobody's, or is not called so: Jinja would say it in its words, or the database in its own."""
         for rule in gate.rules:
             macro = self._project.generic_test(rule.check)
             if macro is None:
-                meant = did_you_mean(nearest(rule.check, [*self._project.generic_tests(), *LIBRARY]))
-                fix = meant or "add it to the project, or correct the name"
-                yield TargetFault(rule=rule.name, field=("check",), message=f"the dbt project has no generic test `{rule.check}`: {fix}")
+                yield TargetFault(rule=rule.name, field=("check",), message=self._no_test(rule.check))
                 continue
             signature = Signature.of(macro.macro_sql)
             for field, message in signature.faults(rule):
                 # What misses an argument is told where the check stands, if the rule gives none.
                 place = ("check",) if field == ("arguments",) and not rule.arguments else field
                 yield TargetFault(rule=rule.name, field=place, of_name=signature.is_unknown(field), message=message)
+
+    def _no_test(self, check: str) -> str:
+        if check in LIBRARY:
+            fix = "it is of StringX's rule library, whose macros the project lacks: copy dbt_project/macros into its own"
+        else:
+            fix = did_you_mean(nearest(check, [*self._project.generic_tests(), *LIBRARY])) or "add it to the project, or correct the name"
+        return f"the dbt project has no generic test `{check}`: {fix}"
 
     # --- columns ---
 
@@ -199,7 +213,7 @@ class Inquirer:
             with adapter().connection_named("stringx_compile"):
                 sql = compiled(self._project, node)
         except DbtBaseException as error:
-            return _told(error)
+            return _words(error)
         if of_a_rule and (fault := one_statement.fault(sql, adapter().type())):
             return fault
         return catalog.plan_fault(adapter(), sql)
@@ -211,9 +225,9 @@ class Inquirer:
         return False
 
 
-def unanswered(error: psycopg2.Error | DbtBaseException) -> str:
-    """Why a question has no answer."""
-    return f"the database did not answer: {_told(error)}"
+def unanswered(target: str, error: psycopg2.Error | DbtBaseException) -> str:
+    """Why a question has no answer, and what to look at."""
+    return f"the database of {target} did not answer; see that it is up, and that the dbt profile is right: {_words(error)}"
 
 
 def _misfit(kind: ColumnType, column: CatalogColumn) -> str | None:
@@ -225,6 +239,6 @@ def _misfit(kind: ColumnType, column: CatalogColumn) -> str | None:
     return f"the column is {column.type}, which is not sliced by `{kind}`: {fix}"
 
 
-def _told(error: Exception) -> str:
+def _words(error: Exception) -> str:
     """The words of dbt's or the database's, in one line."""
     return " ".join(str(getattr(error, "msg", None) or error).split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dbt_common.clients import jinja
 from jinja2 import nodes
@@ -26,6 +27,7 @@ class Signature:
     takes_any: bool
 
     @classmethod
+    @lru_cache
     def of(cls, macro_sql: str) -> Signature:
         """`macro_sql`: the text of the macro, as dbt has parsed it."""
         macro = next(jinja.parse(macro_sql).find_all(nodes.Macro))

@@ -190,7 +190,7 @@ def test_a_target_that_does_not_answer_keeps_nothing_of_the_others_back(
     assert told.returncode == 2
     assert "raw.orders.yaml:3:44: rule `a`: raw.orders has no column `amuont`" in told.stderr
     assert "1 gate not held against its target: default/raw.customers.yaml: " in told.stderr
-    assert "the database did not answer" in told.stderr
+    assert "the database of gone did not answer; see that it is up" in told.stderr
 
 
 def test_another_replica_is_asked_where_one_does_not_answer(address: str, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

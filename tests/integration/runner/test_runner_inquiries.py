@@ -260,6 +260,25 @@ def test_a_table_of_another_database_is_a_fault_of_its_gate_alone(bench: Bench) 
         bench.runner.table("other.raw.orders", "demo")
 
 
+def test_a_check_of_the_library_that_the_project_lacks_is_told_with_where_it_is(bench: Bench) -> None:
+    found = faults(bench, rule("a", "expect_column_values_to_be_between", column="id", arguments={"min_value": 1}))
+    assert found["a", ("check",)].endswith(
+        "it is of StringX's rule library, whose macros the project lacks: copy dbt_project/macros into its own"
+    )
+
+
+def test_a_lock_on_a_table_keeps_nothing_of_other_gates_back(bench: Bench, lab: Lab) -> None:
+    lab.change("drop table if exists raw.locked")
+    lab.change("create table raw.locked (id integer)")
+    locked = bench.gate(rule("any", "not_null", column="id"), table="raw.locked", relation="plain")
+    with psycopg.connect(lab.url) as locking:
+        locking.execute("lock table raw.locked in access exclusive mode")
+        first, second = bench.runner.validate([locked, bench.gate(rule("gone", "not_null", column="idd"))]).gates
+    assert [fault.field for fault in first.faults] == [("table",)]
+    assert first.faults[0].message.startswith("somebody holds a lock on raw.locked, or on a table that its rules name: ")
+    assert [fault.rule for fault in second.faults] == ["gone"]
+
+
 def test_nothing_is_run_on_the_data(bench: Bench, lab: Lab) -> None:
     """A test that sleeps for an hour and one that writes are looked at in no time, and leave nothing."""
     before = time.monotonic()
