@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from stringx.cli.connection import nothing_serves
 from stringx.cli.output import warn
 from stringx.embedded import addresses
-from stringx.errors import ConfigurationError, RunnerUnavailable
+from stringx.errors import ConfigurationError, RunnerUnavailable, RunnerUnreachable
 from stringx.nearest import did_you_mean, nearest
 from stringx.settings import Settings
 
@@ -37,9 +37,11 @@ class Runners:
 
     @contextmanager
     def replicas(self, name: str, *, answer_seconds: float | None = None) -> Iterator[list[HttpRunner]]:
-        """All replicas of a runner. ConfigurationError for a name that there is not, RunnerUnavailable without a token or an address."""
+        """All replicas of a runner. ConfigurationError for a name that there is not, RunnerUnavailable without a token or an address,
+        and RunnerUnreachable, with what to do about it, where a replica that is asked is not there."""
         from stringx.dispatch.discovery import resolve
         from stringx.runner.client import ANSWER_SECONDS, HttpRunner
+        from stringx.runner.wire import NotConnected
 
         if name not in self.urls:
             hint = did_you_mean(nearest(name, self.urls)) or f"there are {', '.join(self.urls) or 'none'}"
@@ -52,7 +54,12 @@ class Runners:
             replicas = [HttpRunner(address, token, beat_seconds=answer_seconds or ANSWER_SECONDS) for address in resolve(url)]
             for replica in replicas:
                 opened.callback(replica.close)
-            yield replicas
+            try:
+                yield replicas
+            except RunnerUnreachable as error:
+                if not isinstance(error.__cause__, NotConnected):
+                    raise
+                raise RunnerUnreachable(f"the runner `{name}` is not there: {error}: start it, or correct STRINGX_RUNNERS") from error
 
     def targets(self, name: str, *, answer_seconds: float) -> frozenset[str]:
         """Those that its replicas say they have. Raises as `replicas` does, and RunnerUnavailable where one does not answer in time."""

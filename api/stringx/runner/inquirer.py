@@ -44,7 +44,7 @@ class Inquirer:
         except NotFound:
             table = self._project.table(name, Relation.PLAIN)
         if table.relation is None:
-            raise NotFound(f"{name} is an ephemeral model, which is no table of the database")
+            raise NotFound(f"{name} is an ephemeral model, which is no table of the database: write its gate by hand")
         try:
             found = catalog.read(adapter(), table.relation, self._knows)
         except Unreadable as error:
