@@ -121,15 +121,18 @@ class Inquirer:
 
     def _absence(self, name: str, error: Unreadable) -> str:
         """Why a table cannot be read, and what to do about it."""
+        return f"the target {self._target} cannot read {name}: {_words(error)}: {self._fix_of_absence(name, error)}"
+
+    def _fix_of_absence(self, name: str, error: Unreadable) -> str:
+        if isinstance(error.__cause__, psycopg2.errors.InsufficientPrivilege):
+            return "let the role of its dbt profile read it"
         wanted = ".".join(name.lower().split(".")[-2:])
         tables = catalog.tables_near(adapter(), wanted.partition(".")[0])
-        otherwise = next((one for one in tables if one.lower() == wanted != one), None)
+        for one in tables:
+            if one.lower() == wanted != one:
+                return f"it has {one}, and tells upper from lower case: declare that as a source of the dbt project, by its `identifier`"
         near = nearest(wanted, tables, alike=0.75)
-        if otherwise is not None:
-            fix = f"it has {otherwise}, and tells upper from lower case: declare that as a source of the dbt project, by its `identifier`"
-        else:
-            fix = did_you_mean(near if near != name.lower() else None) or "load it, or correct the name"
-        return f"the target {self._target} cannot read {name}: {_words(error)}: {fix}"
+        return did_you_mean(near if near != name.lower() else None) or "load it, or correct the name"
 
     def _call_faults(self, gate: Gate) -> Iterator[TargetFault]:
         """Of rules whose check is a test of nobody's, or is not called so: Jinja would say it in its words, or the database in its own."""

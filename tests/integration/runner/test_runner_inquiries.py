@@ -178,6 +178,15 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
         assert word in found[where], where
 
 
+def test_a_table_that_the_role_may_not_read_is_told_with_what_mends_it(bench: Bench, lab: Lab) -> None:
+    lab.change("drop schema if exists sealed cascade")
+    lab.change("create schema sealed")
+    lab.change("create table sealed.rows (id integer)")
+    lab.change("revoke usage on schema sealed from current_user")
+    with pytest.raises(NotFound, match=r"permission denied for schema sealed: let the role of its dbt profile read it"):
+        bench.runner.table("sealed.rows", "demo")
+
+
 def test_a_call_that_a_test_does_not_take_is_told_at_its_place(bench: Bench) -> None:
     found = faults(
         bench,

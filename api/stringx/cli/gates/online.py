@@ -58,7 +58,7 @@ def held_against_targets(found: Sequence[GateFile], where: Path, settings: Setti
     """
     known = runners.known(settings)
     held = Held()
-    #: by runner and target: one target that does not answer says nothing of another
+    # By runner and target: one target that does not answer says nothing of another
     by_target: dict[tuple[str, str], list[GateFile]] = {}
     inline: dict[str, list[GateFile]] = {}
     for one in found:
