@@ -136,7 +136,7 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
     found = faults(
         bench,
         rule("column_gone", "not_null", column="amuont"),
-        rule("context", "holds", arguments={"expression": "true"}, context_columns=("id", "staus")),
+        rule("context", "holds", arguments={"expression": "true"}, context_columns=("ID", "staus")),
         rule("check_gone", "no_such_check"),
         rule("check_misspelt", "hodls", arguments={"expression": "true"}),
         rule("check_of_library", "expect_column_values_to_be_betwen", column="id", arguments={"min_value": 1}),
@@ -155,6 +155,7 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
     )
     says = {
         ("column_gone", ("column",)): "raw.orders has no column `amuont`: did you mean `amount`?",
+        ("context", ("context_columns", 0)): "raw.orders has no column `ID`: did you mean `id`?",
         ("context", ("context_columns", 1)): "did you mean `status`?",
         ("check_gone", ("check",)): "the dbt project has no generic test `no_such_check`: add it to the project, or correct the name",
         ("check_misspelt", ("check",)): "no generic test `hodls`: did you mean `holds`?",
