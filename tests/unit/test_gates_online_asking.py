@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 from gate_texts import gate_of, orders
 
+from stringx.cli import runners
 from stringx.cli.gates import online
 from stringx.errors import RunnerBusy
 from stringx.model import Gate, Validation
@@ -44,7 +45,7 @@ def test_a_runner_that_answers_others_is_asked_again() -> None:
 
 
 def test_a_runner_that_only_answers_others_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(online, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(runners, "BUSY_SECONDS", 0.0)
     with pytest.raises(RunnerBusy):
         online.validated([HttpRunner("http://runner", "token", wire=Answers(BUSY))], [])
 

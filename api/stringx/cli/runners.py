@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from stringx.cli.connection import nothing_serves
 from stringx.cli.output import warn
 from stringx.embedded import addresses
-from stringx.errors import ConfigurationError, RunnerUnavailable, RunnerUnreachable
+from stringx.errors import ConfigurationError, RunnerBusy, RunnerUnavailable, RunnerUnreachable
 from stringx.nearest import did_you_mean, nearest
 from stringx.settings import Settings
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Who asks for a status: nobody's runs are held under this name.
 ASKING = "stringx-cli"
+#: Longest wait for a runner that answers others.
+BUSY_SECONDS = 60.0
 
 Answer = TypeVar("Answer")
 
@@ -82,7 +85,19 @@ def known(settings: Settings) -> Runners:
 
 
 def first_answer(replicas: Sequence[HttpRunner], ask: Callable[[HttpRunner], Answer]) -> Answer:
-    """Of the first replica that answers: all have the same dbt project, or will soon. RunnerUnavailable where none does."""
+    """Of the first replica that answers: all have the same dbt project, or will soon. RunnerUnavailable where none does. Waits where
+    they answer others: a runner answers few questions at a time."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return _first_answer(replicas, ask)
+        except RunnerBusy as error:
+            if time.monotonic() > until:
+                raise
+            time.sleep(error.retry_after_seconds)
+
+
+def _first_answer(replicas: Sequence[HttpRunner], ask: Callable[[HttpRunner], Answer]) -> Answer:
     *others, last = replicas
     for replica in others:
         try:

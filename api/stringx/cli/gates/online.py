@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from stringx.cli import runners
 from stringx.cli.output import warn
 from stringx.cli.runners import ASKING, Runners, first_answer
 from stringx.cli.tables import SHORT_FINGERPRINT
-from stringx.errors import Problem, RunnerBusy, RunnerUnavailable
+from stringx.errors import Problem, RunnerUnavailable
 from stringx.gates.files import GateFile
 from stringx.gates.on_target import problems
 from stringx.model import Gate, GateOnTarget, Mode, Validation
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 AT_ONCE = 300
 #: Longest wait for what targets a runner has, and which dbt projects.
 ANSWER_SECONDS = 5.0
-#: Longest wait for a runner that answers others.
-BUSY_SECONDS = 60.0
 #: Gates that a line names.
 MOST_NAMED = 10
 
@@ -158,15 +155,7 @@ def to_ask(runner: str, target: str, replicas: Sequence[HttpRunner]) -> Sequence
 
 
 def validated(replicas: Sequence[HttpRunner], gates: Sequence[Gate]) -> Validation:
-    """By the first replica that answers. Waits where they answer others: a runner answers few questions at a time."""
-    until = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            return first_answer(replicas, lambda replica: replica.validate(gates))
-        except RunnerBusy as error:
-            if time.monotonic() > until:
-                raise
-            time.sleep(error.retry_after_seconds)
+    return first_answer(replicas, lambda replica: replica.validate(gates))
 
 
 def _not_held(files: Sequence[str], why: str) -> str:
