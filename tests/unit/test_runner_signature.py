@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt_common.clients.jinja import extract_toplevel_blocks
 
-from stringx.gates.rule_library import Column
+from stringx.gates.rule_library import LIBRARY, Column, Origin
 from stringx.model import Rule
 from stringx.runner.signature import Signature
+
+MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
+TAGS = {"macro", "test"}
 
 
 def macro(parameters: str, text: str = "select 1") -> Signature:
@@ -72,3 +77,19 @@ def test_a_macro_that_reads_kwargs_takes_any_name_and_still_needs_its_own() -> N
     found = macro("model, low", "{{ kwargs.get('column_name') }}")
     assert found.faults(rule(column="a", arguments={"low": 1, "anything": 2})) == []
     assert found.faults(rule(arguments={"anything": 2})) == [(("arguments",), "own needs the argument `low`")]
+
+
+def test_every_check_of_the_library_takes_what_its_macro_says() -> None:
+    """So a rule that the catalogue lets through is not told against by `validate --online`."""
+    blocks = [block for file in MACROS.rglob("*.sql") for block in extract_toplevel_blocks(file.read_text(), allowed_blocks=TAGS)]
+    tests = {block.block_name: Signature.of(block.full_block) for block in blocks if block.block_type_name == "test"}
+    for name, check in LIBRARY.items():
+        if check.origin is Origin.DBT:
+            continue
+        taken = tests[name]
+        assert set(check.arguments) <= set(taken.arguments), name
+        assert {one for one, needed in taken.arguments.items() if needed} <= {
+            one for one, known in check.arguments.items() if known.required
+        }
+        assert (taken.column is Column.NONE) == (check.column is Column.NONE), name
+        assert taken.column is not Column.REQUIRED or check.column is Column.REQUIRED, name
