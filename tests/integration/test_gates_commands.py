@@ -389,8 +389,8 @@ def test_of_a_gate_that_the_api_manages_no_file_is_to_be_removed(database_url: s
 @pytest.mark.parametrize(
     ("option", "text", "says"),
     [
-        ("--author", "a" * 201, "'--author': must not be longer than 200\n"),
-        ("--message", "m" * 2001, "'-m' / '--message': must not be longer than 2000\n"),
+        ("--author", "a" * 201, "'--author': must not be longer than 200 characters\n"),
+        ("--message", "m" * 2001, "'-m' / '--message': must not be longer than 2000 characters\n"),
     ],
 )
 def test_who_and_why_are_as_long_as_over_http(database_url: str, tmp_path: Path, option: str, text: str, says: str) -> None:

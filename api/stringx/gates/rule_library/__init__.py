@@ -8,14 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from stringx.gates.rule_library.check import Argument, Check, Column, Origin
+from stringx.gates.rule_library import bounds
+from stringx.gates.rule_library.check import Argument, Check, Column, Counted, Origin
 from stringx.gates.rule_library.expectations import EXPECTATIONS
 from stringx.gates.rule_library.of_dbt import OF_DBT
 from stringx.gates.rule_library.of_dbt_utils import OF_DBT_UTILS
 from stringx.gates.rule_library.own import OWN
 from stringx.nearest import did_you_mean, nearest
 
-__all__ = ["LIBRARY", "SHORT_NAMES", "Argument", "Check", "Column", "Origin", "call_faults", "faults", "meant", "public_name", "unknown"]
+__all__ = [
+    "LIBRARY",
+    "SHORT_NAMES",
+    "Argument",
+    "Check",
+    "Column",
+    "Counted",
+    "Origin",
+    "call_faults",
+    "faults",
+    "meant",
+    "public_name",
+    "unknown",
+]
 
 #: What YAML merges other fields in by.
 MERGE_KEY = "<<"
@@ -40,9 +54,15 @@ def faults(
     check = LIBRARY[name]
     needed = {argument: known.required for argument, known in check.arguments.items()}
     found = call_faults(name, check.column, needed, column=column, given=arguments, elsewhere=elsewhere)
+    fitting: dict[str, object] = {}
     for argument, value in arguments.items():
-        if argument in check.arguments:
-            found += [(("arguments", argument, *inner), fault) for inner, fault in check.arguments[argument].sort.faults(value)]
+        if argument not in check.arguments:
+            continue
+        if misfits := list(check.arguments[argument].sort.faults(value)):
+            found += [(("arguments", argument, *inner), fault) for inner, fault in misfits]
+        else:
+            fitting[argument] = value
+    found += [(("arguments", argument), fault) for argument, fault in bounds.faults(fitting, check.arguments)]
     if check.needs_one_of and _said(arguments, check.arguments, elsewhere).isdisjoint(check.needs_one_of):
         found.append((("arguments",), f"{name} needs one of the arguments {', '.join(f'`{one}`' for one in check.needs_one_of)}, or all"))
     return found
