@@ -18,6 +18,7 @@ from stringx.model import Report, ReportStatus, Slice, UnreadableReport
 from stringx.runner import table_names
 from stringx.runner.generations import GenerationOptions, Generations
 from stringx.runner.listening import DEAF_SECONDS
+from stringx.runner.nursery import Nursery
 from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
 from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.report_writing import ReportWriting
@@ -336,6 +337,7 @@ def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path, monk
         target="demo",
         project=tmp_path,
         profiles=tmp_path,
+        environment={},
         work=tmp_path,
         distrust=tmp_path / "distrusted.json",
         session_prefix="s",
@@ -345,7 +347,7 @@ def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path, monk
         check_share=0.0,
         stop_grace_seconds=1,
     )
-    generations = Generations(options)
+    generations = Generations(options, Nursery())
 
     def refuse(_socket: socket.socket) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
