@@ -143,7 +143,7 @@ class Settings(BaseSettings):
         0.01, ge=0, le=1, description="Share of the prepared runs that is repeated with dbt afterwards; a difference has dbt run the gate."
     )
     inline_workers: int = Field(1, ge=1, le=64, description="dbt worker processes of each inline target in the backend.")
-    runner_queue: int = Field(100, ge=0, description="Runs that a runner holds beyond those executing; beyond them it answers 429.")
+    runner_queue: int = Field(100, ge=0, description="Runs that a runner holds beyond one for each worker; beyond them it answers 429.")
     runner_state_dir: Path | None = Field(
         None,
         description="Where reports are kept until acknowledged, or too old, and gates whose replays differed; default: <home>/runner.",

@@ -10,6 +10,10 @@ from stringx.dispatch.replica import MOST_AHEAD, Replica
 from stringx.model import Report, ReportStatus, RunnerStatus
 
 
+#: of a run that it refused
+RUN = "0" * 32
+
+
 class Silent:
     """A runner that nobody asks."""
 
@@ -67,7 +71,7 @@ def room(one: Replica) -> dict[str, int]:
 @pytest.mark.parametrize(("seconds", "ahead"), [(0.0, MOST_AHEAD), (0.1, 2), (0.2, 1), (0.3, 0), (60.0, 0)])
 def test_the_shorter_its_runs_are_the_more_it_is_given_ahead(seconds: float, ahead: int) -> None:
     one = replica()
-    one.heard(with_queue())
+    one.heard(with_queue(queue=200))
     assert room(one) == {"demo": 2, "other": 2}, "as long as nothing is known of its runs, what its workers begin at once"
     one.reported([report(seconds=seconds)])
     assert room(one) == {"demo": 2 + 2 * ahead, "other": 2 + 2 * ahead}
@@ -88,11 +92,11 @@ def test_what_waits_there_already_counts_whoever_gave_it() -> None:
     assert room(one) == {"demo": 1, "other": 6}
 
 
-def test_no_more_is_given_ahead_than_its_queue_holds() -> None:
+def test_no_more_is_given_ahead_than_half_its_queue_holds() -> None:
     one = replica()
-    one.heard(with_queue(free=0, queue=3))
+    one.heard(with_queue(free=0, queue=6))
     one.reported([report(seconds=0.01)])
-    assert room(one) == {"demo": 3, "other": 5}
+    assert room(one) == {"demo": 3, "other": 5}, "half of it: others give it runs, too"
     one.heard(status(1))
     assert room(one) == {"demo": 1}, "one of an earlier version does not say that it has a queue"
 
@@ -117,12 +121,43 @@ def test_a_run_that_is_reported_makes_room_once_and_one_of_another_process_when_
     assert room(one) == {"demo": 2, "other": 2}
 
 
+def test_what_happens_while_it_answers_counts_too() -> None:
+    one = replica()
+    before, left, since, refused = "1" * 32, "2" * 32, "3" * 32, "4" * 32
+    one.asks()
+    one.heard(with_queue(free=6))
+    one.took({before: "demo", left: "demo"})
+    one.asks()
+    one.took({since: "demo", refused: "demo"})
+    one.full(refused, "demo")
+    one.reported([report(left, seconds=9)])
+    # Its answer is of the moment before these: four of its six workers are free, and it holds two runs.
+    one.heard(with_queue(free=4, held=(before, left)))
+    assert room(one) == {"demo": 4, "other": 2}
+    assert one.reported([report(since, seconds=9)]) == set(), "it is known as ours"
+    assert room(one) == {"demo": 5, "other": 2}
+
+
+def test_what_it_holds_when_it_answers_is_counted_once() -> None:
+    one = replica()
+    one.asks()
+    one.heard(with_queue(free=6))
+    one.asks()
+    one.took({RUN: "demo"})
+    one.heard(with_queue(free=5, held=(RUN,)))
+    assert room(one) == {"demo": 5, "other": 2}
+    one.asks()
+    one.reported([report(RUN, seconds=9)])
+    one.heard(with_queue(free=6))
+    assert room(one) == {"demo": 6, "other": 2}
+
+
 def test_one_whose_queue_was_full_has_room_again_with_its_next_report() -> None:
     one = replica()
     one.heard(with_queue(free=0))
     one.reported([report(seconds=0.1)])
     one.took({"1" * 32: "demo"})
-    one.full("demo")
+    one.full(RUN, "demo")
     assert room(one) == {"other": 6}
     one.reported([report("1" * 32, seconds=0.1)])
     assert room(one) == {"demo": 1, "other": 6}
@@ -132,7 +167,7 @@ def test_one_that_was_found_to_be_full_is_asked_soon_until_it_has_a_worker() -> 
     one = replica()
     one.heard(status(1))
     one.roused.clear()
-    one.full("demo")
+    one.full(RUN, "demo")
     assert one.crowded
     assert one.roused.is_set(), "its heartbeat must not sleep on"
     assert one.room() is None
@@ -155,7 +190,7 @@ def test_a_report_of_ours_frees_its_worker_at_once() -> None:
     one = replica()
     one.heard(status(1))
     one.took({"run": "demo"})
-    one.full("demo")
+    one.full(RUN, "demo")
     one.freed(["demo"])
     assert not one.crowded
     assert one.room() is not None
@@ -164,13 +199,13 @@ def test_a_report_of_ours_frees_its_worker_at_once() -> None:
 def test_a_target_that_was_found_to_be_full_is_asked_for_soon_though_another_has_workers() -> None:
     one = replica()
     one.heard(each(demo=1, other=1))
-    one.full("demo")
+    one.full(RUN, "demo")
     one.heard(each(demo=0, other=1))
     assert one.crowded
     one.freed(["other"])
     assert one.crowded
     one.heard(each(demo=1, other=0))
     assert not one.crowded
-    one.full("demo")
+    one.full(RUN, "demo")
     one.freed(["demo"])
     assert not one.crowded

@@ -90,7 +90,7 @@ class Feeder:
             submission = self._replica.port.submit(self._context.installation, [_request(run) for run in claimed])
         except RunnerBusy as error:
             for run in claimed:
-                self._replica.full(run.gate.target)
+                self._replica.full(run.id, run.gate.target)
             self._hand_back(claimed, f"busy: {error}", min(max(error.retry_after_seconds, 0.0), LONGEST_BUSY_SECONDS))
         except RunnerRefused as error:
             if len(claimed) == 1:
@@ -117,7 +117,7 @@ class Feeder:
             if run is None or run.attempt != refused.attempt:
                 continue
             if refused.code == "busy":
-                self._replica.full(run.gate.target)
+                self._replica.full(run.id, run.gate.target)
                 self._hand_back([run], f"busy: {refused.reason}", BUSY_SECONDS)
             else:
                 self._replica.refused(run.gate.target)

@@ -60,6 +60,7 @@ class Heartbeat:
     def _beat(self) -> None:
         with self._context.transaction() as connection:
             asked_at = connection.execute(select(func.now())).scalar_one()
+        self._replica.asks()
         status = self._replica.port.status(self._context.installation)
         if self._replica.targets is None:
             log.info("runner answers", runner=self._replica.runner, address=self._replica.address, boot=status.boot, targets=status.targets)

@@ -61,6 +61,9 @@ class Replica:
         self._free: dict[tuple[str, ...], int] = {}
         #: the targets of the runs that it was given
         self._given: dict[str, str] = {}
+        #: what its status, asked for last, may not tell: runs that it was given since, and the targets of those that left their workers
+        self._given_since: set[str] = set()
+        self._left_since: dict[str, str] = {}
         #: how long the last runs of its present boot took
         self._seconds: deque[float] = deque(maxlen=LAST_RUNS)
         #: of `_free`, those for which it refused a run for want of a worker, and has not yet said that it has one again
@@ -93,8 +96,13 @@ class Replica:
         with self._lock:
             return bool(self._crowded)
 
+    def asks(self) -> None:
+        """It is asked for its status from now on; `heard` follows with the answer."""
+        with self._lock:
+            self._given_since, self._left_since = set(), {}
+
     def heard(self, status: RunnerStatus) -> None:
-        """It answers: its own count of free workers is the truth, ours in between is an estimate."""
+        """It answers: its own count of free workers is the truth of that moment, and what has changed since is ours to count."""
         with self._lock:
             if self._status is None or self._status.boot != status.boot:
                 self._refused = frozenset()
@@ -109,7 +117,10 @@ class Replica:
             }
             self._free = each or {status.targets: status.free - sum(status.queued_by_target.values())}
             held = {run for run, _ in status.held}
-            self._given = {run: target for run, target in self._given.items() if run in held}
+            on_the_way = {run: target for run, target in self._given.items() if run in self._given_since - held}
+            self._count(on_the_way.values(), -1)
+            self._count([target for run, target in self._left_since.items() if run in held], 1)
+            self._given = {run: target for run, target in self._given.items() if run in held} | on_the_way
             self._crowded = frozenset(targets for targets in self._crowded if self._free.get(targets, 1) <= 0)
             some = any(free + self._ahead(targets) > 0 for targets, free in self._free.items())
         if some:
@@ -128,9 +139,8 @@ class Replica:
         """It was given these runs, each for its target."""
         with self._lock:
             self._given |= runs
-            for target in runs.values():
-                for targets in self._sharing(target):
-                    self._free[targets] -= 1
+            self._given_since |= runs.keys()
+            self._count(runs.values(), -1)
 
     def reported(self, reports: Iterable[Report | UnreadableReport]) -> set[str]:
         """Runs have left their workers; returns those of which we do not know the target, since another process gave them."""
@@ -141,6 +151,7 @@ class Replica:
                 if target is None:
                     unknown.add(report.run)
                 else:
+                    self._left_since[report.run] = target
                     self._free_one(target)
                 if isinstance(report, Report):
                     self._seconds.append((report.finished_at - report.started_at).total_seconds())
@@ -155,9 +166,10 @@ class Replica:
                 self._free_one(target)
         self.fed.set()
 
-    def full(self, target: str) -> None:
+    def full(self, run: str, target: str) -> None:
         """It refused a run for want of a worker: somebody else has it, so that only its heartbeat tells when one is free."""
         with self._lock:
+            self._given.pop(run, None)
             for targets in self._sharing(target):
                 self._free[targets] = min(self._free[targets], -self._ahead(targets))
                 self._crowded |= {targets}
@@ -174,6 +186,12 @@ class Replica:
     def _sharing(self, target: str) -> list[tuple[str, ...]]:
         return [targets for targets in self._free if target in targets]
 
+    def _count(self, targets: Iterable[str], change: int) -> None:
+        """Adds `change` to the free workers, once for each of the targets."""
+        for target in targets:
+            for sharing in self._sharing(target):
+                self._free[sharing] += change
+
     def _free_one(self, target: str) -> None:
         for targets in self._sharing(target):
             # After a refusal our own count says nothing; that this one has room is certain.
@@ -186,4 +204,5 @@ class Replica:
             return 0
         workers = self._status.workers * len(targets) // max(1, len(self._status.targets))
         each = min(MOST_AHEAD, int(AHEAD_SECONDS / max(0.001, *self._seconds)))
-        return min(workers * each, self._status.queue)
+        # Half of its queue: the rest is for other dispatchers.
+        return min(workers * each, (self._status.queue + 1) // 2)

@@ -309,9 +309,9 @@ class Runner:
     # --- small parts ---
 
     def _room(self, target: str, instead_of: Ticket | None) -> bool:
-        """Whether one more run may be held for a target; a backlog of one takes no room from another."""
+        """Whether one more run may be held for a target, as `status` says; a backlog of one takes no room from another."""
         held = sum(ticket.request.gate.target == target for ticket in self._tickets.values() if ticket is not instead_of)
-        return held < self._workers + self._settings.runner_queue
+        return held < self._pools[target].workers + self._settings.runner_queue
 
     def _take(self, ticket: Ticket, instead_of: Ticket | None) -> None:
         self._tickets[ticket.installation, ticket.request.run] = ticket

@@ -98,26 +98,28 @@ def test_a_target_that_it_does_not_have_is_refused_by_name(bench: Bench, client:
 def test_a_full_runner_says_so(make_runner: Any) -> None:
     bench: Bench = make_runner(runner_queue=1)
     slow = bench.gate(rule("slow", "slow", arguments={"seconds": 600}))
-    runs = [bench.request(slow) for _ in range(3)]
+    told = bench.runner.status(INSTALLATION)
+    assert (told.workers, told.queue) == (2, 1)  # one of dbt and one that replays: a dispatcher goes by what it is told
+    runs = [bench.request(slow) for _ in range(4)]
     submission = bench.runner.submit(INSTALLATION, runs)
-    assert [run for run, _ in submission.accepted] == [runs[0].run, runs[1].run]
-    assert [(refused.run, refused.code) for refused in submission.refused] == [(runs[2].run, "busy")]
+    assert [run for run, _ in submission.accepted] == [request.run for request in runs[:3]]
+    assert [(refused.run, refused.code) for refused in submission.refused] == [(runs[3].run, "busy")]
     assert bench.runner.status(INSTALLATION).free == 0
     app = create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN)))
     with serving(app) as url:
-        body = {"installation": INSTALLATION, "runs": [runs[2].model_dump(mode="json")]}
+        body = {"installation": INSTALLATION, "runs": [runs[3].model_dump(mode="json")]}
         answer = httpx2.post(f"{url}/v1/runs", json=body, headers={"Authorization": f"Bearer {TOKEN}"})
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
         full = HttpRunner(url, TOKEN)
         with pytest.raises(RunnerBusy) as busy:
-            full.submit(INSTALLATION, [runs[2]])
+            full.submit(INSTALLATION, [runs[3]])
         assert busy.value.retry_after_seconds == 1
-        for request in runs[:2]:
+        for request in runs[:3]:
             full.cancel(INSTALLATION, request.run)
             assert bench.report(request.run).status is ReportStatus.CANCELLED
         bench.runner.close()
         with pytest.raises(RunnerUnreachable, match="closing"):
-            full.submit(INSTALLATION, [runs[2]])
+            full.submit(INSTALLATION, [runs[3]])
         full.close()
     full.close()
 
