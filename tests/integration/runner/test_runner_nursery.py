@@ -13,6 +13,7 @@ import pytest
 import yaml
 from runner_lab import INSTALLATION, TOKEN, Bench, Lab, generations, name, processes, rule, wait_for
 
+import stringx.runner.generations
 from stringx.model import ReportStatus
 
 ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}{% for k in range(99999) %}{% endfor %}{% endfor %}{% endfor %} select 1"
@@ -63,14 +64,23 @@ def test_a_killed_nursery_takes_nothing_with_it_and_a_changed_project_has_a_new_
     assert name(parent(bench.generation)) == "stringx nursery"
 
 
-def test_a_generation_without_a_nursery_that_does_not_end_is_killed(make_runner: Any, project: Path) -> None:
-    bench: Bench = make_runner(own_nursery=True, dbt_project_dir=project, stop_grace_seconds=0.5)
-    wait_for(lambda: bench.runner.ready, "the project is in charge")
+def test_a_project_that_is_never_parsed_is_given_up_without_a_nursery_too(
+    make_runner: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = project / "models" / "endless.sql"
+    endless.write_text(ENDLESS)
+    bench: Bench = make_runner(own_nursery=True, dbt_project_dir=project)
+    wait_for(lambda: generations(bench.runner.boot[:8]), "it is being parsed")
     generation = killed_nursery(bench)
-    os.kill(generation, signal.SIGSTOP)  # from now on it answers to SIGKILL alone
-    change(project)
+    endless.unlink()
+    monkeypatch.setattr(stringx.runner.generations, "PARSE_SECONDS", 0.0)
+    request = bench.request(quick(bench))
+    bench.runner.submit(INSTALLATION, [request])
+    wait_for(lambda: bench.runner.status(INSTALLATION).errors, "it is given up")
+    monkeypatch.undo()
     wait_for(lambda: not Path(f"/proc/{generation}").exists(), "it is killed")
-    assert bench.evaluate(quick(bench)).results[0].failures == 10
+    assert bench.report(request.run).status in (ReportStatus.COMPLETED, ReportStatus.ERRORED)
+    wait_for(lambda: bench.runner.ready, "the mended project is in charge")
 
 
 def test_what_a_killed_generation_without_a_nursery_leaves_ends_and_is_replaced(make_runner: Any, lab: Lab) -> None:
