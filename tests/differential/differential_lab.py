@@ -10,7 +10,7 @@ from typing import Any
 
 from stringx.model import Gate, RunRequest, Slice
 from stringx.runner import messages
-from stringx.runner.environment import environment_for_dbt
+from stringx.runner.environment import environment_for_dbt, packed
 from stringx.runner.nursery import Nursery
 from stringx.runner.recording import Recording
 from stringx.runner.slice_sql import slice_values
@@ -59,7 +59,7 @@ class Engines:
             project=project,
             profiles=project,
             target="lab",
-            environment=environment_for_dbt(),
+            environment=packed(environment_for_dbt()),
             folder=folder / "generation",
             session_prefix="stringx-differential",
             stop_grace_seconds=5,

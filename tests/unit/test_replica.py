@@ -9,7 +9,6 @@ import pytest
 from stringx.dispatch.replica import MOST_AHEAD, Replica
 from stringx.model import Report, ReportStatus, RunnerStatus
 
-
 #: of a run that it refused
 RUN = "0" * 32
 

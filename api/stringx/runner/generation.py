@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 
 from stringx.runner import messages
 from stringx.runner.children import Children, shown
+from stringx.runner.environment import put_in_place
 from stringx.runner.worker import CannotParse, WarmProject
 
 
@@ -86,9 +87,7 @@ def live(pool: Connection) -> None:
     if not isinstance(start, messages.Start):
         raise TypeError(f"a generation was first sent {start.kind}")
     messages.send(pool, messages.GenerationHello(pid=os.getpid()))
-    os.environ.clear()
-    os.environ.update(start.environment)
-    time.tzset()
+    put_in_place(start.environment)
     try:
         start.folder.mkdir()
         os.chdir(start.folder)  # so that `pwdx` tells whose process it is, and of which target

@@ -17,6 +17,7 @@ from stringx.errors import Unavailable
 from stringx.runner import messages
 from stringx.runner.crew import KILL_AGAIN_SECONDS, Crew, Worker
 from stringx.runner.distrust import Distrust
+from stringx.runner.environment import packed
 from stringx.runner.inquiries import Inquiries, Question
 from stringx.runner.listening import Listening
 from stringx.runner.nursery import Nursery
@@ -246,7 +247,7 @@ class Generations:
             project=options.project.absolute(),
             profiles=options.profiles.absolute(),
             target=options.target,
-            environment=dict(options.environment),
+            environment=packed(options.environment),
             folder=options.work / f"generation-{self._last_number}",
             session_prefix=f"{options.session_prefix}-g{self._last_number}",
             stop_grace_seconds=options.stop_grace_seconds,

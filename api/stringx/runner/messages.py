@@ -35,8 +35,8 @@ class Start(Value):
     project: Path
     profiles: Path
     target: str
-    #: its whole environment, in place of the nursery's
-    environment: dict[str, str] = Field(repr=False)
+    #: its whole environment, `packed`, in place of the nursery's
+    environment: str = Field(repr=False)
     #: the generation's own folder; it makes it
     folder: Path
     #: starts the application name of every session in the target database
