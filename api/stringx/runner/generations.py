@@ -160,8 +160,8 @@ class Generations:
             due.append(self._next.started_at + PARSE_SECONDS)
         return due
 
-    def hear(self, crew: Crew) -> list[tuple[Crew, Worker]]:
-        """A generation has spoken; gives the workers that have ended."""
+    def hear(self, crew: Crew) -> list[Worker]:
+        """A generation has spoken; gives those of its workers that have ended."""
         message = crew.hear()
         if crew in self._ending:
             return []
@@ -176,7 +176,7 @@ class Generations:
             worker = crew.workers.get(message.worker)
             # One that is connected may have left a report on its connection, whose end tells as well.
             if worker is not None and worker.connection is None:
-                return [(crew, worker)]
+                return [worker]
         return []
 
     def forget(self, crew: Crew, worker: Worker, *, left_sessions: bool) -> None:
@@ -288,9 +288,9 @@ class Generations:
         self._retries = max(self._retries, HOPEFUL_RETRIES)
         self.back_off()
 
-    def _generation_ended(self, crew: Crew, how: str) -> list[tuple[Crew, Worker]]:
+    def _generation_ended(self, crew: Crew, how: str) -> list[Worker]:
         """It ended of itself, and takes its workers with it; after a while comes a new one."""
-        ended = [(crew, worker) for worker in crew.workers.values()]
+        ended = list(crew.workers.values())
         self._end(crew)
         if crew in self._retiring:
             self._retiring.remove(crew)

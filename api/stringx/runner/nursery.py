@@ -124,15 +124,13 @@ class _Process:
 
     def fork(self, start: messages.Start) -> GenerationProcess:
         ours, theirs = socket.socketpair()
-        connection = Connection(ours.detach())
-        with theirs, suppress(OSError):  # it has died: the connection, whose other end nobody has, tells
-            with self._lock:
-                self._last_number += 1
-                number = self._last_number
-                messages.send(self._connection, messages.ForkGeneration(number=number))
-                socket.send_fds(self._socket, [b"\0"], [theirs.fileno()])
-            messages.send(connection, start)
-        return GenerationProcess(self, number, connection)
+        with theirs, self._lock, suppress(OSError):  # it has died: the connection, whose other end nobody has then, tells
+            self._last_number += 1
+            messages.send(self._connection, messages.ForkGeneration(number=self._last_number))
+            socket.send_fds(self._socket, [b"\0"], [theirs.fileno()])
+        generation = GenerationProcess(self, self._last_number, Connection(ours.detach()))
+        generation.say(start)
+        return generation
 
     def kill(self, number: int) -> bool:
         """False where it has died, and does nothing any more."""

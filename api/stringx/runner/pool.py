@@ -328,7 +328,7 @@ class Pool:
             self._generations.accept()
         for crew in self._generations.all_crews():
             if speaker is crew.connection:
-                for _, worker in self._generations.hear(crew):
+                for worker in self._generations.hear(crew):
                     self._worker_ended(crew, worker)
                 return
         for crew in self._generations.crews():
