@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stringx.dispatch.replica import MOST_AHEAD, Replica
+from stringx.dispatch.replica import LAST_RUNS, MOST_AHEAD, Replica
 from stringx.model import Report, ReportStatus, RunnerStatus
 
 #: of a run that it refused
@@ -118,6 +118,18 @@ def test_a_run_that_is_reported_makes_room_once_and_one_of_another_process_when_
     assert room(one) == {"demo": 1, "other": 2}
     one.freed(["demo"])
     assert room(one) == {"demo": 2, "other": 2}
+
+
+def test_what_waits_there_is_not_forgotten_when_its_runs_take_longer_for_a_while() -> None:
+    one = replica()
+    one.heard(with_queue())
+    one.reported([report(seconds=0.01)])
+    runs = [f"{number:032x}" for number in range(1, room(one)["demo"] + 1)]
+    one.took(dict.fromkeys(runs, "demo"))
+    one.reported([report(run, seconds=0.1) for run in runs[:2]])
+    assert room(one) == {"other": 6}
+    one.reported([report("0" * 32, seconds=0.01)] * LAST_RUNS)
+    assert room(one) == {"demo": 2, "other": 52}, "two have left, all others are there"
 
 
 def test_what_happens_while_it_answers_counts_too() -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from stringx.runner.nursery import Nursery
 from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
 from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.report_writing import ReportWriting
-from stringx.runner.reports import ReportShelf, checked
+from stringx.runner.reports import Place, ReportShelf, checked
 from stringx.runner.retention import Retention
 from stringx.runner.samples import clean
 from stringx.runner.slice_sql import check_quotable, combined, mark, new_nonce, quoted, slice_sql
@@ -52,7 +53,7 @@ def report(run: str, attempt: int = 1, message: str | None = None) -> Report:
 
 def written(shelf: ReportShelf, installation: str, finished: Report) -> None:
     shelf.put(installation, finished)
-    shelf.write()
+    shelf.write(shelf.unwritten())
 
 
 def test_reports_are_found_again_in_the_order_in_which_they_came(tmp_path: Path) -> None:
@@ -99,11 +100,11 @@ def test_a_report_is_offered_at_once_and_on_disk_after_the_next_write(tmp_path: 
     shelf.put("one", report(RUN + "a"))
     assert shelf.read("one", reports=9, characters=99_999) == [report(RUN + "a")]
     assert not path.exists()
-    shelf.write()
+    shelf.write(shelf.unwritten())
     assert Report.model_validate_json(path.read_bytes()) == report(RUN + "a")
     assert synced == [tmp_path, path.with_suffix(".unfinished"), path.parent], "the folder, the content, and then the name"
     assert shelf.read("one", reports=9, characters=99_999) == [report(RUN + "a")]
-    shelf.write()
+    shelf.write(shelf.unwritten())
     assert len(synced) == 3, "once"
 
 
@@ -111,11 +112,11 @@ def test_a_report_that_is_acknowledged_before_it_is_written_never_is(tmp_path: P
     shelf = ReportShelf(tmp_path)
     shelf.put("one", report(RUN + "a"))
     shelf.forget("one", RUN + "a", 1)
-    shelf.write()
+    shelf.write(shelf.unwritten())
     assert list(tmp_path.glob("*/*")) == []
     shelf.put("one", report(RUN + "b"))
     monkeypatch.setattr(os, "fsync", lambda _descriptor: shelf.forget("one", RUN + "b", 1))  # while it is written
-    shelf.write()
+    shelf.write(shelf.unwritten())
     assert list(tmp_path.glob("*/*")) == []
     assert shelf.keys("one") == []
 
@@ -151,11 +152,38 @@ def test_an_installation_whose_folder_cannot_be_written_keeps_no_others_report_f
     shelf.put("two", report(RUN + "b"))
     in_the_way.touch()
     with pytest.raises(FileExistsError):
-        shelf.write()
+        shelf.write(shelf.unwritten())
     assert ReportShelf(tmp_path).keys("two") == [(RUN + "b", 1)]
     in_the_way.unlink()
-    shelf.write()
+    shelf.write(shelf.unwritten())
     assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1)]
+
+
+def test_a_report_that_has_just_been_put_is_not_written_with_those_before(tmp_path: Path) -> None:
+    looked, written_once = threading.Event(), threading.Event()
+
+    class Shelf(ReportShelf):
+        def unwritten(self) -> list[Place]:
+            found = super().unwritten()
+            if not looked.is_set():
+                self.put("one", report(RUN + "b"))
+                looked.set()
+            return found
+
+        def write(self, places: Iterable[Place]) -> None:
+            super().write(places)
+            written_once.set()
+
+    shelf = Shelf(tmp_path)
+    writing = ReportWriting(shelf)
+    writing.start()
+    shelf.put("one", report(RUN + "a"))
+    writing.finished(report(RUN + "a"))
+    assert written_once.wait(10)
+    assert [path.name for path in tmp_path.glob("*/*")] == [f"{RUN}a.1.json"]
+    writing.close()
+    assert writing.join(10)
+    assert ReportShelf(tmp_path).keys("one") == [(RUN + "a", 1), (RUN + "b", 1)]
 
 
 def test_what_was_put_last_is_written_before_the_end(tmp_path: Path) -> None:

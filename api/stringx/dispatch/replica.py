@@ -194,9 +194,11 @@ class Replica:
 
     def _free_one(self, target: str) -> None:
         for targets in self._sharing(target):
-            # After a refusal our own count says nothing; that this one has room is certain.
-            self._free[targets] = max(self._free[targets], -self._ahead(targets)) + 1
-            self._crowded -= {targets}
+            if targets in self._crowded:
+                # After a refusal our own count says nothing; that this one has room is certain.
+                self._free[targets] = max(self._free[targets], -self._ahead(targets))
+                self._crowded -= {targets}
+            self._free[targets] += 1
 
     def _ahead(self, targets: tuple[str, ...]) -> int:
         """Runs that may wait there for a worker."""

@@ -13,7 +13,8 @@ from stringx.model import Report
 from stringx.runner.background import Background
 from stringx.runner.reports import ReportShelf
 
-#: About so long a report is in memory alone, where the disk keeps up. Most are acknowledged before, and never written.
+#: So long at least, and about twice as long at most where the disk keeps up, a report is in memory alone. Most are acknowledged
+#: before, and never written.
 MEMORY_SECONDS = 0.1
 #: Pause before another try to write what the disk did not take.
 AGAIN_SECONDS = 5.0
@@ -22,7 +23,7 @@ log = logs.get(__name__)
 
 
 class ReportWriting(Background):
-    """Logs a run and writes what is on the shelf a moment after `finished` was called, and once more when it is closed."""
+    """Logs a run, and writes what stays on the shelf, a moment after `finished` was called; and all when it is closed."""
 
     def __init__(self, shelf: ReportShelf, *, again_seconds: float = AGAIN_SECONDS) -> None:
         super().__init__("report writing", self._write)
@@ -44,14 +45,14 @@ class ReportWriting(Background):
         last = False
         while not last:
             self._woken.wait()
-            self.closed.wait(MEMORY_SECONDS)
-            # Cleared before looking: what is put meanwhile sets it again.
+            # Cleared before looking: what is put from now on sets it again, and has its own moment.
             self._woken.clear()
-            last = self.closed.is_set()
+            places = self._shelf.unwritten()
+            last = self.closed.wait(MEMORY_SECONDS)
             while self._unlogged:
                 _log(self._unlogged.popleft())
             try:
-                self._shelf.write()
+                self._shelf.write(self._shelf.unwritten() if last else places)
             except OSError as error:
                 log.error("reports not written: they are lost if this process ends before they are acknowledged", error=str(error))
                 self.closed.wait(self._again_seconds)

@@ -11,7 +11,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,8 +28,8 @@ INSTALLATION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME = re.compile(r"([0-9a-f]{32})\.([0-9]{1,9})\.json")
 _UNFINISHED = ".unfinished"
 
-#: Installation, and run and attempt.
-_Place = tuple[str, tuple[str, int]]
+#: Where a report is: installation, and run and attempt.
+Place = tuple[str, tuple[str, int]]
 
 
 class ReportShelf:
@@ -41,7 +41,7 @@ class ReportShelf:
         self._lock = threading.Lock()
         self._kept: dict[str, dict[tuple[str, int], Path]] = {}
         #: with their JSON: who asks for a report at once has it as it was put
-        self._unwritten: dict[_Place, tuple[Report, bytes]] = {}
+        self._unwritten: dict[Place, tuple[Report, bytes]] = {}
         private_folder(folder)
         for installation, key, path in _found(folder):
             self._kept.setdefault(installation, {})[key] = path
@@ -53,13 +53,16 @@ class ReportShelf:
             self._kept.setdefault(installation, {})[key] = self._path(installation, *key)
             self._unwritten[installation, key] = report, raw
 
-    def write(self) -> None:
-        """Returns when what was put, and not acknowledged since, is safe on disk. OSError where the disk does not take it: what it
-        did not take is still in memory."""
+    def unwritten(self) -> list[Place]:
+        """What is in memory alone, for `write`."""
         with self._lock:
-            places = list(self._unwritten)
+            return list(self._unwritten)
+
+    def write(self, places: Iterable[Place]) -> None:
+        """Returns when these reports, but for those that were acknowledged, are safe on disk. OSError where the disk does not take one:
+        what it did not take is still in memory."""
         failure = None
-        written: dict[Path, list[_Place]] = {}
+        written: dict[Path, list[Place]] = {}
         for place in places:
             with self._lock:
                 unwritten, path = self._unwritten.get(place), self._kept.get(place[0], {}).get(place[1])
@@ -77,7 +80,7 @@ class ReportShelf:
         if failure is not None:
             raise failure
 
-    def _safe(self, places: Sequence[_Place]) -> None:
+    def _safe(self, places: Sequence[Place]) -> None:
         """These are on disk, and need no place in memory."""
         with self._lock:
             for installation, (run, attempt) in places:
