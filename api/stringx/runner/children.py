@@ -56,11 +56,11 @@ class Children:
         try:
             self._become(name, without)
             work()
+            sys.stdout.flush()
             status = 0
         except BaseException:  # noqa: BLE001  # the parent's code must not run on in this process, whatever happened
             sys.stderr.write(f"{shown(traceback.format_exc())}\n")
         finally:
-            sys.stdout.flush()
             os._exit(status)
 
     def interrupt(self, number: int) -> None:
