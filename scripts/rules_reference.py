@@ -12,13 +12,19 @@ from collections.abc import Iterator
 
 import yaml
 
-from stringx.gates.rule_library import LIBRARY, Argument, Check, Column, Origin
+from stringx.gates.rule_library import LIBRARY, Argument, Check, Column, Counted, Origin
 
 ORIGINS = {
     Origin.DBT: ("dbt's own", "They come with dbt."),
     Origin.STRINGX: ("StringX's own", "What the packages do not have."),
     Origin.DBT_UTILS: ("dbt_utils", "The generic tests of dbt_utils 1.3, written anew."),
     Origin.DBT_EXPECTATIONS: ("dbt_expectations", "The generic tests of dbt_expectations 0.10, written anew."),
+}
+SHARES = {
+    Counted.ROWS_SHOWN: "Takes `context_columns`. Its `threshold` may be a share of the rows.",
+    Counted.ROWS: "Its `threshold` may be a share of the rows.",
+    Counted.VALUES: "Its `threshold` may be a share of the rows: then its failures are those that have such a value.",
+    Counted.WHOLE: "Its `threshold` is no share, but a count.",
 }
 COLUMN = {Column.REQUIRED: "a `column`", Column.OPTIONAL: "a `column`, or none", Column.NONE: "no `column`"}
 
@@ -31,11 +37,11 @@ its YAML files, without a package. Those of dbt_utils and dbt_expectations have 
 take the prefix of the package away, and keep the YAML. [Where they answer otherwise](#differences) is named, with the reason.
 
 Beside its arguments each rule takes what [a gate file](gate-file.md#rules) says of rules: `row_condition`, `threshold`, `severity`,
-`scope` and more. Where failing rows are rows of the table, `context_columns` are shown beside them; where failures are rows at
-all, the threshold may be a share. The argument `row_condition`, which
-checks of dbt_expectations have as well, does the same as the rule's. An argument that is SQL may name columns, as SQL writes them:
-`"Odd name"` in double quotes. A regular expression is one of the database's own kind. Of several arguments that name bounds, one must
-be there.
+`scope` and more. Where failing rows are rows of the table, `context_columns` are shown beside them. Where failures are rows, or values
+that rows have, the `threshold` may be a [share of the rows](gate-file.md#thresholds). The argument `row_condition`, which checks of
+dbt_expectations have as well, does the same as the rule's. An argument that is SQL may name columns, as SQL writes them: `"Odd name"`
+in double quotes. A regular expression is one of the database's own kind. Of several arguments that name bounds, one must be there, and
+something must lie between them.
 
 Now, where a check looks at the clock, is told in the time zone of the database's sessions, or of the dbt variable `stringx:time_zone`.
 Checks that are about a table's columns, and not its rows, look at the whole table whatever the slice, and take no `row_condition`.
@@ -65,9 +71,8 @@ def page() -> Iterator[str]:
 def section(name: str, check: Check) -> Iterator[str]:
     yield f"\n### {name}\n"
     short = f" Short: `{check.short}`." if check.short else ""
-    takes = [("`context_columns`", check.context_columns), ("a share as its `threshold`", check.has_share)]
-    rows = " and ".join(what for what, taken in takes if taken)
-    yield f"Fails with {check.fails_with}. Takes {COLUMN[check.column]}.{f' Takes {rows}.' if rows else ''}{short}"
+    yield f"Fails with {check.fails_with}. Takes {COLUMN[check.column]}.{short}"
+    yield SHARES[check.counts]
     yield f"By itself: {check.kind.value}, {check.dimension.value}, {check.level.value}.\n"
     if check.arguments:
         yield "| argument | takes | default | |\n|---|---|---|---|"

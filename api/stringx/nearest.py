@@ -14,9 +14,12 @@ _SHORTEST_BEGINNING = 3
 
 
 def nearest(name: str, known: Iterable[str], *, alike: float = 0.6) -> str | None:
-    """The known name that is most like `name`, or the only one that goes on from it; None where none is at least as much `alike` as
-    this, from 0 to 1."""
+    """The only known name that has the letters of `name` in other cases; or the one that is most like it, or the only one that goes on
+    from it. None where none is at least as much `alike` as this, from 0 to 1."""
     names = list(islice(known, MOST_NAMES))
+    same = [one for one in names if one.lower() == name.lower()]
+    if len(same) == 1:
+        return same[0]
     near = difflib.get_close_matches(name, names, n=1, cutoff=alike)
     near = near or [one for one in names if len(name) >= _SHORTEST_BEGINNING and one.startswith(name)]
     return near[0] if len(near) == 1 else None

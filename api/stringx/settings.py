@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stringx.errors import ConfigurationError
@@ -68,7 +68,9 @@ class _SecretFiles(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """What a process of StringX is told by its environment. Frozen; passwords and tokens do not show in its `repr`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, enable_decoding=False, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     # Where things are kept
     home: Path = Field(Path("~/.stringx").expanduser(), description="What `stringx up` keeps: data, addresses, tokens.")
@@ -83,6 +85,7 @@ class Settings(BaseSettings):
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="bootstrap.servers.")
     kafka_properties: dict[str, str] = Field(
         default_factory=dict,
+        examples=[{"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512"}],
         description='Further librdkafka properties as JSON: {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512"}.',
     )
     kafka_sasl_username: str | None = Field(None, description="sasl.username.")
@@ -119,6 +122,7 @@ class Settings(BaseSettings):
     # Dispatch
     runners: dict[str, str] = Field(
         default_factory=lambda: {"default": "http://127.0.0.1:5002"},
+        examples=[{"default": "http://runner:5002"}],
         description='Runners by name as JSON: {"default": "http://runner:5002"}. A name with several addresses is several replicas.',
     )
     runner_token: SecretStr | None = Field(None, description="Bearer token of the runner's API.")
@@ -129,9 +133,13 @@ class Settings(BaseSettings):
     # dbt: the runner, and the backend's own workers for inline gates
     dbt_project_dir: Path = Field(Path("dbt_project"), description="The dbt project; a private copy of it is run.")
     dbt_profiles_dir: Path | None = Field(None, description="Folder of profiles.yml; default: the dbt project's.")
-    targets: tuple[str, ...] = Field(("demo",), description='Outputs of the dbt profile that the runner serves, as JSON: ["demo"].')
+    targets: tuple[str, ...] = Field(
+        ("demo",), examples=[["demo"]], description='Outputs of the dbt profile that the runner serves, as JSON: ["demo"].'
+    )
     inline_targets: tuple[str, ...] = Field(
-        (), description="Targets that the backend itself may run dbt on, for gates with `mode: inline`, as JSON."
+        (),
+        examples=[["demo"]],
+        description='Targets that the backend itself may run dbt on, for gates with `mode: inline`, as JSON: ["demo"].',
     )
     runner_host: str = Field("127.0.0.1", description="Address that `stringx runner` listens on.")
     runner_port: int = Field(5002, ge=1, le=65535, description="Port of the runner.")
@@ -159,6 +167,21 @@ class Settings(BaseSettings):
     # The docs portal
     docs_host: str = Field("127.0.0.1", description="Address that `stringx docs` listens on.")
     docs_port: int = Field(8001, ge=1, le=65535, description="Port of the dbt docs portal.")
+
+    @field_validator("kafka_properties", "runners", "targets", "inline_targets", mode="before")
+    @classmethod
+    def _of_json(cls, value: object, info: ValidationInfo) -> object:
+        """What a variable says is JSON, of the kind that the setting's example is of."""
+        if not isinstance(value, str):
+            return value
+        [example] = cls.model_fields[str(info.field_name)].examples or []
+        try:
+            said = json.loads(value)
+        except ValueError:
+            said = None
+        if not isinstance(said, type(example)):  # its text may hold a password
+            raise ValueError(f"must be {'a list' if isinstance(example, list) else 'an object'} as JSON, like {json.dumps(example)}")
+        return said
 
     @field_validator("log_level")
     @classmethod
@@ -270,8 +293,6 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
             for fault in error.errors(include_input=False)
         )
         raise ConfigurationError(faults) from None
-    except ValueError as error:  # pydantic-settings: a value that should be JSON and is not
-        raise ConfigurationError(str(error)) from None
 
 
 def variables() -> list[str]:

@@ -56,6 +56,20 @@ GATES = {
         library("no_outliers_by_z_score", column="id", arguments={"group_by_columns": ["grp"]}),
         slice_columns=TYPES,
     ),
+    "shares": gate(
+        library("unique", column="id", threshold={"error": "5%"}),
+        library("accepted_values", column="name", arguments={"values": ["a", "b"]}, threshold={"warn": 1, "error": "50%"}),
+        library("not_accepted_values", column="name", arguments={"values": ["a"]}, threshold={"error": "50%"}),
+        library("expect_column_values_to_be_unique", column="grp", threshold={"error": "50%"}),
+        library("expect_compound_columns_to_be_unique", arguments={"column_list": ["grp", "name"]}, threshold={"error": "50%"}),
+        library("expect_column_distinct_values_to_be_in_set", column="name", arguments={"value_set": ["a"]}, threshold={"error": "50%"}),
+        library("expect_column_values_to_have_consistent_casing", column="name", threshold={"error": "50%"}),
+        library(
+            "functional_dependency", arguments={"determinant_columns": ["grp"], "dependent_columns": ["name"]}, threshold={"error": "50%"}
+        ),
+        library("unique_normalised_text", column="name", threshold={"error": "50%"}),
+        slice_columns=TYPES,
+    ),
     "series": gate(
         library(
             "expect_row_values_to_have_data_for_every_n_datepart", arguments={"date_col": "day", "interval": 2}, row_condition="id > 0"
@@ -64,9 +78,8 @@ GATES = {
     ),
 }
 
-#: A series has a period for each day between its first and its last: here they are few. To `infinity` the database makes them for a
-#: minute, and then fails: dbt's error, which a replay leaves to dbt.
-DATA = {"series": rows_of([], st.dates(date(2012, 12, 25), date(2013, 1, 10)).map(str))}
+#: A series has a period for each day between its first and its last: here they are few. `infinity` is none of them.
+DATA = {"series": rows_of([], st.dates(date(2012, 12, 25), date(2013, 1, 10)).map(str) | st.sampled_from(["infinity", "-infinity"]))}
 
 
 @pytest.fixture(scope="module")

@@ -93,6 +93,7 @@ ROWS: list[tuple[dict[str, Any], str]] = [
     (check("is_data_fresh", column="a", max_age_minutes=15), true("a >= current_timestamp - interval '15' minute")),
     (check("is_data_fresh", column="a", max_age_minutes=15, base_timestamp="b"), true("a >= b - interval '15' minute")),
     (check("regex_match", column="a", regex="^x+$"), "expect_column_values_to_match_regex a, regex: ^x+$, where a is not null"),
+    (check("regex_match", column="DestId", regex="x"), 'expect_column_values_to_match_regex DestId, regex: x, where "DestId" is not null'),
     (check("regex_match", column="a", regex="x", negate=True), "expect_column_values_to_not_match_regex a, regex: x"),
     (check("is_valid_email", column="a"), "match_email a"),
     (check("is_valid_uuid", column="a"), "match_uuid a"),
@@ -294,6 +295,10 @@ def test_no_check_makes_it_fall(checks: list[dict[str, Any]]) -> None:
         ("{function: foreign_key, arguments: {columns: [a], ref_columns: [b]}}", "4:47: `ref_table` is missing: add it"),
         # What only our check can tell
         (
+            "{function: is_in_range, arguments: {column: a, min_limit: 5, max_limit: 1}}",
+            "4:47: nothing lies between 5 and 1: correct one of them",
+        ),
+        (
             "{function: foreign_key, arguments: {columns: [a], ref_columns: [b], ref_table: orders}}",
             "4:47: must be a table: schema.table or database.schema.table",
         ),
@@ -311,6 +316,15 @@ def test_a_filter_that_says_nothing_is_told_beside_what_else_is_wrong() -> None:
     assert problems_of(orders('rules:\n  - check: {function: is_not_null, arguments: {colum: a}}\n    filter: ""\n')) == [
         "4:48: unknown argument `colum`: did you mean `column`?",
         "5:13: is empty: it must be SQL, as text",
+    ]
+
+
+def test_of_a_list_each_item_that_cannot_be_read_is_told() -> None:
+    lines = ["rules:", "  - check:", "      function: is_in_list", "      arguments: {column: a, allowed: [x, 1, y, [z]]}"]
+    assert problems_of(orders("\n".join(lines) + "\n")) == [
+        "6:40: holds `x`, which DQX reads as a column since 0.16: write \"'x'\" for the text",
+        "6:46: holds `y`, which DQX reads as a column since 0.16: write \"'y'\" for the text",
+        "6:49: must be a number, a date, or text in single quotes within double ones",
     ]
 
 

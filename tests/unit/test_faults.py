@@ -52,7 +52,7 @@ class Everything(Value):
         ({"colour": "green"}, "must be 'red' or 'blue'"),
         ({"items": "x"}, "must be a list"),
         ({"items": ()}, "must not be empty"),
-        ({"items": (1, 2, 3)}, "must not be longer than 2"),
+        ({"items": (1, 2, 3)}, "must have at most 2 items"),
         ({"names": []}, "must be an object: names with values"),
         ({"inner": 5}, "must be an object: names with values"),
         ({"inner": {"numbr": 5}}, "is no field here: take it out, or correct its name"),

@@ -119,7 +119,7 @@ def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
             "3:15: holds a `\\` between double quotes, where YAML reads it as the start of an escape: put the text in single quotes",
         ),
         ("description: [a]", "3:14: must be one text"),
-        (f"runner: {'r' * 201}", "3:9: must have at most 200 characters"),
+        (f"runner: {'r' * 201}", "3:9: must not be longer than 200 characters"),
         # What is empty
         ("runner: ''", "3:9: must not be empty"),
         ("mode: ''", "3:7: is empty: it must be 'inline' or 'async'"),

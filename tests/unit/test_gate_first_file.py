@@ -111,6 +111,13 @@ def test_a_table_that_is_held_to_nothing_is_a_gate_without_rules(columns: tuple[
     assert [(rule.name, rule.column) for rule in first.rules] == [("a_is_filled", "a")] * bool(columns)
 
 
+def test_a_table_of_many_columns_makes_no_line_that_nobody_can_read() -> None:
+    text = first_file.text(catalog(*(column(f"column_{place}") for place in range(300))), runner="default")
+    assert max(map(len, text.splitlines())) <= first_file.WIDTH
+    assert all(f"column_{place}: " in text for place in range(300))
+    read(text)
+
+
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=30)
 
 

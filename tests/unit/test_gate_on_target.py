@@ -36,7 +36,8 @@ rules:
     [
         ({"field": ("table",)}, (1, 8)),
         ({"field": ("target",)}, (2, 9)),
-        ({"field": ("slice", "columns", "day")}, (5, 5)),
+        ({"field": ("slice", "columns", "day"), "of_name": True}, (5, 5)),
+        ({"field": ("slice", "columns", "day")}, (5, 10)),
         ({"field": ("samples", "mask", 1)}, (7, 17)),
         ({"select": "tag:daily"}, (10, 5)),
         ({"rule": "first", "field": ("column",)}, (15, 13)),

@@ -69,10 +69,52 @@ def test_dbt_is_told_to_count_every_failure_whatever_the_threshold() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("check", "threshold", "sliced", "counted"),
+    [
+        ("unique", {"error": 5}, True, "count(*)"),
+        ("unique", {"error": "5%"}, False, "n_records"),
+        ("unique", {"warn": 5, "error": "5%"}, True, "n_records"),
+        ("unique_normalised_text", {"error": "5%"}, False, "n_records"),
+        ("unique_normalised_text", {"error": "5%"}, True, "n_records_of_slice"),
+        ("not_null", {"error": "5%"}, True, "count(*)"),
+        ("of_a_project", {"error": "5%"}, True, "count(*)"),
+    ],
+)
+def test_of_a_share_the_rows_that_have_the_values_are_counted(check: str, threshold: object, sliced: bool, counted: str) -> None:
+    sql = sql_of(rule(check=check, column="tailnum", threshold=threshold), "raw.flights", resolve, sliced=sliced)
+    told = f'"{counted}"' if "(" in counted else f'"cast(coalesce(sum({counted}), 0) as " ~ dbt.type_bigint() ~ ")"'
+    assert f"fail_calc={told})" in sql
+    assert ("test_unique(" in sql) == (check == "unique" and not (sliced and "n_records" in counted))
+
+
+def test_of_a_share_a_key_of_the_slice_is_repeated_in_the_whole_and_counted_in_the_slice() -> None:
+    made = rule(check="unique", column="Tail", threshold={"error": "5%"}, row_condition="dep_time > 0 -- flown")
+    sql = render(
+        sql_of(made, "raw.flights", resolve, sliced=True),
+        config=lambda **_given: "",
+        dbt={"type_bigint": lambda: "bigint"},
+        source=lambda *names: ".".join(names),
+        get_where_subquery=lambda relation: f"(the slice of {relation})",
+    )
+    assert sql.split("\n")[1:] == [
+        'select "Tail" as unique_field, count(*) as n_records',
+        "from (the slice of raw.flights)",
+        'where "Tail" in (',
+        'select "Tail" from (select * from raw.flights where dep_time > 0 -- flown',
+        ") stringx_whole",
+        'where "Tail" in (select "Tail" from (the slice of raw.flights))',
+        'group by "Tail"',
+        "having count(*) > 1",
+        ")",
+        'group by "Tail"',
+    ]
+
+
 @pytest.fixture
 def looks_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
     """A check of the library whose macro takes `whole` and `context_columns`."""
-    check = replace(LIBRARY["expression_is_true"], whole=True, context_columns=True)
+    check = replace(LIBRARY["expression_is_true"], whole=True)
     monkeypatch.setattr("stringx.gates.tests.LIBRARY", {**LIBRARY, "looks_beyond": check})
 
 

@@ -15,6 +15,8 @@ from stringx.nearest import MOST_NAMES, did_you_mean, nearest
         ("xyz", ["table", "target"], ""),
         ("min", ["min_value", "max_value"], "did you mean `min_value`?"),
         ("dep", ["departure_time", "departure_date"], ""),
+        ("ID", ["day", "id"], "did you mean `id`?"),
+        ("iD", ["ID", "id"], ""),
         ("mi", ["min_value", "max_value"], ""),
         ("", ["table"], ""),
         ("table", [], ""),

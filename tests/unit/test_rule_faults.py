@@ -189,6 +189,62 @@ def test_a_flag_may_say_that_a_text_is_no_regular_expression() -> None:
     assert isinstance(gate_of(rule("check: match_regex\ncolumn: a\narguments: {regex: '[', flags: q}")), Gate)
 
 
+# --- bounds ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "problem"),
+    [
+        ("accepted_range", "{min_value: 5, max_value: 1}", "42: nothing lies between 5 and 1: correct one of them"),
+        ("between", "{max_value: -0.5, min_value: 0}", "28: nothing lies between 0 and -0.5: correct one of them"),
+        (
+            "accepted_range",
+            "{min_value: 5, max_value: 5, inclusive: false}",
+            "42: nothing lies between 5 and 5, and both are outside: correct one of them",
+        ),
+        (
+            "between",
+            "{min_value: 5, max_value: 5, strictly: true}",
+            "42: nothing lies between 5 and 5, and both are outside: correct one of them",
+        ),
+        (
+            "between",
+            "{min_value: \"'2013-02-01'\", max_value: \"date '2013-01-31'\"}",
+            "55: nothing lies between '2013-02-01' and date '2013-01-31': correct one of them",
+        ),
+        ("not_null_proportion", "{at_least: 0.9, at_most: 0.5}", "41: nothing lies between 0.9 and 0.5: correct one of them"),
+        # The other is what it is where a rule leaves it out.
+        ("row_count_like_before", "{at_least: 3}", "27: nothing lies between 3 and 2: correct one of them"),
+        ("null_share_between", "{min_value: 5}", "28: must be a share from 0 to 1, as 0.25 for a quarter"),
+    ],
+)
+def test_bounds_between_which_nothing_lies_are_told_at_the_upper_one(check: str, arguments: str, problem: str) -> None:
+    assert problems_of(rule(f"check: {check}\ncolumn: a\narguments: {arguments}")) == [f"7:{problem}"]
+
+
+def test_a_series_that_ends_as_it_begins_has_no_period() -> None:
+    days = "{date_col: a, test_start_date: '2013-02-01', test_end_date: '2013-02-01'}"
+    assert problems_of(rule(f"check: data_for_every\narguments: {days}")) == [
+        "6:76: nothing lies between 2013-02-01 and 2013-02-01, and both are outside: correct one of them"
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "{min_value: 5, max_value: 5}",
+        "{min_value: 5}",
+        "{min_value: 5, max_value: b}",
+        "{min_value: 5, max_value: \"'1'\"}",
+        "{min_value: \"'b'\", max_value: \"'a'\"}",
+        "{min_value: \"'2013-02-01'\", max_value: 1}",
+        "{min_value: \"'2013-02-01'\", max_value: \"'2013-02-01'\"}",
+    ],
+)
+def test_bounds_that_may_have_something_between_them_are_taken(arguments: str) -> None:
+    assert isinstance(gate_of(rule(f"check: between\ncolumn: a\narguments: {arguments}")), Gate)
+
+
 # --- thresholds ------------------------------------------------------------------------------------------------------
 
 
@@ -198,15 +254,15 @@ def test_a_flag_may_say_that_a_text_is_no_regular_expression() -> None:
         ("check: mean_between\narguments: {min_value: 1}", "expect_column_mean_to_be_between", "leave it out"),
         ("check: column_exists", "expect_column_to_exist", "leave it out"),
         ("check: recent_data\narguments: {datepart: day, interval: 1}", "expect_row_values_to_have_recent_data", "leave it out"),
-        ("check: unique", "unique", "use the check expect_column_proportion_of_unique_values_to_be_between"),
-        ("check: accepted_values\narguments: {values: [a]}", "accepted_values", "use the check expect_column_values_to_be_in_set"),
+        ("check: at_least_one", "at_least_one", "use the check not_null"),
+        ("check: foreign_key_both_ways\narguments: {to: b.c, field: d}", "foreign_key_both_ways", "use the check relationships"),
     ],
 )
-def test_a_share_is_refused_where_failures_are_not_rows(lines: str, whose: str, fix: str) -> None:
+def test_a_share_is_refused_where_failures_are_no_rows_and_stand_for_none(lines: str, whose: str, fix: str) -> None:
     check, *arguments = lines.split("\n")
     text = "\n".join(["column: a", "threshold: {warn: 1, error: 5%}", check, *arguments])
     assert problems_of(rule(text)) == [
-        f"6:33: is a share of the rows, and the failures of {whose} are not rows: write a count of failures, or {fix}"
+        f"6:33: is a share of the rows, and the failures of {whose} stand for no rows: write a count of failures, or {fix}"
     ]
 
 
@@ -221,7 +277,7 @@ def test_a_share_is_refused_where_failures_are_not_rows(lines: str, whose: str, 
 )
 def test_a_share_is_refused_of_an_aggregate(arguments: str) -> None:
     assert problems_of(rule(f"check: expression_is_true\nthreshold: {{error: 5%}}\narguments: {arguments}")) == [
-        "6:24: is a share of the rows, and the failures of an aggregate are not rows: write a count of failures, or leave it out"
+        "6:24: is a share of the rows, and the failures of an aggregate stand for no rows: write a count of failures, or leave it out"
     ]
 
 
@@ -231,6 +287,9 @@ def test_a_share_is_refused_of_an_aggregate(arguments: str) -> None:
         "check: not_null\ncolumn: a",
         "check: match_regex\ncolumn: a\narguments: {regex: a}",
         "check: equal_rowcount\narguments: {compare_model: a.b}",
+        "check: unique\ncolumn: a",
+        "check: accepted_values\ncolumn: a\narguments: {values: [a]}",
+        "check: unique_combination\ncolumns: [a, b]",
         "check: expression_is_true\narguments: {expression: a > 5}",
         "check: expression_is_true\narguments: {expression: sum(a) over (partition by b) > 5}",
         "check: expression_is_true\narguments: {expression: a in (select max(b) from c)}",
@@ -238,7 +297,7 @@ def test_a_share_is_refused_of_an_aggregate(arguments: str) -> None:
         "check: our_own\nlevel: row\ndimension: accuracy",
     ],
 )
-def test_a_share_is_taken_where_failures_are_rows_or_may_be(lines: str) -> None:
+def test_a_share_is_taken_where_failures_are_rows_or_stand_for_some_or_may_be(lines: str) -> None:
     (only,) = gate_of(rule(f"{lines}\nthreshold: {{error: 5%}}")).rules
     assert only.threshold == Threshold(error="5%")
 
@@ -246,7 +305,7 @@ def test_a_share_is_taken_where_failures_are_rows_or_may_be(lines: str) -> None:
 def test_what_is_named_instead_has_a_share_or_takes_one() -> None:
     for one, instead in INSTEAD.items():
         assert not LIBRARY[one].has_share
-        assert LIBRARY[instead].has_share or "proportion" in instead
+        assert LIBRARY[instead].has_share
 
 
 def test_what_shows_more_than_dbts_own_tests_does_show_it() -> None:

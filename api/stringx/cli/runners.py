@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from stringx.cli.connection import nothing_serves
+from stringx.cli.output import warn
 from stringx.embedded import addresses
-from stringx.errors import ConfigurationError, RunnerUnavailable
+from stringx.errors import ConfigurationError, RunnerBusy, RunnerUnavailable, RunnerUnreachable
 from stringx.nearest import did_you_mean, nearest
 from stringx.settings import Settings
 
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
     from stringx.runner.client import HttpRunner
 
 #: Who asks for a status: nobody's runs are held under this name.
-_ASKING = "stringx-cli"
+ASKING = "stringx-cli"
+#: Longest wait for a runner that answers others.
+BUSY_SECONDS = 60.0
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,11 @@ class Runners:
 
     @contextmanager
     def replicas(self, name: str, *, answer_seconds: float | None = None) -> Iterator[list[HttpRunner]]:
-        """All replicas of a runner. ConfigurationError for a name that there is not, RunnerUnavailable without a token or an address."""
+        """All replicas of a runner. ConfigurationError for a name that there is not, RunnerUnavailable without a token or an address,
+        and RunnerUnreachable, with what to do about it, where a replica that is asked is not there."""
         from stringx.dispatch.discovery import resolve
         from stringx.runner.client import ANSWER_SECONDS, HttpRunner
+        from stringx.runner.wire import NotConnected
 
         if name not in self.urls:
             hint = did_you_mean(nearest(name, self.urls)) or f"there are {', '.join(self.urls) or 'none'}"
@@ -49,12 +57,17 @@ class Runners:
             replicas = [HttpRunner(address, token, beat_seconds=answer_seconds or ANSWER_SECONDS) for address in resolve(url)]
             for replica in replicas:
                 opened.callback(replica.close)
-            yield replicas
+            try:
+                yield replicas
+            except RunnerUnreachable as error:
+                if not isinstance(error.__cause__, NotConnected):
+                    raise
+                raise RunnerUnreachable(f"the runner `{name}` is not there: {error}: start it, or correct STRINGX_RUNNERS") from error
 
     def targets(self, name: str, *, answer_seconds: float) -> frozenset[str]:
         """Those that its replicas say they have. Raises as `replicas` does, and RunnerUnavailable where one does not answer in time."""
         with self.replicas(name, answer_seconds=answer_seconds) as replicas:
-            return frozenset(target for replica in replicas for target in replica.status(_ASKING).targets)
+            return frozenset(target for replica in replicas for target in replica.status(ASKING).targets)
 
 
 def known(settings: Settings) -> Runners:
@@ -69,3 +82,26 @@ def known(settings: Settings) -> Runners:
         why_unasked = f"{nothing_serves(settings)}; for another StringX's runners, set STRINGX_RUNNERS and STRINGX_RUNNER_TOKEN"
     ours = None if started is None else (started.runner, addresses.read_token(settings.home, "runner"))
     return Runners(urls, token, ours, why_unasked)
+
+
+def first_answer(replicas: Sequence[HttpRunner], ask: Callable[[HttpRunner], Answer]) -> Answer:
+    """Of the first replica that answers: all have the same dbt project, or will soon. RunnerUnavailable where none does. Waits where
+    they answer others: a runner answers few questions at a time."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return _first_answer(replicas, ask)
+        except RunnerBusy as error:
+            if time.monotonic() > until:
+                raise
+            time.sleep(error.retry_after_seconds)
+
+
+def _first_answer(replicas: Sequence[HttpRunner], ask: Callable[[HttpRunner], Answer]) -> Answer:
+    *others, last = replicas
+    for replica in others:
+        try:
+            return ask(replica)
+        except RunnerUnavailable as error:
+            warn(f"the next replica is asked: {error}")
+    return ask(last)

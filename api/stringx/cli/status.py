@@ -9,11 +9,9 @@ import click
 from stringx import settings
 from stringx.cli import connection
 from stringx.cli.output import output_option, print_json, print_table
+from stringx.cli.tables import SHORT_FINGERPRINT
 from stringx.model import BackendStatus, RunnerReplicaStatus
 from stringx.reasons import number
-
-#: Characters of a dbt project's fingerprint that tell it from others.
-SHORT_FINGERPRINT = 8
 
 
 @click.command()

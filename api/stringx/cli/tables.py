@@ -32,6 +32,8 @@ STYLES = {
 
 #: Characters of a run's id that a narrow table shows; `stringx run` finds it by them.
 SHORT_ID = 8
+#: Characters of a dbt project's fingerprint that tell it from others.
+SHORT_FINGERPRINT = 8
 #: Characters of a rule's name that a narrow table shows.
 LONGEST_NAME = 44
 #: Between two columns.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 
 from stringx.gates.parse import parse
@@ -15,6 +16,11 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 #: What JSON may hold as it is, and YAML refuses, or takes for the end of a line.
 _ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+#: Characters of a line, where it may be broken.
+WIDTH = 140
+#: A space at which no line is broken; nothing that `_yaml` writes holds it.
+_SPACE = "\x00"
 
 _HEAD = """\
 # The first gate of {table}, by what its database knew of it: read it, take out what is not so, and add what the data must be.
@@ -49,7 +55,14 @@ def _slice(catalog: TableCatalog) -> Iterator[str]:
         yield from (f"    {_yaml(name)}: {kind}" for name, kind in moments.items())
     also = [f"{_yaml(name)}: {kind}" for name, kind in others.items()]
     if also:
-        yield f"# {'Others' if moments else 'slice: {columns: {…}}, of these'}: {', '.join(also)}"
+        yield from _comment(f"{'Others' if moments else 'slice: {columns: {…}}, of these'}: ", also)
+
+
+def _comment(begun: str, items: list[str]) -> list[str]:
+    """Lines that are broken between items, and not within one."""
+    whole = begun.replace(" ", _SPACE) + ", ".join(item.replace(" ", _SPACE) for item in items)
+    lines = textwrap.wrap(whole, WIDTH, initial_indent="# ", subsequent_indent="#   ", break_long_words=False, break_on_hyphens=False)
+    return [line.replace(_SPACE, " ") for line in lines]
 
 
 def _rules(catalog: TableCatalog) -> Iterator[str]:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import yaml
@@ -149,7 +150,8 @@ class _Reader:
 
     def __init__(self, located: Located, text: str) -> None:
         self._located = located
-        self._events = yaml.parse(text, _LOADER)
+        # As `yaml.parse` does, which looks twice at each event.
+        self._events = iter(_LOADER(text).get_event, None)
         self._depth = 0
 
     def document(self) -> Any:
@@ -225,7 +227,7 @@ class _Reader:
 
     def _scalar(self, node: Any, path: Path) -> Any:
         text: str = node.value
-        tag = _RESOLVER.resolve(yaml.ScalarNode, text, node.implicit) if node.tag in (None, "!") else node.tag
+        tag = _resolved(text, node.implicit) if node.tag in (None, "!") else node.tag
         kind = tag.removeprefix(_TAG)
         plain = not node.style  # None, or the empty text where libyaml read it
         match kind:
@@ -275,6 +277,11 @@ class _Reader:
 
     def _fault(self, path: Path, node: Any, message: str) -> None:
         self._located.faults.append((path, _place(node.start_mark), message))
+
+
+@lru_cache(maxsize=1024)  # of a thousand files most texts are names of fields, which come again and again
+def _resolved(text: str, implicit: tuple[bool, bool]) -> str:
+    return str(_RESOLVER.resolve(yaml.ScalarNode, text, implicit))
 
 
 def _float(text: str) -> float | int:

@@ -29,9 +29,7 @@ def _place(document: Located, fault: TargetFault) -> Place:
     elif fault.select is not None:
         path = _item(document, "select", "select", fault.select)
     whole = (*path, *fault.field)
-    if fault.field[:2] == ("slice", "columns"):  # what is wrong is the column's name, not its type
-        return document.place_of_name(whole)
-    return document.place(whole)
+    return document.place_of_name(whole) if fault.of_name else document.place(whole)
 
 
 def _item(document: Located, items: str, name: str, wanted: str) -> located.Path:

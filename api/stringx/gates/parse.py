@@ -40,20 +40,16 @@ _ELSEWHERE = {
     "slice_columns": "write `slice: {columns: {…}}`",
 }
 
-#: pydantic's faults in a person's words; what is raised by validators of ours is in them already.
-_WORDS = {
-    "tuple_type": "must be a list",
-    "dict_type": "must be fields with values, as `name: value`",
-    "model_type": "must be fields with values, as `name: value`",
-    "model_attributes_type": "must be fields with values, as `name: value`",
+_FIELDS_IN_YAML = "must be fields with values, as `name: value`"
+#: What YAML has other words for than JSON.
+_IN_YAML = {
+    "dict_type": _FIELDS_IN_YAML,
+    "model_type": _FIELDS_IN_YAML,
+    "model_attributes_type": _FIELDS_IN_YAML,
     "string_type": "must be text: put it in quotes if it is meant so",
-    "int_type": "must be a whole number",
-    "bool_type": "must be true or false",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "too_short": "must not be empty",
-    "too_long": "must have at most {max_length} {items}",
 }
+#: Faults that say themselves that nothing is there.
+_OF_THE_EMPTY = frozenset({"too_short", "string_too_short"})
 
 #: Of lists of fields, the one that an item must have.
 _OF_ITEMS = {"notify": "topic", "select": "select"}
@@ -191,12 +187,10 @@ def _located(fault: ErrorDetails, document: Located) -> tuple[located.Path, loca
 
 
 def _words(fault: ErrorDetails) -> str:
-    if fault["type"] not in _WORDS:
-        return _or_empty(fault, fault_text(fault))
     if fault["type"] == "string_type" and isinstance(fault["input"], (list, dict)):
         return "must be one text"
-    of_text = isinstance(fault["input"], str)
-    return _WORDS[fault["type"]].format(**fault.get("ctx", {}), items="characters" if of_text else "items") + _rewritten(fault)
+    words = _IN_YAML.get(fault["type"]) or fault_text(fault)
+    return words if fault["type"] in _OF_THE_EMPTY else _or_empty(fault, words + _rewritten(fault))
 
 
 def _rewritten(fault: ErrorDetails) -> str:

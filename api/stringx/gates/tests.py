@@ -15,7 +15,7 @@ from stringx.errors import Invalid
 from stringx.gates.located import JINJA
 from stringx.gates.rule_library import LIBRARY, Check
 from stringx.gates.rule_library import arguments as sorts
-from stringx.gates.thresholds import MAY_BE_AGGREGATES
+from stringx.gates.thresholds import MAY_BE_AGGREGATES, is_of_rows_with_values
 from stringx.model import Rule
 
 #: Arguments of a project's own tests that name another table, as people write it: they reach the test as dbt's `source(…)` or
@@ -24,6 +24,9 @@ RELATION_ARGUMENTS = frozenset({"to", "compare_model"})
 
 #: The library's macro by which every check of it matches a regular expression.
 MATCHES_REGEX = "stringx__matches_regex"
+
+#: The rows that a test finds, as dbt's `fail_calc`.
+_NUMBER_OF_ROWS = '"count(*)"'
 
 _HARMLESS = re.compile(r"[A-Za-z0-9 _.,:;=<>()+*/@!?|&~^$-]")
 _PLAIN_COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
@@ -64,12 +67,18 @@ def test_sql(
     `sliced`: that a slice is laid on. `names_between`: the characters that this database has a name between.
 
     dbt is told to count: `!= 0` whatever the gate's threshold, for dbt says 0 failures of a test that it lets pass, and the
-    gate judges the raw count. All that a project's `data_tests:` block could set for every test is set here. Raises Invalid,
-    with the argument's name, for text that Jinja would render and for values that no literal can stand for.
+    gate judges the raw count: of failing rows, or, where a share is accepted, of the rows that have a failing value. All that a
+    project's `data_tests:` block could set for every test is set here. Raises Invalid, with the argument's name, for text that Jinja
+    would render and for values that no literal can stand for.
     """
+    of_values = is_of_rows_with_values(rule)
+    if of_values and sliced and rule.check == "unique" and rule.column is not None:
+        repeated = _repeated_rows(rule, column_sql(rule.column, names_between), resolve(relation))
+        return f"{_config(rule, _sum_of('n_records'))}\n{repeated}\n"
     check = LIBRARY.get(rule.check)
+    looks_beyond = check is not None and check.whole and sliced
     arguments = [f"model=get_where_subquery({resolve(relation)})"]
-    if check is not None and check.whole and sliced:
+    if looks_beyond:
         arguments.append(f"whole={_whole(rule, resolve(relation))}")
     if rule.column is not None:
         arguments.append(f"column_name={literal(column_sql(rule.column, names_between), 'column')}")
@@ -85,7 +94,24 @@ def test_sql(
             arguments.append(f"{name}={resolve(value)}")
         else:
             arguments.append(f"{name}={literal(value, field)}")
-    return f"{_config(rule)}\n{{{{ test_{rule.check}({', '.join(arguments)}) }}}}\n"
+    failures = _sum_of("n_records_of_slice" if looks_beyond else "n_records") if of_values else _NUMBER_OF_ROWS
+    return f"{_config(rule, failures)}\n{{{{ test_{rule.check}({', '.join(arguments)}) }}}}\n"
+
+
+def _repeated_rows(rule: Rule, column: str, relation: str) -> str:
+    """What dbt's own `unique` finds of a slice, with how many rows of the slice have it: dbt's counts those outside as well. `column` is
+    SQL, `relation` Jinja."""
+    name = f"{{{{ {literal(column, 'column')} }}}}"
+    slice_, whole = f"{{{{ get_where_subquery({relation}) }}}}", f"{{{{ {_whole(rule, relation)} }}}}"
+    return f"""select {name} as unique_field, count(*) as n_records
+from {slice_}
+where {name} in (
+select {name} from {whole}
+where {name} in (select {name} from {slice_})
+group by {name}
+having count(*) > 1
+)
+group by {name}"""  # noqa: S608  # Jinja that makes the SQL
 
 
 def rows_test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
@@ -121,20 +147,25 @@ def _regex_sql(rule: Rule, regex: object) -> str:
     return f"{_config(rule)}\nselect 1 as matched where {{{{ {MATCHES_REGEX}({', '.join(arguments)}) }}}}\n"
 
 
-def _config(rule: Rule) -> str:
+def _sum_of(column: str) -> str:
+    """The sum over what a test finds, as dbt's `fail_calc`: a whole number, 0 where it finds nothing."""
+    return f'"cast(coalesce(sum({column}), 0) as " ~ dbt.type_bigint() ~ ")"'
+
+
+def _config(rule: Rule, failures: str = _NUMBER_OF_ROWS) -> str:
+    """The options of a test; `failures` is its `fail_calc`, as Jinja."""
     options = {
         "enabled": True,
         "severity": rule.severity.value,
         "warn_if": "!= 0",
         "error_if": "!= 0",
-        "fail_calc": "count(*)",
         "limit": None,
         "where": rule.row_condition,
         "store_failures": False,
         "store_failures_as": "ephemeral",
     }
     written = ", ".join(f"{name}={literal(value, 'row_condition')}" for name, value in options.items())
-    return f"{{{{ config({written}) }}}}"
+    return f"{{{{ config({written}, fail_calc={failures}) }}}}"
 
 
 def _whole(rule: Rule, relation: str) -> str:

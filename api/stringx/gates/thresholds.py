@@ -1,4 +1,4 @@
-"""Which checks a threshold fits: one that is a share of the rows, and one that the gate has for all its rules. Pure."""
+"""Which checks a threshold fits: one that is a share, and of which rows it is one; and one that the gate has for all its rules. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from stringx.gates import sql_text
-from stringx.gates.rule_library import LIBRARY, Origin
-from stringx.model import Threshold
+from stringx.gates.rule_library import LIBRARY, Counted, Origin
+from stringx.model import Rule, Threshold
 
 #: Checks whose arguments say how many rows are too many.
 _SAY_HOW_MANY = frozenset({"column_null_share_between", "share_of_rows"})
@@ -15,13 +15,12 @@ _SAY_HOW_MANY = frozenset({"column_null_share_between", "share_of_rows"})
 #: Checks whose SQL may be an aggregate: its one failure is about all rows.
 MAY_BE_AGGREGATES = frozenset({"expression_between", "expression_is_true"})
 
-#: Of checks that count values, those that find the same and have a share.
+#: Of checks without a share, those that find the same, or the part of it that is in rows of the table, and have one.
 INSTEAD = {
-    "accepted_values": "expect_column_values_to_be_in_set",
-    "not_accepted_values": "expect_column_values_to_not_be_in_set",
-    "expect_column_distinct_values_to_be_in_set": "expect_column_values_to_be_in_set",
-    "unique": "expect_column_proportion_of_unique_values_to_be_between",
-    "expect_column_values_to_be_unique": "expect_column_proportion_of_unique_values_to_be_between",
+    "at_least_one": "not_null",
+    "expect_column_distinct_values_to_equal_set": "expect_column_distinct_values_to_be_in_set",
+    "foreign_key_both_ways": "relationships",
+    "not_null_proportion": "not_null",
 }
 
 _AGGREGATE = re.compile(
@@ -32,12 +31,20 @@ _OF_EACH_ROW = re.compile(r"\b(over|select)\b", re.IGNORECASE)
 
 
 def takes_that_of_gate(check_name: str, threshold: Threshold) -> bool:
-    """Whether a gate's threshold fits the check: a mean that is out of its bounds is one failure, and never more than 5 % of the rows."""
+    """Whether a gate's threshold fits the check: a mean that is out of its bounds is one failure, and never more than 5 % of the rows.
+    A share of rows that have repeated keys, or other failing values, is accepted only where a rule itself says so."""
     check = LIBRARY.get(check_name)
     if check is None or check_name in _SAY_HOW_MANY | MAY_BE_AGGREGATES:
         return False
-    counts = check.context_columns or check.origin is Origin.DBT
-    return counts and (check.has_share or not threshold.has_share)
+    takes_one = check.context_columns or check.origin is Origin.DBT
+    return takes_one and (check.counts is not Counted.VALUES or not threshold.has_share)
+
+
+def is_of_rows_with_values(rule: Rule) -> bool:
+    """Whether the rule's failures are the rows that have the values which its check finds, since its threshold is a share of them. Where
+    one of two limits is, both are about rows."""
+    check = LIBRARY.get(rule.check)
+    return check is not None and check.counts is Counted.VALUES and rule.threshold is not None and rule.threshold.has_share
 
 
 def share_fault(check_name: str, arguments: Mapping[str, object]) -> str | None:
@@ -49,7 +56,7 @@ def share_fault(check_name: str, arguments: Mapping[str, object]) -> str | None:
         what = "the failures of an aggregate"
     instead = INSTEAD.get(check_name)
     fix = f"use the check {instead}" if instead else "leave it out"
-    return f"is a share of the rows, and {what} are not rows: write a count of failures, or {fix}"
+    return f"is a share of the rows, and {what} stand for no rows: write a count of failures, or {fix}"
 
 
 def _is_aggregate(arguments: Mapping[str, object]) -> bool:

@@ -61,6 +61,8 @@ class TargetFault(RunnerWord):
     select: str | None = None
     #: of the gate, or of that rule or selection, in the words of a gate file; empty: all of it
     field: tuple[str | int, ...] = ()
+    #: that the field's name is wrong, and not what it is given
+    of_name: bool = False
     #: with the fix
     message: str
 

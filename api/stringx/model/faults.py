@@ -41,12 +41,17 @@ _WORDS = {
     "string_too_short": "must not be empty",
     "string_too_long": "must not be longer than {max_length} characters",
     "too_short": "must not be empty",
-    "too_long": "must not be longer than {max_length}",
+    "too_long": "must have at most {max_length} items",
 }
+#: What pydantic calls a text whose length is looked at after a validator of ours.
+_VALIDATED_TEXT = "Value"
 
 
 def fault_text(fault: Mapping[str, Any]) -> str:
     """What is wrong by one fault of a ValidationError; what a validator of ours said, as it said it."""
-    if fault["type"] in _WORDS:
-        return _WORDS[fault["type"]].format(**fault.get("ctx", {}))
+    kind, context = fault["type"], fault.get("ctx", {})
+    if kind == "too_long" and context["field_type"] == _VALIDATED_TEXT:
+        kind = "string_too_long"
+    if kind in _WORDS:
+        return _WORDS[kind].format(**context)
     return str(fault["msg"]).removeprefix("Value error, ")

@@ -15,8 +15,9 @@ from stringx.nearest import MOST_NAMES
 from stringx.runner import sessions
 from stringx.runner.samples import end_after
 
-#: Somebody may hold a lock on the table.
 ANSWER_SECONDS = 15.0
+#: Somebody may hold a lock on the table; what else is asked is not to wait for that.
+LOCK_SECONDS = 3
 _NAME = "stringx_catalog"
 
 #: How types begin, in any database, and how a gate slices by them.
@@ -97,7 +98,7 @@ def read(adapter: Any, relation: str, knows: Callable[[str], bool]) -> Catalog:
     if not sessions.opens(adapter):
         return _of_adapter(adapter, relation)
     with sessions.cursor(adapter, _NAME) as cursor:
-        end_after(cursor, ANSWER_SECONDS)
+        _limit(cursor)
         try:
             cursor.execute("select to_regclass(%s) is not null", [relation])
             if not cursor.fetchone()[0]:
@@ -143,7 +144,7 @@ def tables_near(adapter: Any, schema: str) -> list[str]:
     if not sessions.opens(adapter):
         return []
     with sessions.cursor(adapter, _NAME) as cursor:
-        end_after(cursor, ANSWER_SECONDS)
+        _limit(cursor)
         cursor.execute(_TABLES, [schema, MOST_NAMES])
         return [name for (name,) in cursor.fetchall()]
 
@@ -162,7 +163,7 @@ def plan_fault(adapter: Any, sql: str) -> str | None:
 
 def _plan_fault_of_postgres(adapter: Any, explain: str) -> str | None:
     with sessions.cursor(adapter, _NAME) as cursor:
-        end_after(cursor, ANSWER_SECONDS)
+        _limit(cursor)
         try:
             cursor.execute(explain)
         except psycopg2.OperationalError:
@@ -182,6 +183,11 @@ def _plan_fault_of_duckdb(adapter: Any, explain: str) -> str | None:
             # Without the line of our own query, and a mark beneath it.
             return str(getattr(error, "msg", None) or error).partition("\n\nLINE ")[0]
     return None
+
+
+def _limit(cursor: Any) -> None:
+    end_after(cursor, ANSWER_SECONDS)
+    cursor.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
 
 
 def _column(name: str, kind: str, nullable: bool | None, accepted: tuple[str, ...]) -> CatalogColumn:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg2
+import psycopg2.errors
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
@@ -18,9 +19,10 @@ from stringx.runner import catalog, one_statement, sessions
 from stringx.runner.catalog import Unreadable
 from stringx.runner.compiling import compiled
 from stringx.runner.invocation import adapter
-from stringx.runner.parsed import ParsedProject, own_copy
+from stringx.runner.parsed import OtherRelation, ParsedProject, own_copy
 from stringx.runner.planned import Planned
 from stringx.runner.planning import Planner
+from stringx.runner.signature import Signature
 
 #: A gate's slice type → what else than itself a column may slice by: it is compared as that without a loss.
 _ALSO = {ColumnType.DATE: {ColumnType.TIMESTAMP, ColumnType.TEXT}, ColumnType.TIMESTAMP: {ColumnType.DATE}}
@@ -42,7 +44,7 @@ class Inquirer:
         except NotFound:
             table = self._project.table(name, Relation.PLAIN)
         if table.relation is None:
-            raise NotFound(f"{name} is an ephemeral model, which is no table of the database")
+            raise NotFound(f"{name} is an ephemeral model, which is no table of the database: write its gate by hand")
         try:
             found = catalog.read(adapter(), table.relation, self._knows)
         except Unreadable as error:
@@ -61,12 +63,23 @@ class Inquirer:
     def check(self, gates: tuple[Gate, ...]) -> Validation:
         """Raises the errors of the driver and of dbt where the database does not answer."""
         return Validation(
-            gates=tuple(GateOnTarget(workspace=gate.workspace, table=gate.table, faults=tuple(self._faults(gate))) for gate in gates)
+            gates=tuple(GateOnTarget(workspace=gate.workspace, table=gate.table, faults=tuple(self._told(gate))) for gate in gates)
         )
+
+    def _told(self, gate: Gate) -> Iterator[TargetFault]:
+        """A lock keeps back what is said of this gate alone."""
+        try:
+            yield from self._faults(gate)
+        except psycopg2.errors.LockNotAvailable:
+            message = f"somebody holds a lock on {gate.table}, or on a table that its rules name: not all was looked at, ask again"
+            yield TargetFault(field=("table",), message=message)
 
     def _faults(self, gate: Gate) -> Iterator[TargetFault]:
         try:
             table = self._project.table(gate.table, gate.relation)
+        except OtherRelation as error:
+            yield TargetFault(field=("relation",), message=self._shown(str(error)))
+            table = error.table
         except NotFound as error:
             yield TargetFault(field=("table",), message=self._shown(str(error)))
             return
@@ -80,8 +93,8 @@ class Inquirer:
             unreadable = True
             message = self._absence(gate.table, error)
             yield TargetFault(field=("table",), message=self._shown(message))
-        unknown = list(self._check_faults(gate))
-        yield from unknown
+        uncallable = list(self._call_faults(gate))
+        yield from uncallable
         faulty = list(self._column_faults(gate, columns)) if columns else []
         yield from faulty
         planner = Planner(
@@ -89,17 +102,17 @@ class Inquirer:
             table,
             self._some_slice(gate, columns),
             names_between=adapter().quote(""),
-            shown=lambda error: self._shown(_told(error)),
+            shown=lambda error: self._shown(_words(error)),
         )
-        without_check = {fault.rule for fault in unknown}
-        known = gate.model_copy(update={"rules": tuple(rule for rule in gate.rules if rule.name not in without_check)})
-        plan = planner.plan(known, gate.fingerprint)
+        without_test = {fault.rule for fault in uncallable}
+        callable_ = gate.model_copy(update={"rules": tuple(rule for rule in gate.rules if rule.name not in without_test)})
+        plan = planner.plan(callable_, gate.fingerprint)
         for refused in plan.refused:
             yield TargetFault(rule=refused.rule, select=refused.select, message=refused.message or "no test can be made of it")
         if unreadable:
             return  # all of them would say so once more
         told = {fault.rule for fault in faulty if fault.field == ("column",)}
-        for fault in self._regex_faults(known):
+        for fault in self._regex_faults(callable_):
             told.add(fault.rule)
             yield fault
         for test in plan.tests:
@@ -108,18 +121,38 @@ class Inquirer:
 
     def _absence(self, name: str, error: Unreadable) -> str:
         """Why a table cannot be read, and what to do about it."""
-        *_, schema, table = name.lower().split(".")
-        near = nearest(f"{schema}.{table}", catalog.tables_near(adapter(), schema), alike=0.75)
-        fix = did_you_mean(near if near != name.lower() else None) or "load it, or correct the name"
-        return f"the target {self._target} cannot read {name}: {_told(error)}: {fix}"
+        return f"the target {self._target} cannot read {name}: {_words(error)}: {self._fix_of_absence(name, error)}"
 
-    def _check_faults(self, gate: Gate) -> Iterator[TargetFault]:
-        """Of rules whose check is a test of nobody's: dbt would say only that a macro is not there."""
+    def _fix_of_absence(self, name: str, error: Unreadable) -> str:
+        if isinstance(error.__cause__, psycopg2.errors.InsufficientPrivilege):
+            return "let the role of its dbt profile read it"
+        wanted = ".".join(name.lower().split(".")[-2:])
+        tables = catalog.tables_near(adapter(), wanted.partition(".")[0])
+        for one in tables:
+            if one.lower() == wanted != one:
+                return f"it has {one}, and tells upper from lower case: declare that as a source of the dbt project, by its `identifier`"
+        near = nearest(wanted, tables, alike=0.75)
+        return did_you_mean(near if near != name.lower() else None) or "load it, or correct the name"
+
+    def _call_faults(self, gate: Gate) -> Iterator[TargetFault]:
+        """Of rules whose check is a test of nobody's, or is not called so: Jinja would say it in its words, or the database in its own."""
         for rule in gate.rules:
-            if not self._project.has_generic_test(rule.check):
-                meant = did_you_mean(nearest(rule.check, [*self._project.generic_tests(), *LIBRARY]))
-                fix = meant or "add it to the project, or correct the name"
-                yield TargetFault(rule=rule.name, field=("check",), message=f"the dbt project has no generic test `{rule.check}`: {fix}")
+            macro = self._project.generic_test(rule.check)
+            if macro is None:
+                yield TargetFault(rule=rule.name, field=("check",), message=self._no_test(rule.check))
+                continue
+            signature = Signature.of(macro.macro_sql)
+            for field, message in signature.faults(rule):
+                # What misses an argument is told where the check stands, if the rule gives none.
+                place = ("check",) if field == ("arguments",) and not rule.arguments else field
+                yield TargetFault(rule=rule.name, field=place, of_name=signature.is_unknown(field), message=message)
+
+    def _no_test(self, check: str) -> str:
+        if check in LIBRARY:
+            fix = "it is of StringX's rule library, whose macros the project lacks: copy dbt_project/macros into its own"
+        else:
+            fix = did_you_mean(nearest(check, [*self._project.generic_tests(), *LIBRARY])) or "add it to the project, or correct the name"
+        return f"the dbt project has no generic test `{check}`: {fix}"
 
     # --- columns ---
 
@@ -135,7 +168,9 @@ class Inquirer:
             return f"{gate.table} has no column `{name}`{': ' + meant if meant else ': correct the name'}"
 
         for name, kind in gate.slice_columns.items():
-            if (message := missing(name)) or (message := _misfit(kind, columns[self._folded(name)])):
+            if message := missing(name):
+                yield TargetFault(field=("slice", "columns", name), of_name=True, message=message)
+            elif message := _misfit(kind, columns[self._folded(name)]):
                 yield TargetFault(field=("slice", "columns", name), message=message)
         lower = {name.lower() for name in columns}
         for place, name in enumerate(gate.samples.mask):
@@ -157,7 +192,7 @@ class Inquirer:
 
     def _regex_faults(self, gate: Gate) -> Iterator[TargetFault]:
         """A test with a regular expression that is none would fail at its first row, and not before."""
-        if not self._project.has_macro(MATCHES_REGEX):
+        if self._project.macro(MATCHES_REGEX) is None:
             return  # its checks are those of a package, with ways of their own
         for rule in gate.rules:
             with suppress(NotFound, Refusal, DbtBaseException):  # no test can be made with it: the plan has told that of the rule's own
@@ -181,7 +216,7 @@ class Inquirer:
             with adapter().connection_named("stringx_compile"):
                 sql = compiled(self._project, node)
         except DbtBaseException as error:
-            return _told(error)
+            return _words(error)
         if of_a_rule and (fault := one_statement.fault(sql, adapter().type())):
             return fault
         return catalog.plan_fault(adapter(), sql)
@@ -193,9 +228,9 @@ class Inquirer:
         return False
 
 
-def unanswered(error: psycopg2.Error | DbtBaseException) -> str:
-    """Why a question has no answer."""
-    return f"the database did not answer: {_told(error)}"
+def unanswered(target: str, error: psycopg2.Error | DbtBaseException) -> str:
+    """Why a question has no answer, and what to look at."""
+    return f"the database of {target} did not answer; see that it is up, and that the dbt profile is right: {_words(error)}"
 
 
 def _misfit(kind: ColumnType, column: CatalogColumn) -> str | None:
@@ -207,6 +242,6 @@ def _misfit(kind: ColumnType, column: CatalogColumn) -> str | None:
     return f"the column is {column.type}, which is not sliced by `{kind}`: {fix}"
 
 
-def _told(error: Exception) -> str:
+def _words(error: Exception) -> str:
     """The words of dbt's or the database's, in one line."""
     return " ".join(str(getattr(error, "msg", None) or error).split())

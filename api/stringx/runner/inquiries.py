@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from stringx.errors import NotFound, Unavailable
 from stringx.model import Gate, GateOnTarget, TableCatalog, TargetFault, Validation
+from stringx.nearest import did_you_mean, nearest
 from stringx.runner.messages import Answered, CheckGates, DescribeTable
 
 #: After this time the process that should answer ends itself.
@@ -72,7 +73,7 @@ def validate(pools: Mapping[str, Asked], gates: Sequence[Gate]) -> Validation:
         if target in pools:
             waiting.append((places, pools[target].inquire(CheckGates(gates=tuple(gates[place] for place in places)))))
         else:
-            fault = TargetFault(field=("target",), message=f"this runner serves {', '.join(pools) or 'no target'}, not {target}")
+            fault = TargetFault(field=("target",), message=_not_served(target, pools))
             found |= {place: _of(gates[place], fault) for place in places}
     for places, answer in waiting:
         answered = _answer(answer, Validation)
@@ -83,8 +84,13 @@ def validate(pools: Mapping[str, Asked], gates: Sequence[Gate]) -> Validation:
 def describe(pools: Mapping[str, Asked], table: str, target: str) -> TableCatalog:
     """What a table of a target is like. Blocks; NotFound where there is none, Unavailable where nobody answers."""
     if target not in pools:
-        raise NotFound(f"this runner serves {', '.join(pools) or 'no target'}, not {target}")
+        raise NotFound(_not_served(target, pools))
     return _answer(pools[target].inquire(DescribeTable(table=table)), TableCatalog)
+
+
+def _not_served(target: str, pools: Mapping[str, Asked]) -> str:
+    meant = did_you_mean(nearest(target, pools))
+    return f"this runner serves {', '.join(pools) or 'no target'}, not {target}{f': {meant}' if meant else ''}"
 
 
 def _of(gate: Gate, *faults: TargetFault) -> GateOnTarget:

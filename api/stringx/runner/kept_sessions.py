@@ -21,9 +21,10 @@ import psycopg2.extensions
 #: So long after it was opened a session is no longer handed out: what the server gives to new ones may have changed (`alter role … set`).
 LONGEST_SECONDS = 60.0
 
-#: dbt sends `begin`, `commit` and the profile's `set role`; samples are fetched with limits of their transaction.
+#: dbt sends `begin`, `commit` and the profile's `set role`; samples are fetched, and queries explained, with limits of their transaction.
 _READS = re.compile(
-    r"(?:\s|/\*.*?\*/|--[^\n]*\n)*+(?:select|with|begin|commit|rollback|set\s+(?:role|transaction|local\s+statement_timeout))\b",
+    r"(?:\s|/\*.*?\*/|--[^\n]*\n)*+"
+    r"(?:select|with|explain\s+select|begin|commit|rollback|set\s+(?:role|transaction|local\s+(?:statement|lock)_timeout))\b",
     re.IGNORECASE | re.DOTALL,
 )
 #: A second statement, and functions that leave in the session what `discard all` does not take away.

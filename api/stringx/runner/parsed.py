@@ -53,6 +53,14 @@ class KnownTable:
         return Relation.SOURCE if self.unique_id.startswith("source.") else Relation.MODEL
 
 
+class OtherRelation(NotFound):
+    """The project has a table of that name, and not as what was wanted; `table` is what it has."""
+
+    def __init__(self, message: str, table: KnownTable) -> None:
+        super().__init__(message)
+        self.table = table
+
+
 class ParsedProject:
     """What a generation's workers share. `config` is dbt's RuntimeConfig of the parse."""
 
@@ -72,15 +80,20 @@ class ParsedProject:
     def table(self, name: str, wanted: Relation | None = None) -> KnownTable:
         """The table of that name: any that the project has, unless `wanted` says what it is.
 
-        NotFound where the project has none, or several in different places.
+        NotFound where the project has none, or several in different places; OtherRelation where it has one of another kind.
         """
         if wanted is Relation.PLAIN:
             return self._plain_table(name)
-        found = [table for table in self._tables.get(name.lower(), []) if wanted in (None, table.kind)]
-        if not found:
+        has = self._tables.get(name.lower(), [])
+        if not has:
             raise NotFound(self._unknown(name, wanted))
+        found = [table for table in has if wanted in (None, table.kind)]
+        if not found:
+            other = f"the dbt project has {name} as a {has[0].kind}, not as a {wanted}: correct `relation` in the gate, or leave it out"
+            raise OtherRelation(other, has[0])
         if len({table.relation for table in found}) > 1:
-            raise NotFound(f"the dbt project has several tables {name}: {', '.join(str(table.relation) for table in found)}")
+            several = ", ".join(str(table.relation) for table in found)
+            raise NotFound(f"the dbt project has several tables {name}: {several}: name one with its database, or take the others out")
         return found[0]
 
     def _plain_table(self, name: str) -> KnownTable:
@@ -94,9 +107,6 @@ class ParsedProject:
         return KnownTable(None, table_names.plain(name), str(relation), str(relation))
 
     def _unknown(self, name: str, wanted: Relation | None) -> str:
-        has = self._tables.get(name.lower())
-        if wanted is not None and has:
-            return f"the dbt project has {name} as a {has[0].kind}, not as a {wanted}: correct `relation` in the gate, or leave it out"
         whats = f"no {wanted}" if wanted else "no source, model, seed or snapshot"
         near = did_you_mean(nearest(name.lower(), (known for known in self._tables if known.count(".") == name.count("."))))
         fix = f"{near} Else declare" if near else "declare"
@@ -110,13 +120,13 @@ class ParsedProject:
         tests = [test for table in self._tables.get(name.lower(), []) for test in self._tests.get(table.unique_id or "", [])]
         return list({test.unique_id: test for test in tests}.values())
 
-    def has_macro(self, name: str) -> bool:
-        """Whether a rule's test can call it by this name: of the project itself, or of dbt's own packages."""
-        return self.manifest.find_macro_by_name(name, self.config.project_name, None) is not None
+    def macro(self, name: str) -> Any | None:
+        """dbt's macro that a rule's test calls by this name: of the project itself, or of dbt's own packages."""
+        return self.manifest.find_macro_by_name(name, self.config.project_name, None)
 
-    def has_generic_test(self, name: str) -> bool:
-        """Whether a rule's check can be this test."""
-        return self.has_macro(f"test_{name}")
+    def generic_test(self, name: str) -> Any | None:
+        """The macro of the test that a rule's check of this name is."""
+        return self.macro(f"test_{name}")
 
     def generic_tests(self) -> set[str]:
         """The names of the project's own."""

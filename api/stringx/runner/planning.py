@@ -10,6 +10,7 @@ from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
 from stringx.gates.tests import column_sql, rows_test_name, rows_test_sql, test_name, test_sql
+from stringx.gates.thresholds import is_of_rows_with_values
 from stringx.model import DbtResult, DbtStatus, Gate, Relation, Rule, Scope, Selection, Severity
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
 from stringx.runner.planned import Planned
@@ -81,7 +82,7 @@ class Planner:
         node = self._node(name, test_sql(rule, gate.table, resolve, sliced=bool(condition), names_between=self._names_between))
         # The line break lets it end in a `--` comment, as dbt alone does not.
         own = None if rule.row_condition is None else f"{rule.row_condition}\n"
-        if rule.check == "unique" and rule.column is not None:
+        if rule.check == "unique" and rule.column is not None and not is_of_rows_with_values(rule):
             column = column_sql(rule.column, self._names_between)
             node.config.where = with_repeats_outside(condition, own, column=column, relation=self._table.within_a_test)
         else:

@@ -107,6 +107,7 @@ class WarmProject:
         """Answers a question in this (forked) process, which is ended where that takes too long."""
         signal.alarm(LONGEST_SECONDS)
         self._sessions.application_name = messages.session_name(self._start.session_prefix, inquire.number)
+        self._sessions.keep()
         inquirer = Inquirer(self.project, self._start.target, self._text)
         said: dict[str, Any]
         try:
@@ -118,7 +119,7 @@ class WarmProject:
         except NotFound as error:
             said = {"error": self._text(str(error)), "absent": True}
         except (psycopg2.Error, DbtBaseException) as error:
-            said = {"error": self._text(unanswered(error))}
+            said = {"error": self._text(unanswered(self._start.target, error))}
         with Client(self._start.socket, family="AF_UNIX", authkey=bytes.fromhex(self._start.key)) as pool:
             messages.send(pool, messages.Answered(generation=self._start.generation, number=inquire.number, **said))
 

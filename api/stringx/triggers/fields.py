@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stringx.errors import Invalid
-from stringx.model import Predicate, TriggerBody, made_storable
+from stringx.model import Predicate, TriggerBody, fault_text, made_storable
 from stringx.nearest import did_you_mean, nearest
 
 
@@ -62,35 +62,14 @@ def _dotted(path: tuple[int | str, ...]) -> str:
 
 
 def reason(fault: ErrorDetails, field: tuple[int | str, ...] = ()) -> str:
-    """What is wrong with a field, and so how it should be."""
-    context = fault.get("ctx", {})
+    """What is wrong with a field, and so how it should be; as `fault_text` has it, but for what a trigger's sender knows otherwise."""
     match fault["type"]:
         case "missing":
             return "is required"
         case "extra_forbidden":
             model = Predicate if len(field) > 1 else TriggerBody
             return no_such("field", str(field[-1]) if field else "", (info.alias or name for name, info in model.model_fields.items()))
-        case "string_type":
-            return "must be text"
-        case "int_type" | "int_from_float":
-            return "must be a whole number"
-        case "dict_type" | "model_type":
-            return "must be an object"
         case "tuple_type" if field == ("slice",):
             return "must be a predicate or a list of predicates; leave it out for the whole table"
-        case "tuple_type":
-            return "must be a list"
-        case "too_short" | "string_too_short":
-            return "must not be empty"
-        case "too_long" | "string_too_long":
-            return f"must not be longer than {context.get('max_length')}"
-        case "enum":
-            return f"must be {context.get('expected')}"
-        case "greater_than_equal":
-            return f"must be at least {context.get('ge')}"
-        case "less_than_equal":
-            return f"must be at most {context.get('le')}"
-        case "value_error":
-            return str(context.get("error"))
         case _:
-            return fault["msg"]
+            return fault_text(fault)

@@ -88,7 +88,7 @@ cast(count(distinct {{ column_name }}) as {{ dbt.type_float() }}) / nullif(count
                   arguments: {value_set: [EWR, JFK, LGA]}
 -#}
 {% test expect_column_distinct_values_to_be_in_set(model, column_name, value_set, quote_values=true, row_condition=none) %}
-select found
+select found, n_records
 from (
     {{ stringx__found_and_wanted(model, column_name, value_set, quote_values, row_condition) }}
 ) as both_sets

@@ -42,7 +42,8 @@ having {{ newest }} < {{ stringx__ago(datepart, interval) }}
 {#-
     There is a row for every so many dateparts (`interval`, 1 where it is left out), from the first day of the data, or
     `test_start_date`, up to and without its last, or `test_end_date`. Fails with one row for each period without any: `date_day` (by the
-    date part) is its start. `exclusion_condition` (SQL, on that column) says which periods need no row.
+    date part) is its start. `exclusion_condition` (SQL, on that column) says which periods need no row. A row at `infinity` is in no
+    period.
 
         data_tests:
           - expect_row_values_to_have_data_for_every_n_datepart:
@@ -53,12 +54,16 @@ having {{ newest }} < {{ stringx__ago(datepart, interval) }}
 -#}
 {% test expect_row_values_to_have_data_for_every_n_datepart(model, date_col, date_part="day", interval=none, row_condition=none,
                                                             exclusion_condition=none, test_start_date=none, test_end_date=none) %}
+{%- for day in [test_start_date, test_end_date] if "infinity" in day | string | lower -%}
+    {{ exceptions.raise_compiler_error("`test_start_date` and `test_end_date` must be days of the calendar, got " ~ day) }}
+{%- endfor -%}
+{%- set moment = stringx__timestamp(dbt.date_trunc(date_part, date_col)) -%}
 {%- set start = stringx__text(test_start_date) if test_start_date else "(select cast(min(moment) as date) from rows_at)" -%}
 {%- set end = stringx__text(test_end_date) if test_end_date else "(select cast(max(moment) as date) from rows_at)" -%}
 with rows_at as (
-    select distinct {{ stringx__timestamp(dbt.date_trunc(date_part, date_col)) }} as moment
+    select distinct {{ moment }} as moment
     from {{ model }}
-    where {{ stringx__only(row_condition) }}
+    where {{ stringx__only(row_condition) }} and {{ stringx__is_finite(moment) }}
 ),
 bounds as (
     select

@@ -76,7 +76,7 @@
 
 {#-
     No two values differ in capital letters alone. Fails with one row that counts the spellings, or, with
-    `display_inconsistent_columns`, with one for each value that has several.
+    `display_inconsistent_columns`, with one for each value that has several. `n_records`: the rows that have such a value.
 
         columns:
           - name: dest
@@ -86,14 +86,22 @@
 -#}
 {% test expect_column_values_to_have_consistent_casing(model, column_name, display_inconsistent_columns=false) %}
 {% if display_inconsistent_columns -%}
-select lower({{ column_name }}) as stringx_value, count(distinct {{ column_name }}) as spellings
+select lower({{ column_name }}) as stringx_value, count(distinct {{ column_name }}) as spellings, count(*) as n_records
 from {{ model }}
 group by lower({{ column_name }})
 having count(distinct {{ column_name }}) > 1
 {%- else -%}
-select count(distinct {{ column_name }}) as spellings, count(distinct lower({{ column_name }})) as spellings_in_lower_case
-from {{ model }}
-having count(distinct {{ column_name }}) <> count(distinct lower({{ column_name }}))
+select
+    sum(spellings) as spellings,
+    count(*) as spellings_in_lower_case,
+    sum(case when spellings > 1 then n_records end) as n_records
+from (
+    select count(distinct {{ column_name }}) as spellings, count(*) as n_records
+    from {{ model }}
+    where {{ column_name }} is not null
+    group by lower({{ column_name }})
+) as by_value
+having sum(spellings) <> count(*)
 {%- endif %}
 {% endtest %}
 

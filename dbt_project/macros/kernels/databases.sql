@@ -57,6 +57,23 @@
     {{ return("cast(" ~ value ~ " as " ~ dbt.type_timestamp() ~ ")") }}
 {%- endmacro %}
 
+{#- The condition that a timestamp is one of the calendar: not `infinity`, and not null. -#}
+{% macro stringx__is_finite(moment) -%}
+    {{ return(adapter.dispatch("stringx__is_finite")(moment)) }}
+{%- endmacro %}
+
+{% macro default__stringx__is_finite(moment) -%}
+    {{ return(moment ~ " is not null") }}
+{%- endmacro %}
+
+{% macro postgres__stringx__is_finite(moment) -%}
+    {{ return("isfinite(" ~ moment ~ ")") }}
+{%- endmacro %}
+
+{% macro duckdb__stringx__is_finite(moment) -%}
+    {{ return(postgres__stringx__is_finite(moment)) }}
+{%- endmacro %}
+
 {#- The value below which this share of an aggregate's values lies, between two of them where it must be. -#}
 {% macro stringx__percentile(value, share) -%}
     {{ return(adapter.dispatch("stringx__percentile")(value, share)) }}

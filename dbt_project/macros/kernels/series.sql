@@ -1,5 +1,5 @@
 {#- A series with gaps: the periods, each of `step` dateparts, in which `rows_at` has no `moment`. The first begins at `first_moment` of
-    `bounds` (one row), the last before its `end_moment`. All three are timestamps at a datepart's begin, the moments no twice. One
+    `bounds` (one row), the last before its `end_moment`. All three are timestamps at a datepart's begin, none of them `infinity`, the moments no twice. One
     row, `period`, for the begin of each; none where a bound is null. -#}
 {% macro stringx__gaps(rows_at, bounds, datepart, step=1) %}
 

@@ -1,12 +1,13 @@
 {#- A set of values: those of a column and those of a list, once each, side by side in `found` and `wanted`; null where the other has
-    it alone. `quote`: the list holds texts, else SQL. -#}
+    it alone. `n_records`: how many rows have the one that was found. `quote`: the list holds texts, else SQL. -#}
 {% macro stringx__found_and_wanted(model, column_name, value_set, quote=true, row_condition=none) %}
 
 select *
 from (
-    select distinct {{ column_name }} as found
+    select {{ column_name }} as found, count(*) as n_records
     from {{ model }}
     where {{ stringx__only(row_condition) }}
+    group by {{ column_name }}
 ) as of_column
 full outer join (
     {% for value in stringx__listed(value_set, quote) %}

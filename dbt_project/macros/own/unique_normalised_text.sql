@@ -19,6 +19,7 @@
 {%- if ignore_blanks -%}{%- set ns.plain = "trim(" ~ stringx__replaced(ns.plain, "[[:space:]]+", " ") ~ ")" -%}{%- endif %}
 
 select plain_text, min(written) as written, max(written) as also_written, sum(of_the_whole) as n_records
+    {{- ", sum(of_the_slice) as n_records_of_slice" if whole }}
 from (
     select {{ ns.plain }} as plain_text, {{ column_name }} as written, 1 as of_the_whole, {{ 0 if whole else 1 }} as of_the_slice
     from {{ whole or model }}

@@ -23,6 +23,12 @@ def case(
     return f"lab.{table}", fields, failures
 
 
+def of_rows(case: Case) -> Case:
+    """The case with a share of the rows as its threshold: its failures are the rows that have the values."""
+    table, fields, failures = case
+    return table, {**fields, "threshold": {"error": "1%"}}, failures
+
+
 def nulls_fail(failures: int, nulls: int = 1) -> Mapping[str, Failures]:
     """What a regular expression finds: on Postgres a null does not match, on DuckDB it passes."""
     return {"postgres": failures + nulls, "duckdb": failures}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-CASES = {
+from case import Cases, of_rows
+
+CASES: Cases = {
     "not_null": {
         "passes": ("lab.orders", {"column": "select"}, 0),
         "fails": ("lab.orders", {"column": "b"}, 2),
@@ -18,6 +20,11 @@ CASES = {
         "nulls": ("lab.orders", {"column": "c"}, 0),
         "quoted": ("lab.orders", {"column": "Odd name"}, 2),
         "slice": ("lab.orders", {"column": "b", "row_condition": "c <> 2"}, 1),
+        "share": of_rows(("lab.orders", {"column": "b"}, 4)),
+        "share_empty": of_rows(("lab.empty", {"column": "a"}, 0)),
+        "share_nulls": of_rows(("lab.orders", {"column": "b", "row_condition": "b is null"}, 0)),
+        "share_quoted": of_rows(("lab.orders", {"column": "Odd name", "slice": "c in (1, 2, 4)"}, 3)),
+        "share_slice": of_rows(("lab.orders", {"column": "b", "slice": "c in (1, 3, 6)"}, 2)),
     },
     "accepted_values": {
         "passes": ("lab.orders", {"column": "b", "arguments": {"values": ["x", "y", "z", "w"]}}, 0),
@@ -27,6 +34,9 @@ CASES = {
         "nulls": ("lab.orders", {"column": "Odd name", "arguments": {"values": ["u", "v", "w", "q", "r"]}}, 0),
         "quoted": ("lab.orders", {"column": "Odd name", "arguments": {"values": ["u", "it's"]}}, 4),
         "slice": ("lab.orders", {"column": "b", "row_condition": "c < 6", "arguments": {"values": ["x"]}}, 1),
+        "share": of_rows(("lab.orders", {"column": "b", "arguments": {"values": ["x", "y"]}}, 3)),
+        "share_empty": of_rows(("lab.empty", {"column": "b", "arguments": {"values": ["x"]}}, 0)),
+        "share_slice": of_rows(("lab.orders", {"column": "b", "row_condition": "c <= 7", "arguments": {"values": ["x", "y"]}}, 2)),
     },
     "relationships": {
         "passes": ("lab.orders", {"column": "a", "row_condition": "c <= 3", "arguments": {"to": "lab.parent", "field": "id"}}, 0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case import Cases, case
+from case import Cases, case, of_rows
 
 GREATER = {"column_A": "c", "column_B": "a"}
 EQUAL = {"column_A": "a", "column_B": "c"}
@@ -44,6 +44,9 @@ CASES: Cases = {
         "quoted_by_the_rule": ("lab.orders", {"columns": ["Odd name", "b"]}, 2),
         "slice": case("orders", None, 1, where="b is not null", column_list=["a", "b"]),
         "slice_beside_the_rest": ("lab.orders", {"slice": "c in (1, 4, 6)", "arguments": {"column_list": ["a", "b"]}}, 2),
+        "share": of_rows(case("orders", None, 4, column_list=["a", "b"])),
+        "share_empty": of_rows(case("empty", None, 0, column_list=["a", "b"])),
+        "share_slice": of_rows(("lab.orders", {"slice": "c in (1, 2, 4, 6)", "arguments": {"column_list": ["a", "b"]}}, 3)),
     },
     "expect_select_column_values_to_be_unique_within_record": {
         "passes": case("orders", None, 0, row_condition="c between 2 and 6", column_list=["a", "c"]),

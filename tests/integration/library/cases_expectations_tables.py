@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case import Case, Cases, case
+from case import Case, Cases, case, of_rows
 
 ID = {"compare_model": "lab.parent", "compare_column_name": "b"}
 PARENT = {"compare_model": "lab.parent"}
@@ -128,6 +128,9 @@ CASES: Cases = {
         "nulls": case("orders", "b", 1, where="b is null", value_set=["x"]),
         "quoted": case("orders", "Odd name", 5, value_set=["u", "it's"]),
         "slice": case("orders", "b", 1, where="c <= 3", value_set=["x"]),
+        "share": of_rows(case("orders", "b", 5, value_set=["x", "y"])),
+        "share_empty": of_rows(case("empty", "b", 0, value_set=["x"])),
+        "share_slice": of_rows(case("orders", "b", 3, where="c >= 3", value_set=["x", "z"])),
     },
     "expect_column_distinct_values_to_contain_set": {
         "passes": case("orders", "b", 0, value_set=["x", "y"]),
@@ -242,6 +245,10 @@ CASES: Cases = {
         "fails_but_for_a_day": case("days", None, 3, **DAYS, exclusion_condition="date_day <> '2024-01-03'"),
         "fails_between_dates": case("days", None, 6, **DAYS, test_start_date="2024-01-01", test_end_date="2024-01-11"),
         "empty": case("empty", None, 0, **DAYS),
+        "fails_beside_infinity": case("endless", None, 1, **DAYS),
+        "fails_beside_infinity_by_hour": case("endless", None, 23, date_col="t", date_part="hour"),
+        "passes_of_infinity_alone": case("endless", None, 0, where="n = 4", **DAYS),
+        "fails_to_infinity": case("days", None, "error", **DAYS, test_end_date="infinity"),
         "empty_between_dates": case("empty", None, 2, **DAYS, test_start_date="2024-01-01", test_end_date="2024-01-03"),
         "nulls": case("days", None, 0, where="d is null", **DAYS),
         "quoted": case("days", None, 2, date_col='"Odd day"'),

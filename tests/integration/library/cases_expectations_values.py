@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case import Cases, case, nulls_fail
+from case import Cases, case, nulls_fail, of_rows
 
 CASES: Cases = {
     "expect_column_values_to_be_between": {
@@ -72,6 +72,9 @@ CASES: Cases = {
         "slice": case("orders", "b", 1, where="c <> 2"),
         "slice_beside_the_rest": ("lab.orders", {"column": "b", "slice": "c in (1, 6)"}, 2),
         "slice_beside_some": ("lab.orders", {"column": "b", "slice": "c in (1, 6)", "arguments": {"row_condition": "c <> 2"}}, 1),
+        "share": of_rows(case("orders", "b", 4)),
+        "share_empty": of_rows(case("empty", "b", 0)),
+        "share_slice": of_rows(("lab.orders", {"column": "b", "slice": "c in (1, 3, 6)"}, 2)),
     },
     "expect_column_values_to_have_consistent_casing": {
         "passes": case("orders", "Odd name", 0),
@@ -81,6 +84,11 @@ CASES: Cases = {
         "nulls": case("orders", "b", 0),
         "quoted": case("words", "Odd name", 2, display_inconsistent_columns=True),
         "slice": case("words", "b", 0, where="c in (1, 3)"),
+        "share": of_rows(case("words", "b", 4)),
+        "share_of_each": of_rows(case("words", "b", 4, display_inconsistent_columns=True)),
+        "share_empty": of_rows(case("empty", "b", 0)),
+        "share_nulls": of_rows(case("words", "Odd name", 4)),
+        "share_slice": of_rows(case("words", "b", 2, where="c in (1, 2, 3)")),
     },
     "expect_column_values_to_be_increasing": {
         "passes": case("orders", "c", 0),

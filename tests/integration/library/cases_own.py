@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from case import Cases, of_rows
+
 TO_PARENT = {"to": "lab.parent", "field": "id"}
 LO_HI = {"lower_bound_column": "lo", "upper_bound_column": "hi"}
 QUOTED_LO_HI = {"lower_bound_column": '"Odd lo"', "upper_bound_column": '"select"'}
@@ -11,7 +13,7 @@ THERE = {"compare_model": "lab.there", "key_columns": ["id"], "compare_columns":
 SUMS_THERE = {"compare_model": "lab.there", "sum_columns": ["amount"], "slice_columns": ["id"]}
 BY_DAY = {"group_by_columns": ["day"], "slice_columns": ["day"]}
 
-CASES = {
+CASES: Cases = {
     "column_null_share_between": {
         "passes": ("lab.orders", {"column": "a", "arguments": {"max_value": 0.25}}, 0),
         "fails": ("lab.orders", {"column": "a", "arguments": {"max_value": 0.2}}, 2),
@@ -76,6 +78,11 @@ CASES = {
         "nulls": ("lab.orders", {"arguments": {"determinant_columns": ["a"], "dependent_columns": ["b"]}}, 0),
         "quoted": ("lab.orders", {"arguments": {"determinant_columns": ['"Odd name"'], "dependent_columns": ['"select"']}}, 2),
         "slice": ("lab.orders", {"row_condition": "c <= 3", "arguments": {"determinant_columns": ["b"], "dependent_columns": ["c"]}}, 1),
+        "share": of_rows(("lab.orders", {"arguments": {"determinant_columns": ["b"], "dependent_columns": ["c"]}}, 4)),
+        "share_empty": of_rows(("lab.empty", {"arguments": {"determinant_columns": ["a"], "dependent_columns": ["b"]}}, 0)),
+        "share_slice": of_rows(
+            ("lab.orders", {"row_condition": "c <= 6", "arguments": {"determinant_columns": ["b"], "dependent_columns": ["c"]}}, 2)
+        ),
     },
     **{
         f"match_{form}": {
@@ -274,6 +281,9 @@ CASES = {
         "slice": ("lab.names", {"column": "name", "slice": "id = 1"}, 1),
         "slice_of_none": ("lab.names", {"column": "name", "slice": "id > 3"}, 0),
         "slice_alone": ("lab.names", {"column": "name", "row_condition": "id = 1"}, 0),
+        "share": of_rows(("lab.names", {"column": "name"}, 3)),
+        "share_empty": of_rows(("lab.empty", {"column": "b"}, 0)),
+        "share_slice": of_rows(("lab.names", {"column": "name", "slice": "id in (1, 2, 4)"}, 2)),
     },
     "share_of_rows": {
         "passes": ("lab.orders", {"arguments": {"condition": "a is null", "below": 0.26}}, 0),

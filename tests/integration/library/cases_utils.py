@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from case import Cases, of_rows
+
 LO_HI = {"lower_bound_column": "lo", "upper_bound_column": "hi"}
 TO_PARENT = {"to": "lab.parent", "field": "id"}
 
-CASES = {
+CASES: Cases = {
     "accepted_range": {
         "passes": ("lab.orders", {"column": "c", "arguments": {"min_value": 1, "max_value": 7}}, 0),
         "fails": ("lab.orders", {"column": "c", "arguments": {"min_value": 2, "max_value": 6}}, 2),
@@ -127,6 +129,9 @@ CASES = {
         "nulls": ("lab.orders", {"column": "b", "row_condition": "b is null", "arguments": {"values": ["x"]}}, 0),
         "quoted": ("lab.blanks", {"column": "Odd name", "arguments": {"values": ["it's"]}}, 1),
         "slice": ("lab.orders", {"column": "b", "row_condition": "c < 3", "arguments": {"values": ["x", "z"]}}, 1),
+        "share": of_rows(("lab.orders", {"column": "b", "arguments": {"values": ["x", "z"]}}, 4)),
+        "share_empty": of_rows(("lab.empty", {"column": "b", "arguments": {"values": ["x"]}}, 0)),
+        "share_slice": of_rows(("lab.orders", {"column": "b", "row_condition": "c < 7", "arguments": {"values": ["x", "z"]}}, 3)),
     },
     "not_constant": {
         "passes": ("lab.orders", {"column": "b"}, 0),
@@ -239,5 +244,8 @@ CASES = {
         "slice_and_beyond": ("lab.orders", {"slice": "c in (1, 3)", "arguments": {"combination_of_columns": ["a", "b"]}}, 1),
         "slice_and_beyond_with_nulls": ("lab.orders", {"slice": "c = 4", "arguments": {"combination_of_columns": ["a", "b"]}}, 1),
         "slice_and_beyond_by_expression": ("lab.orders", {"slice": "c = 6", "arguments": {"combination_of_columns": ["upper(b)"]}}, 1),
+        "share": of_rows(("lab.orders", {"arguments": {"combination_of_columns": ["a", "b"]}}, 4)),
+        "share_empty": of_rows(("lab.empty", {"arguments": {"combination_of_columns": ["a", "b"]}}, 0)),
+        "share_slice": of_rows(("lab.orders", {"slice": "c in (1, 2, 4)", "arguments": {"combination_of_columns": ["a", "b"]}}, 3)),
     },
 }

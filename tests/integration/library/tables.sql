@@ -21,6 +21,10 @@ create table lab.days (d date, t timestamp, "Odd day" date, n int);
 insert into lab.days values
     ('2024-01-01', '2024-01-01 00:30', '2024-01-01', 1), ('2024-01-02', '2024-01-01 02:15', '2024-01-03', 2),
     ('2024-01-04', '2024-01-02 01:00', null, 3), ('2024-01-08', null, '2024-01-05', 4), (null, null, null, 5);
+create table lab.endless (d date, t timestamp, n int);
+insert into lab.endless values
+    ('2024-01-01', '2024-01-01 00:30', 1), ('2024-01-03', '2024-01-02 02:15', 2), ('2024-01-04', 'infinity', 3), ('infinity', null, 4),
+    ('-infinity', '-infinity', 4);
 -- eleven groups, one of them far out, and one of nothing
 create table lab.sums (g text, v int, "Odd v" int);
 insert into lab.sums select 'g' || n, case when n = 11 then 1000 when n < 11 then 10 end, n from generate_series(1, 12) as s(n);

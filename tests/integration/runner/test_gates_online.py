@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from runner_lab import TOKEN, Bench, Lab, rule, wait_for
 from serving import serving
 
-from stringx.cli.gates.online import validated
+from stringx.cli.gates.online import to_ask, validated
 from stringx.errors import RunnerUnavailable
 from stringx.runner.app import create_app
 from stringx.runner.client import HttpRunner
@@ -76,6 +76,7 @@ def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(string
         "  - {name: filled, check: not_null, column: amuont}\n"
         "  - {name: holds, check: holds, arguments: {expression: amuont > 0}, dimension: validity, level: row}\n"
         "  - {name: keyed, check: unique_combination_of_columns, columns: [id, amuont]}\n"
+        "  - {name: own, check: holds, arguments: {expresion: amount > 0}, dimension: validity, level: row}\n"
     )
     (folder / "raw.announced.yaml").write_text("table: raw.announced\ntarget: elsewhere\nrules: []\n")
     expected = [
@@ -85,6 +86,7 @@ def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(string
         (folder / "raw.orders.yaml", 6, 45, "rule `filled`: raw.orders has no column `amuont`: did you mean `amount`?"),
         (folder / "raw.orders.yaml", 7, 5, 'rule `holds`: column "amuont" does not exist'),
         (folder / "raw.orders.yaml", 8, 5, 'rule `keyed`: column "amuont" does not exist'),
+        (folder / "raw.orders.yaml", 9, 43, "rule `own`: unknown argument `expresion`: did you mean `expression`?"),
     ]
     told = stringx("gates", "validate", "--online")
     assert (told.returncode, told.stdout) == (2, "")
@@ -132,11 +134,10 @@ def test_a_gate_that_the_backend_runs_itself_is_held_against_its_target_by_a_run
     ("target", "runners", "why"),
     [
         ("elsewhere", None, "no runner that could in their place has this target: `default` has demo"),
-        ("demo", {"default": "http://127.0.0.1:1"}, "`default` does not answer (http://127.0.0.1:1: "),
         ("demo", {}, "STRINGX_RUNNERS names none"),
     ],
 )
-def test_why_an_inline_gate_is_not_held_against_its_target_is_said(
+def test_why_an_inline_gate_that_no_runner_could_be_asked_about_is_not_held_against_its_target_is_said(
     target: str, runners: dict[str, str] | None, why: str, stringx: Command, tmp_path: Path
 ) -> None:
     inline(tmp_path, target)
@@ -144,6 +145,52 @@ def test_why_an_inline_gate_is_not_held_against_its_target_is_said(
     assert (told.returncode, told.stdout) == (0, "1 gate, no problem\n")
     assert f"`mode: inline`: 1 gate on {target} not held against it" in told.stderr
     assert why in told.stderr
+
+
+def test_a_runner_that_does_not_answer_keeps_nothing_of_the_others_back(stringx: Command, address: str, tmp_path: Path) -> None:
+    runners = json.dumps({"default": address, "silent": "http://127.0.0.1:1"})
+    inline(tmp_path, "elsewhere")
+    folder = tmp_path / "gates" / "default"
+    (folder / "raw.hostile.yaml").write_text("table: raw.hostile\ntarget: demo\nrunner: silent\nselect: [{select: path:tests}]\n")
+    (folder / "raw.announced.yaml").write_text("table: raw.announced\ntarget: other\nrunner: silent\nselect: [{select: path:tests}]\n")
+    (folder / "raw.only_here.yaml").write_text("table: raw.only_here\ntarget: demo\nrelation: plain\nrules: []\n")
+    unasked = ["default/raw.announced.yaml", "default/raw.hostile.yaml", "default/raw.orders.yaml"]
+
+    def asked(*options: str) -> Done:
+        return stringx("gates", "validate", "--online", *options, STRINGX_RUNNERS=runners)
+
+    told = asked()
+    assert (told.returncode, told.stdout) == (3, "")
+    assert f"stringx: 3 gates not held against their targets: {', '.join(unasked)}: the runner `silent` is not there: http" in told.stderr
+    (folder / "raw.only_here.yaml").write_text("table: raw.only_here\ntarget: demo\nrelation: model\nselect: [{select: tag:gone}]\n")
+    told = asked("--output", "json")
+    assert told.returncode == 2
+    document = json.loads(told.stdout)
+    assert [(one["file"], one["line"]) for one in document["problems"]] == [(str(folder / "raw.only_here.yaml"), 1)]
+    ((files, reason),) = [(one["files"], one["reason"]) for one in document["unasked"]]
+    assert (files, reason.endswith(": start it, or correct STRINGX_RUNNERS")) == (unasked, True)
+    assert "3 gates not held against their targets: " in told.stderr
+
+
+def test_a_target_that_does_not_answer_keeps_nothing_of_the_others_back(
+    make_runner: Callable[..., Bench], project: Path, stringx: Command, tmp_path: Path
+) -> None:
+    profiles = project / "profiles.yml"
+    profiles.write_text(
+        profiles.read_text() + "    gone: {type: postgres, host: 127.0.0.1, port: 1, user: a, password: b, dbname: c, schema: d}\n"
+    )
+    bench = make_runner(targets=("demo", "gone"), dbt_project_dir=project)
+    wait_for(lambda: bench.runner.ready, "both are parsed")
+    folder = tmp_path / "gates" / "default"
+    folder.mkdir(parents=True)
+    (folder / "raw.orders.yaml").write_text("table: raw.orders\ntarget: demo\nrules: [{name: a, check: not_null, column: amuont}]\n")
+    (folder / "raw.customers.yaml").write_text("table: raw.customers\ntarget: gone\nrules: [{name: a, check: not_null, column: id}]\n")
+    with serving(create_app(bench.runner, Settings(runner_token=SecretStr(TOKEN)))) as url:
+        told = stringx("gates", "validate", "--online", STRINGX_RUNNERS=json.dumps({"default": url}))
+    assert told.returncode == 2
+    assert "raw.orders.yaml:3:44: rule `a`: raw.orders has no column `amuont`" in told.stderr
+    assert "1 gate not held against its target: default/raw.customers.yaml: " in told.stderr
+    assert "the database of gone did not answer; see that it is up" in told.stderr
 
 
 def test_another_replica_is_asked_where_one_does_not_answer(address: str, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,6 +202,29 @@ def test_another_replica_is_asked_where_one_does_not_answer(address: str, bench:
         assert "the next replica is asked: http://127.0.0.1:1: " in capsys.readouterr().err
         with pytest.raises(RunnerUnavailable):
             validated([gone], [gate])
+
+
+def test_replicas_with_different_dbt_projects_are_told(
+    address: str, bench: Bench, make_runner: Callable[..., Bench], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = project / "models" / "schema.yml"
+    schema.write_text(schema.read_text() + "# so that it is another\n")
+    another = make_runner(dbt_project_dir=project)
+    wait_for(lambda: another.runner.ready, "the project is parsed")
+    with serving(create_app(another.runner, Settings(runner_token=SecretStr(TOKEN)))) as url:
+        silent, first, second = (HttpRunner(one, TOKEN, beat_seconds=5.0) for one in ("http://127.0.0.1:1", url, address))
+        with closing(silent), closing(first), closing(second):
+            assert to_ask("default", "demo", [silent, first, second]) == [first, second]
+            theirs, ours = (one.runner.status("x").fingerprints["demo"] for one in (another, bench))
+            told = capsys.readouterr().err
+            assert "a replica of the runner `default` is not asked: http://127.0.0.1:1: " in told
+            assert f"different dbt projects for demo, and the first is asked: {url} has {theirs[:8]}, {address} has {ours[:8]}" in told
+            schema.write_text("version: 2\nmodels: {")
+            wait_for(lambda: another.runner.status("x").errors, "the project is refused")
+            assert to_ask("default", "demo", [first]) == [first]
+            assert f"{url} answers by an earlier dbt project of demo, for the newest cannot be run: " in capsys.readouterr().err
+            with pytest.raises(RunnerUnavailable):
+                to_ask("default", "demo", [silent])
 
 
 def test_one_file_is_held_against_its_target(stringx: Command, tmp_path: Path) -> None:
@@ -174,6 +244,7 @@ def test_one_file_is_held_against_its_target(stringx: Command, tmp_path: Path) -
         (("gates", "init", "raw.orders", "-w", "No Workspace"), 2, "is no workspace"),
         (("gates", "init", "raw.orders", "--dir", "/proc/x"), 2, "/proc/x/default/raw.orders.yaml cannot be written: /proc/x: "),
         (("gates", "init", "raw.orders", "--target", "elsewhere"), 2, "this runner serves demo, not elsewhere"),
+        (("gates", "init", "raw.orders", "--target", "dmeo"), 2, "this runner serves demo, not dmeo: did you mean `demo`?"),
         (("gates", "init", "raw.orders", "--runner", "defualt"), 2, "has no runner defualt: did you mean `default`?"),
     ],
 )
@@ -186,4 +257,4 @@ def test_a_runner_that_does_not_answer_is_told_by_its_own_exit_code(stringx: Com
     nowhere = json.dumps({"default": "http://127.0.0.1:1"})
     told = stringx("gates", "init", "raw.orders", STRINGX_RUNNERS=nowhere)
     assert told.returncode == 3
-    assert "http://127.0.0.1:1: " in told.stderr
+    assert told.stderr.startswith("stringx: the runner `default` is not there: http://127.0.0.1:1: ")

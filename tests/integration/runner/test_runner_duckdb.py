@@ -233,10 +233,12 @@ def test_a_gates_sql_reads_no_file_but_what_the_profile_attaches_or_where_it_ope
 
 
 def test_shares_repeats_and_plain_tables_are_as_in_postgres(bench: Bench, file: File) -> None:
-    file.change("create or replace table raw.landed as select day, id, amount from raw.orders")
+    file.change("create or replace table raw.landed as select day, id, amount, customer from raw.orders")
     gate = bench.gate(
         rule("filled", "not_null", column="amount", threshold={"error": "5%"}),
         rule("once", "unique", column="id"),
+        rule("once_but_few", "unique", column="id", threshold={"error": "1%"}),
+        rule("once_but_all", "unique", column="customer", threshold={"error": "99%"}),
         rule("known", "relationships", column="id", arguments={"to": "raw.orders", "field": "id"}),
         table="raw.landed",
         relation="plain",
@@ -244,7 +246,13 @@ def test_shares_repeats_and_plain_tables_are_as_in_postgres(bench: Bench, file: 
     slice_ = {"column": "day", "equals": "2013-02-01"}
     replayed = prepared(bench, gate, slice_)
     assert said(replayed) == said(by_dbt(bench, gate, slice_))
-    assert {one.rule: (one.failures, one.rows) for one in replayed.results} == {"filled": (1, 101), "once": (1, None), "known": (0, None)}
+    assert {one.rule: (one.failures, one.rows) for one in replayed.results} == {
+        "filled": (1, 101),
+        "once": (1, None),
+        "once_but_few": (1, 101),
+        "once_but_all": (101, 101),
+        "known": (0, None),
+    }
 
 
 def test_sql_has_a_share_where_it_is_about_each_row(file: File, tmp_path: Path, nursery: Nursery) -> None:

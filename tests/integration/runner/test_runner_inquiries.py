@@ -136,7 +136,7 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
     found = faults(
         bench,
         rule("column_gone", "not_null", column="amuont"),
-        rule("context", "holds", arguments={"expression": "true"}, context_columns=("id", "staus")),
+        rule("context", "holds", arguments={"expression": "true"}, context_columns=("ID", "staus")),
         rule("check_gone", "no_such_check"),
         rule("check_misspelt", "hodls", arguments={"expression": "true"}),
         rule("check_of_library", "expect_column_values_to_be_betwen", column="id", arguments={"min_value": 1}),
@@ -155,6 +155,7 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
     )
     says = {
         ("column_gone", ("column",)): "raw.orders has no column `amuont`: did you mean `amount`?",
+        ("context", ("context_columns", 0)): "raw.orders has no column `ID`: did you mean `id`?",
         ("context", ("context_columns", 1)): "did you mean `status`?",
         ("check_gone", ("check",)): "the dbt project has no generic test `no_such_check`: add it to the project, or correct the name",
         ("check_misspelt", ("check",)): "no generic test `hodls`: did you mean `holds`?",
@@ -176,6 +177,64 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
     assert set(found) == set(says)
     for where, word in says.items():
         assert word in found[where], where
+
+
+def test_a_table_that_the_role_may_not_read_is_told_with_what_mends_it(bench: Bench, lab: Lab) -> None:
+    lab.change("drop schema if exists sealed cascade")
+    lab.change("create schema sealed")
+    lab.change("create table sealed.rows (id integer)")
+    lab.change("revoke usage on schema sealed from current_user")
+    with pytest.raises(NotFound, match=r"permission denied for schema sealed: let the role of its dbt profile read it"):
+        bench.runner.table("sealed.rows", "demo")
+
+
+def test_a_call_that_a_test_does_not_take_is_told_at_its_place(bench: Bench) -> None:
+    found = faults(
+        bench,
+        rule("misspelt", "holds", arguments={"expresion": "amount > 0"}),
+        rule("too_many", "holds", arguments={"expression": "amount > 0", "strict": True}),
+        rule("of_dbt", "accepted_values", column="status", arguments={"valeus": ["a"]}),
+        rule("none_given", "slow"),
+        rule("one_missing", "relationships", column="customer", arguments={"to": "raw.customers"}),
+        rule("of_no_column", "any_row"),
+        rule("of_a_column", "holds", column="id", arguments={"expression": "amount > 0"}),
+        rule("column_gone", "any_row", column="idd"),
+        rule("with_default", "unique_combination_of_columns", arguments={"combination_of_columns": ["id", "day"]}),
+    )
+    assert found == {
+        ("misspelt", ("arguments", "expresion")): "unknown argument `expresion`: did you mean `expression`?",
+        ("too_many", ("arguments", "strict")): "unknown argument `strict`: holds takes `expression`",
+        ("of_dbt", ("arguments", "valeus")): "unknown argument `valeus`: did you mean `values`?",
+        ("none_given", ("check",)): "slow needs the argument `seconds`",
+        ("one_missing", ("arguments",)): "relationships needs the argument `field`",
+        ("of_no_column", ("check",)): "any_row is about one column: say which with `column`",
+        ("of_a_column", ("column",)): "holds is not about one column: leave `column` out",
+        ("column_gone", ("column",)): "raw.orders has no column `idd`: did you mean `id`?",
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "relation", "says"),
+    [
+        ("raw.orders", "model", "the dbt project has raw.orders as a source, not as a model: correct `relation`"),
+        ("lab.paid_orders", "source", "the dbt project has lab.paid_orders as a model, not as a source: correct `relation`"),
+    ],
+)
+def test_a_table_that_is_something_else_is_told_at_its_relation_and_looked_at_as_what_it_is(
+    table: str, relation: str, says: str, bench: Bench
+) -> None:
+    found = faults(bench, rule("misspelt", "holds", arguments={"expresion": "amount > 0"}), table=table, relation=relation)
+    assert set(found) == {(None, ("relation",)), ("misspelt", ("arguments", "expresion"))}
+    assert found[None, ("relation",)].startswith(says)
+
+
+def test_a_table_whose_name_the_database_has_in_capital_letters_is_told_with_what_mends_it(bench: Bench, lab: Lab) -> None:
+    lab.change('drop table if exists keyed."Invoices"')
+    lab.change('create table keyed."Invoices" (id integer)')
+    with pytest.raises(
+        NotFound, match=r"it has keyed\.Invoices, and tells upper from lower case: declare that as a source of the dbt project"
+    ):
+        bench.runner.table("keyed.invoices", "demo")
 
 
 def test_a_regular_expression_that_is_none_is_told_at_its_place(make_runner: Any, project: Path) -> None:
@@ -209,6 +268,25 @@ def test_a_table_of_another_database_is_a_fault_of_its_gate_alone(bench: Bench) 
     assert [fault.rule for fault in here.faults] == ["gone"]
     with pytest.raises(NotFound, match=r"cannot read other\.raw\.orders: cross-database references"):
         bench.runner.table("other.raw.orders", "demo")
+
+
+def test_a_check_of_the_library_that_the_project_lacks_is_told_with_where_it_is(bench: Bench) -> None:
+    found = faults(bench, rule("a", "expect_column_values_to_be_between", column="id", arguments={"min_value": 1}))
+    assert found["a", ("check",)].endswith(
+        "it is of StringX's rule library, whose macros the project lacks: copy dbt_project/macros into its own"
+    )
+
+
+def test_a_lock_on_a_table_keeps_nothing_of_other_gates_back(bench: Bench, lab: Lab) -> None:
+    lab.change("drop table if exists raw.locked")
+    lab.change("create table raw.locked (id integer)")
+    locked = bench.gate(rule("any", "not_null", column="id"), table="raw.locked", relation="plain")
+    with psycopg.connect(lab.url) as locking:
+        locking.execute("lock table raw.locked in access exclusive mode")
+        first, second = bench.runner.validate([locked, bench.gate(rule("gone", "not_null", column="idd"))]).gates
+    assert [fault.field for fault in first.faults] == [("table",)]
+    assert first.faults[0].message.startswith("somebody holds a lock on raw.locked, or on a table that its rules name: ")
+    assert [fault.rule for fault in second.faults] == ["gone"]
 
 
 def test_nothing_is_run_on_the_data(bench: Bench, lab: Lab) -> None:

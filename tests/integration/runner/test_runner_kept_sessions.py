@@ -85,7 +85,9 @@ def test_a_session_is_used_again_and_is_as_a_new_one(connect: Callable[..., Any]
         owner.execute(TRACES)
     first = connect()
     (settings,), state = answer(first, SETTINGS), answer(first, STATE)
-    pid = used(first, 'set role "runner_lab"', "/* of dbt */ select raw.leaves_traces()", "commit", "select raw.leaves_a_table()", "commit")
+    limits = ("set local statement_timeout = 5000", "set local lock_timeout = '3s'", "explain select 1")
+    traces = ("/* of dbt */ select raw.leaves_traces()", "commit", "select raw.leaves_a_table()", "commit")
+    pid = used(first, *limits, 'set role "runner_lab"', *traces)
     assert lab.ask("select count(*) from pg_locks where locktype = 'advisory' and classid = 0 and objid = 4711") == 0, "not even a moment"
     again = connect()
     settings_again = answer(again, SETTINGS)[0]

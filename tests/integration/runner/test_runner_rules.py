@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from runner_lab import Bench, Lab, by_rule, prepared, rule, said, shares_of_aggregates, shares_of_rows, wait_for, with_library
 
-from stringx.model import DbtStatus, ReportStatus
+from stringx.model import DbtStatus, Outcome, ReportStatus, Slice
+from stringx.verdict import judge
 
 DAY: dict[str, Any] = {"column": "day", "equals": "2013-02-02"}
 IN_THE_DAY = "day = '2013-02-02'"
@@ -102,6 +103,55 @@ def test_sql_has_a_share_where_it_is_about_each_row_and_an_aggregate_never_lets_
     of_gates = bench.runner.validate([of_rows, of_aggregates]).gates
     told = [{(fault.rule, fault.field) for fault in found.faults} for found in of_gates]
     assert told == [set(), {(one.name, ("threshold",)) for one in of_aggregates.rules}]
+
+
+@pytest.fixture
+def _repeats(lab: Lab) -> None:
+    """Of the 110 rows of the day 5 have a key that others have, 3 and 2 of them, and 10 have none; one of the two stands outside it."""
+    lab.change("drop table if exists raw.repeats")
+    lab.change("create table raw.repeats (day date, k integer, name text, same integer)")
+    lab.change("insert into raw.repeats select '2013-02-02', i, 'n' || i, 7 from generate_series(1, 95) as i")
+    lab.change("insert into raw.repeats select '2013-02-02', 1000, 'A', 7 from generate_series(1, 3)")
+    lab.change("insert into raw.repeats values ('2013-02-02', 2000, 'B', 7), ('2013-02-02', 3000, 'b', 7), ('2013-02-01', 3000, 'c', 7)")
+    lab.change("insert into raw.repeats select '2013-02-02', null, null, 7 from generate_series(1, 10)")
+    lab.change("insert into raw.repeats select '2013-02-01', 2000, 'C', 7 from generate_series(1, 500)")
+
+
+#: What finds those five, as rules without their threshold.
+FIVE_ROWS: dict[str, dict[str, Any]] = {
+    "unique": {"column": "k"},
+    "expect_column_values_to_be_unique": {"column": "k"},
+    "expect_compound_columns_to_be_unique": {"arguments": {"column_list": ["k", "same"], "ignore_row_if": "any_value_is_missing"}},
+    "unique_normalised_text": {"column": "name"},
+    "accepted_values": {"column": "name", "arguments": {"values": [f"n{number}" for number in range(1, 96)]}},
+    "not_accepted_values": {"column": "name", "arguments": {"values": ["A", "B", "b", "x"]}},
+}
+
+
+@pytest.mark.usefixtures("_repeats")
+def test_a_share_of_values_is_of_the_rows_that_have_them(make_runner: Any, project: Path) -> None:
+    bench = make_runner(dbt_project_dir=with_library(project))
+    wait_for(lambda: bench.runner.ready, "the project is parsed")
+    shares = {"4%": Outcome.FAILED, "6%": Outcome.PASSED}
+    rules = [
+        rule(f"{check}_{share[0]}", check, threshold={"error": share}, **fields) for check, fields in FIVE_ROWS.items() for share in shares
+    ]
+    every_row = rule("every_row", "unique", column="same", threshold={"error": "99.9%"})
+    counted = rule("counted", "unique", column="k", threshold={"error": 3})
+    mixed = rule("mixed", "unique", column="k", threshold={"warn": 4, "error": "6%"})
+    gate = bench.gate(*rules, every_row, counted, mixed, table="raw.repeats", relation="plain")
+    by_dbt = bench.evaluate(gate, DAY)
+    judged = {check.name: check for check in judge(gate, by_dbt, Slice.model_validate(DAY)).checks}
+    assert {one["name"]: (judged[one["name"]].failures, judged[one["name"]].outcome) for one in rules} == {
+        one["name"]: (5, shares[one["threshold"]["error"]]) for one in rules
+    }
+    assert judged["unique_4"].message == "5 of 110 rows (4.55 %), failed by its threshold: more than 4%"
+    assert (judged["every_row"].failures, judged["every_row"].outcome) == (110, Outcome.FAILED)
+    assert (judged["counted"].failures, judged["counted"].outcome) == (3, Outcome.PASSED)
+    assert (judged["mixed"].failures, judged["mixed"].outcome) == (5, Outcome.WARNED)
+    assert said(prepared(bench, gate, DAY)) == said(by_dbt)
+    whole = by_rule(bench.evaluate(gate))
+    assert (whole["unique_4"].failures, whole["unique_4"].rows, whole["counted"].failures) == (3 + 501 + 2, 611, 3)
 
 
 # --- keys that repeat ---

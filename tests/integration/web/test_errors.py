@@ -110,7 +110,7 @@ def test_a_trigger_with_a_query_parameter_is_refused_since_it_says_all_in_its_bo
         ("GET", "/v1/runs?workspace=A", "workspace", "must be lower-case letters, digits, '-' and '_', at most 63 of them"),
         ("DELETE", "/v1/gates/raw.flights?take_over=maybe", "take_over", "must be true or false"),
         ("DELETE", "/v1/gates/raw.flights?author=", "author", "must not be empty"),
-        ("DELETE", f"/v1/gates/raw.flights?message={'x' * 2001}", "message", "must not be longer than 2000"),
+        ("DELETE", f"/v1/gates/raw.flights?message={'x' * 2001}", "message", "must not be longer than 2000 characters"),
         ("POST", "/v1/gates/raw.flights/rollback", "to", "is missing: add it"),
     ],
 )

@@ -30,7 +30,7 @@ def init(table: str, target: str | None, runner: str, workspace: str, folder: Pa
     dates become columns to slice by.
     """
     if not TABLE_NAME.fullmatch(table):
-        raise click.UsageError(f"{table!r} is no table: write schema.table or database.schema.table")
+        raise click.UsageError(f"{table!r} is no table: write schema.table or database.schema.table, of letters, digits, '_' and '$' alone")
     if not WORKSPACE_NAME.fullmatch(workspace):
         raise click.UsageError(f"{workspace!r} is no workspace: lower-case letters, digits, '-' and '_', at most 63 of them")
     settings = settings_module.load()
@@ -39,7 +39,7 @@ def init(table: str, target: str | None, runner: str, workspace: str, folder: Pa
     if path.exists() and not force:
         raise click.UsageError(f"{path} is there already: --force replaces it")
     with runners.known(settings).replicas(runner) as replicas:
-        catalog = replicas[0].table(name, target or settings.targets[0])
+        catalog = runners.first_answer(replicas, lambda replica: replica.table(name, target or settings.targets[0]))
     text = first_file.text(catalog, runner=runner)
     gate = parse(text, workspace=workspace, name=name, file=str(path))
     if not isinstance(gate, Gate):

@@ -214,8 +214,8 @@ class _Check:
         try:
             return function.made(arguments)
         except Misfit as misfit:
-            within = (part for part in (misfit.argument, misfit.item) if part is not None)
-            self._add(("check", "arguments", *within), misfit.message)
+            for where, message in misfit.faults:
+                self._add(("check", "arguments", *where), message)
             return None
 
     def _rule_of(self, function: str, fields: Fields, arguments: Mapping[str, Any], place: Path) -> tuple[Fields, Mapping[str, Path]]:

@@ -124,7 +124,7 @@ def _regex(given: Given) -> Fields:
     if flag_of(given, "negate", False):
         return {"check": "expect_column_values_to_not_match_regex", "column": column, "arguments": regex}
     # Of Postgres a null fails the check; DQX lets it pass.
-    known = f"{column} is not null"
+    known = f"{column_of(given)} is not null"
     return {"check": "expect_column_values_to_match_regex", "column": column, "arguments": regex, "row_condition": known}
 
 

@@ -7,6 +7,7 @@ date may stand as it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _QUOTED = re.compile(r"'(?:[^']|'')*'", re.DOTALL)
@@ -16,13 +17,16 @@ _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]
 
 
 class Misfit(ValueError):
-    """An argument, an item of it, or the whole check where that is None, that cannot be read; with why, and what would mend it."""
+    """An argument, items of it, or the whole check where that is None, that cannot be read; with why, and what would mend it."""
 
-    def __init__(self, argument: str | None, message: str, *, item: int | None = None) -> None:
+    def __init__(self, argument: str | None, message: str = "", *, items: Mapping[int, str] | None = None) -> None:
+        """`items`: the message of each item at fault, in place of one of the argument."""
         super().__init__(message)
-        self.argument = argument
-        self.item = item
-        self.message = message
+        at: tuple[str, ...] = () if argument is None else (argument,)
+        #: where among the arguments, and what is wrong there
+        self.faults: list[tuple[tuple[str | int, ...], str]] = (
+            [(at, message)] if items is None else [((*at, item), of_item) for item, of_item in items.items()]
+        )
 
 
 def is_plain(column: str) -> bool:
@@ -55,10 +59,20 @@ def literals(argument: str, values: object) -> list[str | int | float | bool]:
     """The values of a list, of which none may be an expression."""
     if not isinstance(values, list) or not values:
         raise Misfit(argument, "must be a list of values")
-    return [_literal(argument, value, item) for item, value in enumerate(values)]
+    read: list[str | int | float | bool] = []
+    unread: dict[int, str] = {}
+    for item, value in enumerate(values):
+        try:
+            read.append(_literal(value))
+        except ValueError as error:
+            unread[item] = str(error)
+    if unread:
+        raise Misfit(argument, items=unread)
+    return read
 
 
-def _literal(argument: str, value: object, item: int) -> str | int | float | bool:
+def _literal(value: object) -> str | int | float | bool:
+    """ValueError, which says what would mend it, for what is none."""
     match value:
         case bool() | int() | float():
             return value
@@ -69,9 +83,9 @@ def _literal(argument: str, value: object, item: int) -> str | int | float | boo
         case str() if _DATE.fullmatch(value) or _TIMESTAMP.fullmatch(value):
             return value
         case str():
-            raise Misfit(argument, f"holds `{value}`, which DQX reads as a column since 0.16: write \"'{value}'\" for the text", item=item)
+            raise ValueError(f"holds `{value}`, which DQX reads as a column since 0.16: write \"'{value}'\" for the text")
         case _:
-            raise Misfit(argument, "must be a number, a date, or text in single quotes within double ones", item=item)
+            raise ValueError("must be a number, a date, or text in single quotes within double ones")
 
 
 def limit(argument: str, value: object) -> int | float | str:

@@ -8,14 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from stringx.gates.rule_library.check import Argument, Check, Column, Origin
+from stringx.gates.rule_library import bounds
+from stringx.gates.rule_library.check import Argument, Check, Column, Counted, Origin
 from stringx.gates.rule_library.expectations import EXPECTATIONS
 from stringx.gates.rule_library.of_dbt import OF_DBT
 from stringx.gates.rule_library.of_dbt_utils import OF_DBT_UTILS
 from stringx.gates.rule_library.own import OWN
 from stringx.nearest import did_you_mean, nearest
 
-__all__ = ["LIBRARY", "SHORT_NAMES", "Argument", "Check", "Column", "Origin", "faults", "meant", "public_name", "unknown"]
+__all__ = [
+    "LIBRARY",
+    "SHORT_NAMES",
+    "Argument",
+    "Check",
+    "Column",
+    "Counted",
+    "Origin",
+    "call_faults",
+    "faults",
+    "meant",
+    "public_name",
+    "unknown",
+]
 
 #: What YAML merges other fields in by.
 MERGE_KEY = "<<"
@@ -38,26 +52,46 @@ def faults(
     """What is wrong with a rule's use of a check of the library: where within the rule, and what, with the fix. `elsewhere`: arguments
     that the rule has in another place, of which its reader is told there."""
     check = LIBRARY[name]
-    found: list[tuple[tuple[str | int, ...], str]] = []
-    if check.column is Column.REQUIRED and not column:
-        found.append((("check",), f"{name} is about one column: say which with `column`"))
-    if check.column is Column.NONE and column:
-        found.append((("column",), f"{name} is not about one column: leave `column` out"))
-    # An argument whose name is misspelt is not missing too.
-    said = {*arguments, *elsewhere, *meant(arguments, check.arguments)}
+    needed = {argument: known.required for argument, known in check.arguments.items()}
+    found = call_faults(name, check.column, needed, column=column, given=arguments, elsewhere=elsewhere)
+    fitting: dict[str, object] = {}
     for argument, value in arguments.items():
         if argument not in check.arguments:
-            found.append((("arguments", argument), unknown("argument", argument, check.arguments, f"{name} takes")))
+            continue
+        if misfits := list(check.arguments[argument].sort.faults(value)):
+            found += [(("arguments", argument, *inner), fault) for inner, fault in misfits]
         else:
-            found += [(("arguments", argument, *inner), fault) for inner, fault in check.arguments[argument].sort.faults(value)]
-    missing = [argument for argument, known in check.arguments.items() if known.required and argument not in said]
+            fitting[argument] = value
+    found += [(("arguments", argument), fault) for argument, fault in bounds.faults(fitting, check.arguments)]
+    if check.needs_one_of and _said(arguments, check.arguments, elsewhere).isdisjoint(check.needs_one_of):
+        found.append((("arguments",), f"{name} needs one of the arguments {', '.join(f'`{one}`' for one in check.needs_one_of)}, or all"))
+    return found
+
+
+def call_faults(
+    name: str, about: Column, takes: Mapping[str, bool], *, column: bool, given: Iterable[str], elsewhere: Collection[str] = ()
+) -> list[tuple[tuple[str | int, ...], str]]:
+    """As `faults`, of a test that `takes` these arguments, each with whether it must be given: what the names alone tell."""
+    given = list(given)
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    if about is Column.REQUIRED and not column:
+        found.append((("check",), f"{name} is about one column: say which with `column`"))
+    if about is Column.NONE and column:
+        found.append((("column",), f"{name} is not about one column: leave `column` out"))
+    found += [(("arguments", one), unknown("argument", one, takes, f"{name} takes")) for one in given if one not in takes]
+    said = _said(given, takes, elsewhere)
+    missing = [argument for argument, required in takes.items() if required and argument not in said]
     if missing:
         found.append(
             (("arguments",), f"{name} needs the argument{'s' if len(missing) > 1 else ''} {', '.join(f'`{one}`' for one in missing)}")
         )
-    if check.needs_one_of and said.isdisjoint(check.needs_one_of):
-        found.append((("arguments",), f"{name} needs one of the arguments {', '.join(f'`{one}`' for one in check.needs_one_of)}, or all"))
     return found
+
+
+def _said(given: Iterable[str], known: Collection[str], elsewhere: Collection[str]) -> set[str]:
+    """The arguments that a rule has: one whose name is misspelt is not missing too."""
+    given = list(given)
+    return {*given, *elsewhere, *meant(given, known)}
 
 
 def meant(given: Iterable[str], known: Collection[str]) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from zoneinfo import available_timezones
 
 from stringx.model import TABLE_NAME
@@ -159,8 +160,12 @@ def _time_of_day(value: object) -> str | None:
     return None if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value) else 'must be a time of day between quotes, as "08:00"'
 
 
+#: Looked up once: it goes through some hundreds of files.
+_time_zones = cache(available_timezones)
+
+
 def _time_zone(value: object) -> str | None:
-    return None if isinstance(value, str) and value in available_timezones() else "must be the name of a time zone: Europe/Berlin, UTC, …"
+    return None if isinstance(value, str) and value in _time_zones() else "must be the name of a time zone: Europe/Berlin, UTC, …"
 
 
 def _weekdays(value: object) -> str | None:

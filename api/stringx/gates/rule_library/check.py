@@ -28,6 +28,19 @@ class Origin(Enum):
     STRINGX = "stringx"
 
 
+class Counted(Enum):
+    """What a check counts: what its failures are."""
+
+    #: rows of the table, which it shows: `context_columns` can stand beside them
+    ROWS_SHOWN = "rows, shown"
+    #: rows, of which it shows something else
+    ROWS = "rows"
+    #: values, or combinations of them, each of which stands for the rows that have it: these are in `n_records`
+    VALUES = "values"
+    #: what is true or not of the table, or of a group or a period of it, as a whole; also what another table has, and this one has not
+    WHOLE = "the whole"
+
+
 @dataclass(frozen=True)
 class Argument:
     """One argument of a check."""
@@ -61,10 +74,7 @@ class Check:
     example: Mapping[str, object] = field(default_factory=dict)
     #: where it answers otherwise than its public namesake, each with the reason
     differences: tuple[str, ...] = ()
-    #: that its failures are rows of the table: `context_columns` can stand beside them
-    context_columns: bool = False
-    #: that it counts rows though it takes no `context_columns`
-    counts_rows: bool = False
+    counts: Counted = Counted.WHOLE
     #: that it also looks beyond the slice: its macro takes `whole`, which is `model` without the slice, and none where there is no slice
     whole: bool = False
     #: that it is about the table's columns and not its rows: no slice changes it, and its scope is always the table
@@ -73,7 +83,12 @@ class Check:
     needs_one_of: tuple[str, ...] = ()
 
     @property
+    def context_columns(self) -> bool:
+        """Whether other columns can stand beside its failures."""
+        return self.counts is Counted.ROWS_SHOWN
+
+    @property
     def has_share(self) -> bool:
-        """Whether its failures are rows, so that a threshold may be a share of those it looked at. Of values, groups and aggregates one
-        failure may be about all rows, and never more than any share of them."""
-        return self.context_columns or self.counts_rows
+        """Whether a threshold may be a share of the rows that it looked at: of its failures, or of the rows that these stand for. Of
+        groups and aggregates one failure may be about all rows, and never more than any share of them."""
+        return self.counts is not Counted.WHOLE

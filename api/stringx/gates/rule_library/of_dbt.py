@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stringx.gates.rule_library import arguments
-from stringx.gates.rule_library.check import Argument, Check, Column, Origin
+from stringx.gates.rule_library.check import Argument, Check, Column, Counted, Origin
 from stringx.model import Dimension, Level
 
 OF_DBT: Mapping[str, Check] = {
@@ -17,7 +17,7 @@ OF_DBT: Mapping[str, Check] = {
         origin=Origin.DBT,
         fails_with="rows without a value",
         example={"column": "dest"},
-        counts_rows=True,
+        counts=Counted.ROWS,
     ),
     "unique": Check(
         Column.REQUIRED,
@@ -27,6 +27,7 @@ OF_DBT: Mapping[str, Check] = {
         origin=Origin.DBT,
         fails_with="values that occur more than once",
         example={"column": "tailnum"},
+        counts=Counted.VALUES,
     ),
     "accepted_values": Check(
         Column.REQUIRED,
@@ -39,6 +40,7 @@ OF_DBT: Mapping[str, Check] = {
         origin=Origin.DBT,
         fails_with="values that are not among these",
         example={"column": "origin", "arguments": {"values": ["EWR", "JFK", "LGA"]}},
+        counts=Counted.VALUES,
     ),
     "relationships": Check(
         Column.REQUIRED,
@@ -48,6 +50,6 @@ OF_DBT: Mapping[str, Check] = {
         origin=Origin.DBT,
         fails_with="rows whose value is not in that table's column",
         example={"column": "tailnum", "arguments": {"to": "raw.planes", "field": "tailnum"}},
-        counts_rows=True,
+        counts=Counted.ROWS,
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stringx.gates.rule_library import arguments
-from stringx.gates.rule_library.check import ROW_CONDITION, Argument, Check, Column, Origin
+from stringx.gates.rule_library.check import ROW_CONDITION, Argument, Check, Column, Counted, Origin
 from stringx.model import Dimension, Level
 
 _GROUPS = Argument(arguments.SQL_LIST, required=False, default=(), about="Judged for each group of equal values in these.")
@@ -25,7 +25,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         fails_with="rows whose value lies outside the bounds",
         example={"column": "distance", "arguments": {"min_value": 0, "inclusive": False}},
         differences=("Without a bound it is an error: the original passes whatever there is.",),
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
         needs_one_of=("min_value", "max_value"),
     ),
     "at_least_one": Check(
@@ -60,7 +60,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "A group by nulls is the same in both tables: the original compares it with nothing.",
             "Groups can be by a column whose name is quoted: by the original it is an error.",
         ),
-        counts_rows=True,
+        counts=Counted.ROWS,
     ),
     "equality": Check(
         Column.NONE,
@@ -77,7 +77,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         example={"arguments": {"compare_model": "raw.airlines", "compare_columns": ["carrier"]}},
         differences=("A slice and dbt's `where` can be laid on it: the original is an error then.",),
         whole=True,
-        counts_rows=True,
+        counts=Counted.ROWS,
     ),
     "expression_is_true": Check(
         Column.OPTIONAL,
@@ -94,7 +94,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="rows for which the SQL is false; with a column, the expression follows its name",
         example={"arguments": {"expression": "air_time > 0"}},
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     ),
     "fewer_rows_than": Check(
         Column.NONE,
@@ -110,7 +110,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "A group by nulls is the same in both tables: the original compares it with nothing.",
             "Groups can be by a column whose name is quoted: by the original it is an error.",
         ),
-        counts_rows=True,
+        counts=Counted.ROWS,
     ),
     "mutually_exclusive_ranges": Check(
         Column.NONE,
@@ -137,7 +137,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "Of two equal ranges at the end one fails: by the original one or both, as the database happens to sort them.",
             "The last range before an unknown lower bound fails: on DuckDB it passes by the original, which takes it for the last of all.",
         ),
-        counts_rows=True,
+        counts=Counted.ROWS,
     ),
     "not_accepted_values": Check(
         Column.REQUIRED,
@@ -151,6 +151,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         fails_with="those of the values that occur",
         example={"column": "dest", "arguments": {"values": ["EWR", "JFK", "LGA"]}},
         differences=("A quote within a value is written once, as `O'Hare`: the original wants it doubled.",),
+        counts=Counted.VALUES,
     ),
     "not_constant": Check(
         Column.REQUIRED,
@@ -169,7 +170,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="rows whose text is empty",
         example={"column": "tailnum"},
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     ),
     "not_null_proportion": Check(
         Column.REQUIRED,
@@ -216,7 +217,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "column": "tailnum",
             "arguments": {"to": "raw.planes", "field": "tailnum", "from_condition": "carrier not in ('AA', 'MQ')"},
         },
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     ),
     "sequential_values": Check(
         Column.REQUIRED,
@@ -234,7 +235,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
             "column": "time_hour",
             "arguments": {"interval": 1, "datepart": "hour", "group_by_columns": ["origin"]},
         },
-        counts_rows=True,
+        counts=Counted.ROWS,
     ),
     "unique_combination_of_columns": Check(
         Column.NONE,
@@ -249,5 +250,6 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         fails_with="combinations that occur more than once; of a slice, also those that occur once more outside it",
         example={"arguments": {"combination_of_columns": ["carrier", "flight"]}},
         whole=True,
+        counts=Counted.VALUES,
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stringx.gates.rule_library import arguments
-from stringx.gates.rule_library.check import Argument, Check, Column
+from stringx.gates.rule_library.check import Argument, Check, Column, Counted
 from stringx.model import Dimension, Kind, Level
 
 _GROUPS = Argument(arguments.SQL_LIST, required=False, default=(), about="Judged for each group of equal values in these.")
@@ -33,7 +33,7 @@ def _form(what: str, column: str) -> Check:
         Level.COLUMN,
         fails_with=f"rows whose text is no {what}",
         example={"column": column},
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     )
 
 
@@ -49,7 +49,7 @@ OWN: Mapping[str, Check] = {
         short="null_share_between",
         fails_with="the rows without a value once their share is above the bounds, those with one once it is below them",
         example={"column": "tailnum", "arguments": {"max_value": 0.05}},
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     ),
     "foreign_key_both_ways": Check(
         Column.REQUIRED,
@@ -88,6 +88,7 @@ OWN: Mapping[str, Check] = {
         example={
             "arguments": {"determinant_columns": ["origin", "dest"], "dependent_columns": ["distance"]},
         },
+        counts=Counted.VALUES,
     ),
     "match_email": _form("e-mail address, as a form of a web page takes it", "dest"),
     "match_ipv4": _form("IPv4 address", "dest"),
@@ -107,7 +108,7 @@ OWN: Mapping[str, Check] = {
                 "group_by_columns": ["origin"],
             },
         },
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     ),
     "no_outliers_by_iqr": Check(
         Column.REQUIRED,
@@ -119,7 +120,7 @@ OWN: Mapping[str, Check] = {
         Level.COLUMN,
         fails_with="rows whose value lies beyond Tukey's fences",
         example={"column": "air_time", "arguments": {"factor": 3, "group_by_columns": ["origin", "dest"]}},
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     ),
     "no_outliers_by_modified_z_score": Check(
         Column.REQUIRED,
@@ -131,7 +132,7 @@ OWN: Mapping[str, Check] = {
         Level.COLUMN,
         fails_with="rows whose value is too far from the median, measured by the median absolute deviation",
         example={"column": "air_time", "arguments": {"group_by_columns": ["origin", "dest"]}},
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     ),
     "no_outliers_by_z_score": Check(
         Column.REQUIRED,
@@ -143,7 +144,7 @@ OWN: Mapping[str, Check] = {
         Level.COLUMN,
         fails_with="rows whose value is too many standard deviations from the mean",
         example={"column": "distance", "arguments": {"threshold": 4}},
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     ),
     "no_overlapping_ranges": Check(
         Column.NONE,
@@ -158,7 +159,7 @@ OWN: Mapping[str, Check] = {
                 "group_by_columns": ["flight_date", "tailnum"],
             },
         },
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     ),
     "no_schema_drift": Check(
         Column.NONE,
@@ -235,7 +236,7 @@ OWN: Mapping[str, Check] = {
         Kind.BUSINESS,
         fails_with="the rows for which the SQL is true, once they are not below that share of all rows",
         example={"arguments": {"condition": "dep_time is null", "below": 0.25}},
-        context_columns=True,
+        counts=Counted.ROWS_SHOWN,
     ),
     "unique_normalised_text": Check(
         Column.REQUIRED,
@@ -252,5 +253,6 @@ OWN: Mapping[str, Check] = {
         fails_with="texts that stand more than once but for the way they are written; of a slice, also those that stand outside it",
         example={"column": "tailnum"},
         whole=True,
+        counts=Counted.VALUES,
     ),
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stringx.gates.rule_library import arguments
-from stringx.gates.rule_library.check import Argument, Check
+from stringx.gates.rule_library.check import Argument, Check, Counted
 from stringx.gates.rule_library.expectations.common import (
     BOUNDS,
     COMPARE_MODEL,
@@ -44,7 +44,7 @@ def _distinct_count(short: str, dimension: Dimension, otherwise: str, column: st
     )
 
 
-def _distinct_values(short: str, dimension: Dimension, fails_with: str) -> Check:
+def _distinct_values(short: str, dimension: Dimension, fails_with: str, counts: Counted = Counted.WHOLE) -> Check:
     return of_column(
         {"value_set": VALUE_SET, "quote_values": QUOTE_VALUES, "row_condition": ROW_CONDITION},
         dimension,
@@ -55,6 +55,7 @@ def _distinct_values(short: str, dimension: Dimension, fails_with: str) -> Check
             "arguments": {"value_set": ["EWR", "JFK", "LGA"]},
         },
         differences=(_TEXT_IS_QUOTED,),
+        counts=counts,
     )
 
 
@@ -119,7 +120,7 @@ AGGREGATES: Mapping[str, Check] = {
         },
     ),
     "expect_column_distinct_values_to_be_in_set": _distinct_values(
-        "distinct_values_in_set", Dimension.VALIDITY, "values that are not in the list, null among them"
+        "distinct_values_in_set", Dimension.VALIDITY, "values that are not in the list, null among them", Counted.VALUES
     ),
     "expect_column_distinct_values_to_contain_set": _distinct_values(
         "distinct_values_contain_set", Dimension.COMPLETENESS, "values of the list that no row has"

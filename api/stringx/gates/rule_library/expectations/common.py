@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from stringx.gates.rule_library import arguments
-from stringx.gates.rule_library.check import ROW_CONDITION, Argument, Check, Column, Origin
+from stringx.gates.rule_library.check import ROW_CONDITION, Argument, Check, Column, Counted, Origin
 from stringx.model import Level
 
 MIN_VALUE = Argument(arguments.BOUND, required=False, about="The lower bound.")
@@ -27,9 +27,9 @@ IGNORE_ROW_IF = Argument(
 BOUNDS = {"min_value": MIN_VALUE, "max_value": MAX_VALUE}
 
 #: A check of each value of one column.
-of_values = partial(Check, Column.REQUIRED, level=Level.ROW, origin=Origin.DBT_EXPECTATIONS, context_columns=True)
+of_values = partial(Check, Column.REQUIRED, level=Level.ROW, origin=Origin.DBT_EXPECTATIONS, counts=Counted.ROWS_SHOWN)
 #: A check of each row, by columns that its arguments name.
-of_rows = partial(Check, Column.NONE, level=Level.ROW, origin=Origin.DBT_EXPECTATIONS, context_columns=True)
+of_rows = partial(Check, Column.NONE, level=Level.ROW, origin=Origin.DBT_EXPECTATIONS, counts=Counted.ROWS_SHOWN)
 #: A check of all values of one column together.
 of_column = partial(Check, Column.REQUIRED, level=Level.COLUMN, origin=Origin.DBT_EXPECTATIONS)
 #: A check of the table as a whole.

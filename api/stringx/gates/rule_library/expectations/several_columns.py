@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stringx.gates.rule_library import arguments
-from stringx.gates.rule_library.check import Argument, Check
+from stringx.gates.rule_library.check import Argument, Check, Counted
 from stringx.gates.rule_library.expectations.common import GROUP_BY, IGNORE_ROW_IF, QUOTE_COLUMNS, ROW_CONDITION, of_rows, of_table
 from stringx.model import Dimension
 
@@ -65,6 +65,7 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
             "arguments": {"column_list": ["flight_date", "carrier", "flight", "origin"]},
         },
         differences=(_OR_IN_CONDITION,),
+        counts=Counted.VALUES,
     ),
     "expect_select_column_values_to_be_unique_within_record": of_rows(
         _LIST,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stringx.gates.rule_library import arguments
-from stringx.gates.rule_library.check import Argument, Check
+from stringx.gates.rule_library.check import Argument, Check, Counted
 from stringx.gates.rule_library.expectations.common import (
     BOUNDS,
     GROUP_BY,
@@ -97,6 +97,7 @@ VALUES: Mapping[str, Check] = {
         whole=True,
         example={"column": "time_hour"},
         differences=("`row_condition` may hold an `or`: the original adds to it without a bracket, and looks at more rows.",),
+        counts=Counted.VALUES,
     ),
     "expect_column_values_to_have_consistent_casing": of_column(
         {
@@ -112,6 +113,7 @@ VALUES: Mapping[str, Check] = {
             "arguments": {"display_inconsistent_columns": True},
         },
         differences=("Nulls pass: by the original, without `display_inconsistent_columns`, a column with a null always fails.",),
+        counts=Counted.VALUES,
     ),
     "expect_column_values_to_be_increasing": of_values(
         _IN_ORDER,
