@@ -45,10 +45,10 @@ def _look(installation: Installation) -> dict[tuple[str, int], processes.Kept]:
     """By name and pid."""
     pids = [("consume", installation.pid("consume")), ("dispatch", installation.pid("dispatch")), ("runner", installation.pid("runner"))]
     pids += [("runner's server", server) for server in processes.children(installation.pid("runner"))]
-    generation = processes.generation(installation.pid("runner"))
-    if generation is None:
+    nursery, generation = processes.nursery(installation.pid("runner")), processes.generation(installation.pid("runner"))
+    if nursery is None or generation is None:
         raise RuntimeError("the runner has no generation")
-    pids.append(("generation", generation))
+    pids += [("nursery", nursery), ("generation", generation)]
     for role in ROLES:
         pids += [(f"{role} worker {number}", worker) for number, worker in enumerate(processes.workers(generation, role), start=1)]
     return {(name, pid): processes.memory(pid) for name, pid in pids}

@@ -25,18 +25,9 @@ def children(pid: int) -> list[int]:
     return sorted(found)
 
 
-def command(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-
-
 def workers(generation: int, role: Role) -> list[int]:
-    """Of a generation, the oldest first; they say themselves what they are."""
-    found = []
-    for child in children(generation):
-        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-            if name(child) == f"stringx {role}":
-                found.append(child)
-    return found
+    """Of a generation, the oldest first."""
+    return _called(f"stringx {role}", generation)
 
 
 def name(pid: int) -> str:
@@ -52,7 +43,24 @@ def memory(pid: int) -> Kept:
     return Kept(sizes["Private_Clean:"] + sizes["Private_Dirty:"], sizes["Rss:"])
 
 
+def nursery(runner: int) -> int | None:
+    """Of a runner, by the pid of its command; None while there is none."""
+    found = [child for server in children(runner) for child in _called("stringx nursery", server)]
+    return found[-1] if found else None
+
+
 def generation(runner: int) -> int | None:
     """The newest generation of a runner, by the pid of its command; None while there is none."""
-    found = [child for server in children(runner) for child in children(server) if "stringx.runner.generation" in command(child)]
+    parent = nursery(runner)
+    found = _called("stringx gen", parent) if parent else []
     return found[-1] if found else None
+
+
+def _called(wanted: str, parent: int) -> list[int]:
+    """The children that say themselves that they are this, the oldest first."""
+    found = []
+    for child in children(parent):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            if name(child) == wanted:
+                found.append(child)
+    return found

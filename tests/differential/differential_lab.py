@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
-import sys
 import uuid
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
@@ -12,7 +10,8 @@ from typing import Any
 
 from stringx.model import Gate, RunRequest, Slice
 from stringx.runner import messages
-from stringx.runner.environment import environment_for_dbt
+from stringx.runner.environment import environment_for_dbt, packed
+from stringx.runner.nursery import Nursery
 from stringx.runner.recording import Recording
 from stringx.runner.slice_sql import slice_values
 
@@ -60,29 +59,22 @@ class Engines:
             project=project,
             profiles=project,
             target="lab",
+            environment=packed(environment_for_dbt()),
             folder=folder / "generation",
             session_prefix="stringx-differential",
             stop_grace_seconds=5,
         )
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "stringx.runner.generation"],
-            stdin=subprocess.PIPE,
-            stdout=2,
-            env=environment_for_dbt(),
-        )
-        assert self._process.stdin is not None
-        with self._process.stdin as stdin:
-            stdin.write(start.model_dump_json().encode())
-        self._generation = self._listener.accept()
-        assert isinstance(messages.receive(self._generation), messages.GenerationHello)
-        ready = messages.receive(self._generation)
+        self._nursery = Nursery()
+        self._generation = self._nursery.fork(start)
+        assert isinstance(self._generation.hear(), messages.GenerationHello)
+        ready = self._generation.hear()
         assert isinstance(ready, messages.Ready), ready
         self._dbt = self._fork(1, "dbt")
         self._replays = self._fork(2, "replay")
         self._learned: list[Recording] = []
 
     def _fork(self, number: int, role: messages.Role) -> Connection:
-        messages.send(self._generation, messages.Fork(worker=number, role=role, end_sessions=()))
+        self._generation.say(messages.Fork(worker=number, role=role, end_sessions=()))
         connection = self._listener.accept()
         assert isinstance(messages.receive(connection), messages.WorkerHello)
         return connection
@@ -111,7 +103,12 @@ class Engines:
         return done
 
     def close(self) -> None:
-        for connection in (self._dbt, self._replays, self._generation):
+        for connection in (self._dbt, self._replays):
             connection.close()
         self._listener.close()
-        assert self._process.wait(30) == 0
+        self._generation.say(messages.Leave())
+        while not isinstance(gone := self._generation.hear(), messages.GenerationGone):
+            continue
+        assert gone.how == "exit status 0"
+        self._nursery.close()
+        assert self._nursery.join(30)

@@ -17,8 +17,10 @@ from structlog.testing import capture_logs
 from stringx.errors import Invalid
 from stringx.model import Report, ReportStatus, Slice, UnreadableReport
 from stringx.runner import table_names
+from stringx.runner.environment import packed, put_in_place
 from stringx.runner.generations import GenerationOptions, Generations
 from stringx.runner.listening import DEAF_SECONDS
+from stringx.runner.nursery import Nursery
 from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
 from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.report_writing import ReportWriting
@@ -359,11 +361,31 @@ def test_what_may_hold_rows_of_the_data_is_for_this_user_alone(tmp_path: Path) -
 # --- generations ---
 
 
+def test_an_environment_takes_the_place_of_another_whatever_its_variables_hold() -> None:
+    before = dict(os.environ)
+    try:
+        put_in_place(
+            packed({"PLAIN": "a=b", "EMPTY": "", "LINES": "a\nb", "NO_TEXT": os.fsdecode(b"\xff\xc3\xa4"), "TZ": "Pacific/Honolulu"})
+        )
+        assert dict(os.environb) == {
+            b"PLAIN": b"a=b",
+            b"EMPTY": b"",
+            b"LINES": b"a\nb",
+            b"NO_TEXT": b"\xff\xc3\xa4",
+            b"TZ": b"Pacific/Honolulu",
+        }
+        assert time.strftime("%z", time.localtime(0)) == "-1000"
+    finally:
+        put_in_place(packed(before))
+    assert dict(os.environ) == before
+
+
 def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = GenerationOptions(
         target="demo",
         project=tmp_path,
         profiles=tmp_path,
+        environment={},
         work=tmp_path,
         distrust=tmp_path / "distrusted.json",
         session_prefix="s",
@@ -373,7 +395,7 @@ def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path, monk
         check_share=0.0,
         stop_grace_seconds=1,
     )
-    generations = Generations(options)
+    generations = Generations(options, Nursery())
 
     def refuse(_socket: socket.socket) -> None:
         raise OSError(errno.EMFILE, "Too many open files")

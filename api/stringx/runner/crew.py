@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 
 from stringx.model import Engine, Report, ReportStatus, RunRequest
 from stringx.runner import messages
-from stringx.runner.environment import environment_for_dbt
 from stringx.runner.kept import Kept
+from stringx.runner.nursery import Nursery
 from stringx.runner.prepared import Comparison, Prepared
 from stringx.runner.recording import Unprepared
 from stringx.runner.recordings import Key, Recorded
 from stringx.runner.slice_sql import slice_values
+
+#: What was killed and is still there is killed again: whoever should have done it may have died.
+KILL_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -171,48 +169,47 @@ class Worker:
 class Crew:
     """One generation and its workers. OSError where the process cannot be started."""
 
-    def __init__(self, start: messages.Start, prepared: Prepared) -> None:
+    def __init__(self, start: messages.Start, prepared: Prepared, nursery: Nursery) -> None:
         self.start = start
         self.prepared = prepared
         #: on the clock of `time.monotonic`
         self.started_at = time.monotonic()
-        #: None until the generation has connected, and after we have hung up
-        self.connection: Connection | None = None
         self.workers: dict[int, Worker] = {}
         #: of its project; None until it is ready
         self.fingerprint: str | None = None
-        self._hung_up_at: float | None = None
-        self._process = subprocess.Popen(
-            # -P: a folder in the working directory must not stand in for a module. The rest is for people who look at processes.
-            [sys.executable, "-P", "-m", "stringx.runner.generation", start.target, str(start.folder)],
-            stdin=subprocess.PIPE,
-            stdout=2,  # what a project's macros print must not get between the lines of our own stdout
-            env=environment_for_dbt(),
-            start_new_session=True,  # Ctrl-C on the terminal is for us, who stop the workers in order; and one group to kill
-        )
-        assert self._process.stdin is not None  # noqa: S101  # it was asked for
-        with suppress(BrokenPipeError), self._process.stdin as stdin:  # it died at once: `ended` tells
-            stdin.write(start.model_dump_json().encode())
+        #: when it is killed, unless it has ended; None as long as it is not to end
+        self.kill_at: float | None = None
+        self._process = nursery.fork(start)
 
     @property
     def number(self) -> int:
         return self.start.generation
 
     @property
-    def ended(self) -> bool:
-        return self._process.poll() is not None
+    def connection(self) -> Connection | None:
+        """None once the generation has ended."""
+        return self._process.connection
+
+    @property
+    def pid(self) -> int | None:
+        """None where the generation has not come to life."""
+        return self._process.pid
 
     def session_name(self, worker: Worker) -> str:
         return messages.session_name(self.start.session_prefix, worker.number)
 
+    def hear(self) -> messages.Message:
+        """What the generation says next, or that it is gone. Blocks until there is something."""
+        return self._process.hear()
+
     def fork(self, number: int, role: messages.Role, end_sessions: tuple[str, ...]) -> None:
         """Asks for a worker, which connects when it is there."""
         self.workers[number] = Worker(number, role, end_sessions)
-        self._say(messages.Fork(worker=number, role=role, end_sessions=end_sessions))
+        self._process.say(messages.Fork(worker=number, role=role, end_sessions=end_sessions))
 
     def inquire(self, number: int, question: messages.CheckGates | messages.DescribeTable) -> None:
         """Asks for a process that answers the question, and connects when it has."""
-        self._say(messages.Inquire(number=number, question=question))
+        self._process.say(messages.Inquire(number=number, question=question))
 
     def idle_worker(self, role: messages.Role) -> Worker | None:
         return next((worker for worker in self.workers.values() if worker.role == role and worker.idle), None)
@@ -224,36 +221,31 @@ class Crew:
 
     def interrupt(self, worker: Worker) -> None:
         """Asks a worker to stop its run; dbt then cancels its queries."""
-        self._say(messages.Signal(worker=worker.number, signal="interrupt"))
+        self._process.say(messages.Interrupt(number=worker.number))
 
     def kill(self, worker: Worker) -> None:
         """Ends a worker at once; its sessions in the database are left to be ended."""
-        self._say(messages.Signal(worker=worker.number, signal="kill"))
+        self._process.say(messages.Kill(number=worker.number))
 
-    def hang_up(self) -> None:
-        """Lets the generation end; it first stops what workers it still has."""
-        self._hung_up_at = self._hung_up_at or time.monotonic()
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
+    def leave(self) -> None:
+        """Lets the generation end; it first stops what workers it still has. One that does not end is killed after a while."""
+        if self.kill_at is None:
+            self.kill_at = time.monotonic() + 2 * self.start.stop_grace_seconds
+            self._process.say(messages.Leave())
 
     def kill_processes(self) -> None:
-        """Kills the generation with all its workers, also when it has died and left some."""
-        with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """Kills the generation with all its workers."""
+        self._process.kill()
 
     def gone(self) -> bool:
-        """Whether a generation that was let go has ended; one that does not is killed after a while. Then its folder is removed."""
-        if not self.ended:
-            if self._hung_up_at is not None and time.monotonic() > self._hung_up_at + 2 * self.start.stop_grace_seconds:
+        """Whether a generation that was let go has ended; one that is to be killed is. At its end its folder is removed."""
+        if self.connection is not None:
+            now = time.monotonic()
+            if self.kill_at is not None and now >= self.kill_at:
                 self.kill_processes()
+                self.kill_at = now + KILL_AGAIN_SECONDS
             return False
         for worker in self.workers.values():
             worker.hang_up()
         shutil.rmtree(self.start.folder, ignore_errors=True)
         return True
-
-    def _say(self, message: messages.Message) -> None:
-        if self.connection is not None:
-            with suppress(OSError):  # it has died: its connection's end tells the pool
-                messages.send(self.connection, message)

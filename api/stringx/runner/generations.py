@@ -6,17 +6,21 @@ Not thread-safe: the pool's thread calls, under the pool's lock.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from stringx import logs
 from stringx.errors import Unavailable
 from stringx.runner import messages
-from stringx.runner.crew import Crew, Worker
+from stringx.runner.crew import KILL_AGAIN_SECONDS, Crew, Worker
 from stringx.runner.distrust import Distrust
+from stringx.runner.environment import packed
 from stringx.runner.inquiries import Inquiries, Question
 from stringx.runner.listening import Listening
+from stringx.runner.nursery import Nursery
 from stringx.runner.prepared import Prepared
 
 log = logs.get(__name__)
@@ -28,8 +32,6 @@ LONGEST_RETRY_SECONDS = 30.0
 PARSE_SECONDS = 300.0
 #: Starts that failed, one after another, until runs are no longer kept waiting for the next.
 HOPEFUL_RETRIES = 3
-#: How often a process that has no connection is looked at.
-LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class GenerationOptions:
     target: str
     project: Path
     profiles: Path
+    #: of all processes that run dbt
+    environment: Mapping[str, str]
     #: the target's own folder; it exists and is empty
     work: Path
     #: the target's own file, for the gates that are distrusted
@@ -57,8 +61,9 @@ class GenerationOptions:
 class Generations:
     """Starts generations and forks workers as they are needed."""
 
-    def __init__(self, options: GenerationOptions) -> None:
+    def __init__(self, options: GenerationOptions, nursery: Nursery) -> None:
         self._options = options
+        self._nursery = nursery
         self.in_charge: Crew | None = None
         self._next: Crew | None = None
         self._retiring: list[Crew] = []
@@ -83,9 +88,13 @@ class Generations:
         """All that have workers, or may have."""
         return [crew for crew in (self.in_charge, self._next, *self._retiring) if crew is not None]
 
+    def all_crews(self) -> list[Crew]:
+        """Those, too, that have been let go and have not ended."""
+        return [*self.crews(), *self._ending]
+
     @property
     def all_ended(self) -> bool:
-        return not self.crews() and not self._ending
+        return not self.all_crews()
 
     @property
     def hopeless(self) -> bool:
@@ -119,9 +128,8 @@ class Generations:
         self.in_charge.inquire(self._last_number, question)
         return self._inquiries.asked(self.in_charge.number, self._last_number)
 
-    def advance(self, now: float) -> list[tuple[Crew, Worker]]:
-        """Does what is due; gives the workers that have ended."""
-        ended = [pair for crew in self.crews() if crew.connection is None and crew.ended for pair in self._generation_ended(crew)]
+    def advance(self, now: float) -> None:
+        """Does what is due."""
         if self._next is not None and now >= self._next.started_at + PARSE_SECONDS:
             self._give_up(self._next)
         if self._stale and self._next is None and now >= self._not_before:
@@ -131,11 +139,9 @@ class Generations:
             self._fill(self.in_charge, "dbt", self._options.workers)
             self._fill(self.in_charge, "replay", self._options.replay_workers)
         self._let_go()
-        return ended
 
-    def wind_up(self) -> list[tuple[Crew, Worker]]:
-        """Starts nothing any more, and lets go whoever is idle; gives the workers that have ended."""
-        ended = [pair for crew in self.crews() if crew.connection is None and crew.ended for pair in self._generation_ended(crew)]
+    def wind_up(self) -> None:
+        """Starts nothing any more, and lets go whoever is idle."""
         self._stale = False
         if self._next is not None:
             self._next.kill_processes()
@@ -145,26 +151,22 @@ class Generations:
             self._retiring.append(self.in_charge)
             self.in_charge = None
         self._let_go()
-        return ended
 
     def due(self, now: float) -> list[float]:
         """When there is something to do without anybody having spoken."""
-        unconnected = self._ending or any(crew.connection is None for crew in self.crews())
         due = [moment for moment in (self._not_before, self.listening.deaf_until) if moment > now]
-        if unconnected:
-            due.append(now + LOOK_SECONDS)
+        due += [crew.kill_at for crew in self._ending if crew.kill_at is not None]
         if self._next is not None:
             due.append(self._next.started_at + PARSE_SECONDS)
         return due
 
-    def hear(self, crew: Crew) -> list[tuple[Crew, Worker]]:
-        """A generation has spoken; gives the workers that have ended."""
-        if crew.connection is None:
+    def hear(self, crew: Crew) -> list[Worker]:
+        """A generation has spoken; gives those of its workers that have ended."""
+        message = crew.hear()
+        if crew in self._ending:
             return []
-        try:
-            message = messages.receive(crew.connection)
-        except (EOFError, OSError):
-            return self._generation_ended(crew)
+        if isinstance(message, messages.GenerationGone):
+            return self._generation_ended(crew, message.how)
         if isinstance(message, messages.Ready):
             self._take_over(crew, message.fingerprint)
         elif isinstance(message, messages.Failed):
@@ -174,7 +176,7 @@ class Generations:
             worker = crew.workers.get(message.worker)
             # One that is connected may have left a report on its connection, whose end tells as well.
             if worker is not None and worker.connection is None:
-                return [(crew, worker)]
+                return [worker]
         return []
 
     def forget(self, crew: Crew, worker: Worker, *, left_sessions: bool) -> None:
@@ -186,7 +188,7 @@ class Generations:
             self._end_sessions += (crew.session_name(worker),)
 
     def accept(self) -> None:
-        """A generation or a worker connects. Blocks for its greeting, which it sends at once."""
+        """A worker connects, or who answers a question. Blocks for its greeting, which it sends at once."""
         accepted = self.listening.accept()
         if accepted is None:
             return
@@ -197,9 +199,7 @@ class Generations:
             self._inquiries.answered(hello)
             connection.close()
             return
-        if crew is not None and isinstance(hello, messages.GenerationHello):
-            crew.connection = connection
-        elif crew is not None and isinstance(hello, messages.WorkerHello) and hello.worker in crew.workers:
+        if crew is not None and isinstance(hello, messages.WorkerHello) and hello.worker in crew.workers:
             worker = crew.workers[hello.worker]
             worker.connection, worker.end_sessions = connection, ()
             if hello.note:
@@ -211,18 +211,20 @@ class Generations:
         """Lets all processes end by themselves, which ends their queries too; nobody hears of it."""
         if self._next is not None:
             self._next.kill_processes()  # it has no queries, and would not look up from parsing
-        for crew in [*self.crews(), *self._ending]:
-            crew.hang_up()
+        for crew in self.all_crews():
+            crew.leave()
 
     def wait_for_all(self) -> None:
         """Blocks until what was abandoned has ended, or had to be killed."""
-        for crew in [*self.crews(), *self._ending]:
-            while not crew.gone():
-                time.sleep(LOOK_SECONDS)  # `gone` also kills what takes too long: it is asked again, not only told of an end
+        while living := [crew for crew in self.all_crews() if not crew.gone()]:
+            spoken = wait([crew.connection for crew in living if crew.connection is not None], KILL_AGAIN_SECONDS)
+            for crew in living:
+                if crew.connection in spoken:
+                    crew.hear()
 
     def kill_processes(self) -> None:
-        """Kills everything; their connections' ends are heard as of any that dies."""
-        for crew in [*self.crews(), *self._ending]:
+        """Kills everything; their ends are heard as of any that dies."""
+        for crew in self.all_crews():
             crew.kill_processes()
 
     # --- how ---
@@ -245,12 +247,13 @@ class Generations:
             project=options.project.absolute(),
             profiles=options.profiles.absolute(),
             target=options.target,
+            environment=packed(options.environment),
             folder=options.work / f"generation-{self._last_number}",
             session_prefix=f"{options.session_prefix}-g{self._last_number}",
             stop_grace_seconds=options.stop_grace_seconds,
         )
         try:
-            return Crew(start, Prepared(options.check_share))
+            return Crew(start, Prepared(options.check_share), self._nursery)
         except OSError as error:  # out of memory or processes
             self.error = f"dbt's process cannot be started: {error}"
             self._stale = True
@@ -265,7 +268,7 @@ class Generations:
         self.in_charge, self._next = crew, None
         self.error = self.failed_fingerprint = None
         self._retries = 0
-        log.info("project in charge", target=self._options.target, fingerprint=fingerprint, generation=crew.number)
+        log.info("project in charge", target=self._options.target, fingerprint=fingerprint, generation=crew.number, pid=crew.pid)
 
     def _refused(self, crew: Crew, message: messages.Failed) -> None:
         self.error, self.failed_fingerprint = message.message, message.fingerprint
@@ -285,20 +288,20 @@ class Generations:
         self._retries = max(self._retries, HOPEFUL_RETRIES)
         self.back_off()
 
-    def _generation_ended(self, crew: Crew) -> list[tuple[Crew, Worker]]:
+    def _generation_ended(self, crew: Crew, how: str) -> list[Worker]:
         """It ended of itself, and takes its workers with it; after a while comes a new one."""
-        crew.kill_processes()
-        ended = [(crew, worker) for worker in crew.workers.values()]
+        ended = list(crew.workers.values())
         self._end(crew)
         if crew in self._retiring:
             self._retiring.remove(crew)
             return ended
         if crew is self._next:
             self._next = None
-            self.error = "dbt's process ended before it had parsed the project; its last words are in the runner's log"
+            what = "cannot be started" if crew.pid is None else "ended before it had parsed the project"
+            self.error = f"dbt's process {what} ({how}); its last words are in the runner's log"
         else:
             self.in_charge = None
-        log.error("generation ended", target=self._options.target, generation=crew.number)
+        log.error("generation ended", target=self._options.target, generation=crew.number, how=how)
         self._stale = True
         self.back_off()
         return ended
@@ -316,5 +319,5 @@ class Generations:
 
     def _end(self, crew: Crew) -> None:
         self._inquiries.generation_ended(crew.number)
-        crew.hang_up()
+        crew.leave()
         self._ending.append(crew)

@@ -1,4 +1,4 @@
-"""What the pool, a generation and its workers say to one another: one JSON document per message on a Unix socket."""
+"""What the pool, the nursery, a generation and its workers say to one another: one JSON document per message on a Unix socket."""
 
 from __future__ import annotations
 
@@ -16,15 +16,27 @@ Role = Literal["dbt", "replay"]
 ROLES: tuple[Role, ...] = ("dbt", "replay")
 
 
-class Start(Value):
-    """pool → generation, on its standard input: all that it is told. The key stays out of the environment and the arguments."""
+class ForkGeneration(Value):
+    """runner → nursery: fork a generation. The file descriptor of its connection to its pool follows."""
 
+    kind: Literal["generation wanted"] = "generation wanted"
+    #: what it is called from now on
+    number: int
+
+
+class Start(Value):
+    """pool → generation, first of all. Neither the key nor the environment is to be seen from outside."""
+
+    kind: Literal["start"] = "start"
+    #: where its workers connect
     socket: str
     key: str = Field(repr=False)
     generation: int
     project: Path
     profiles: Path
     target: str
+    #: its whole environment, `packed`, in place of the nursery's
+    environment: str = Field(repr=False)
     #: the generation's own folder; it makes it
     folder: Path
     #: starts the application name of every session in the target database
@@ -33,8 +45,18 @@ class Start(Value):
 
 
 class GenerationHello(Value):
+    """generation → pool, its first word."""
+
     kind: Literal["generation"] = "generation"
-    generation: int
+    pid: int
+
+
+class GenerationGone(Value):
+    """nursery → pool, on the generation's connection: it has ended, and nothing follows."""
+
+    kind: Literal["generation gone"] = "generation gone"
+    #: its exit status or signal, or why it could not be forked
+    how: str
 
 
 class Ready(Value):
@@ -62,12 +84,24 @@ class Fork(Value):
     end_sessions: tuple[str, ...]
 
 
-class Signal(Value):
-    """pool → generation: stop a worker. Only its parent can signal it without ever hitting a later process of the same id."""
+class Interrupt(Value):
+    """pool → generation: have a worker stop its run."""
 
-    kind: Literal["signal"] = "signal"
-    worker: int
-    signal: Literal["interrupt", "kill"]
+    kind: Literal["interrupt"] = "interrupt"
+    number: int
+
+
+class Kill(Value):
+    """pool → generation: end a worker; runner → nursery: end a generation with all its workers."""
+
+    kind: Literal["kill"] = "kill"
+    number: int
+
+
+class Leave(Value):
+    """pool → generation: stop the workers and end."""
+
+    kind: Literal["leave"] = "leave"
 
 
 class CheckGates(Value):
@@ -190,11 +224,16 @@ class Done(Value):
 
 
 Message = Annotated[
-    GenerationHello
+    ForkGeneration
+    | Start
+    | GenerationHello
+    | GenerationGone
     | Ready
     | Failed
     | Fork
-    | Signal
+    | Interrupt
+    | Kill
+    | Leave
     | Inquire
     | Answered
     | WorkerHello

@@ -24,6 +24,7 @@ from stringx.runner import messages
 from stringx.runner.crew import Crew, Task, Ticket, Waiting, Worker
 from stringx.runner.generations import GenerationOptions, Generations
 from stringx.runner.inquiries import Question
+from stringx.runner.nursery import Nursery
 from stringx.runner.prepared import Comparison
 from stringx.runner.recordings import key_of
 from stringx.runner.telling import Receiver, Telling
@@ -55,7 +56,7 @@ class PoolOptions:
 class Pool:
     """The workers of one target."""
 
-    def __init__(self, options: PoolOptions, generations: GenerationOptions, receiver: Receiver) -> None:
+    def __init__(self, options: PoolOptions, generations: GenerationOptions, nursery: Nursery, receiver: Receiver) -> None:
         self.workers = generations.workers + generations.replay_workers
         self._options = options
         self._replays = generations.replay_workers > 0
@@ -64,7 +65,7 @@ class Pool:
         self._receiver = receiver
         self._telling = Telling(receiver)
         self._lock = threading.RLock()
-        self._generations = Generations(generations)
+        self._generations = Generations(generations, nursery)
         self._queue: deque[Waiting] = deque()
         self._closing = False
         #: when, after `close`, what still executes is stopped
@@ -239,8 +240,10 @@ class Pool:
                 text = _why(ReportStatus.TIMED_OUT, waiting.ticket)
                 report = waiting.ticket.report(self._options.boot, ReportStatus.TIMED_OUT, text, started_at=waiting.begun[0])
                 self._telling.finished(waiting.ticket, report)
-        for crew, worker in self._generations.wind_up() if self._closing else self._generations.advance(now):
-            self._worker_ended(crew, worker)
+        if self._closing:
+            self._generations.wind_up()
+        else:
+            self._generations.advance(now)
         for crew, worker, task in self._tasks():
             if task.kill_at is not None and now >= task.kill_at:
                 task.kill_at = None
@@ -323,11 +326,12 @@ class Pool:
                     pass
         elif speaker is self._generations.listening.socket:
             self._generations.accept()
-        for crew in self._generations.crews():
+        for crew in self._generations.all_crews():
             if speaker is crew.connection:
-                for _, worker in self._generations.hear(crew):
+                for worker in self._generations.hear(crew):
                     self._worker_ended(crew, worker)
                 return
+        for crew in self._generations.crews():
             for worker in crew.workers.values():
                 if speaker is worker.connection:
                     self._hear_worker(crew, worker, worker.connection)
@@ -419,8 +423,8 @@ class Pool:
                     yield crew, worker, worker.task
 
     def _speakers(self) -> list[Connection | socket.socket]:
-        crews = self._generations.crews()
-        connections = [crew.connection for crew in crews] + [worker.connection for crew in crews for worker in crew.workers.values()]
+        connections = [crew.connection for crew in self._generations.all_crews()]
+        connections += [worker.connection for crew in self._generations.crews() for worker in crew.workers.values()]
         listening = [self._generations.listening.socket] if self._generations.listening.hears else []
         return [self._woken, *listening, *(connection for connection in connections if connection is not None)]
 

@@ -28,7 +28,9 @@ from stringx.model import (
 )
 from stringx.runner import inquiries
 from stringx.runner.crew import Ticket
+from stringx.runner.environment import environment_for_dbt
 from stringx.runner.generations import GenerationOptions
+from stringx.runner.nursery import Nursery
 from stringx.runner.pool import Pool, PoolOptions
 from stringx.runner.project_watch import ProjectWatch
 from stringx.runner.report_writing import ReportWriting
@@ -52,8 +54,20 @@ LAST_WRITE_SECONDS = 1.0
 class Runner:
     """A `RunnerPort` that executes here. All of it may be called from any thread; only `reports` and `join` wait."""
 
-    def __init__(self, settings: Settings, *, targets: Sequence[str], workers: int, state_dir: Path, address: str) -> None:
-        """`workers` of each target. ConfigurationError where there is no dbt project or no profile."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        targets: Sequence[str],
+        workers: int,
+        state_dir: Path,
+        address: str,
+        nursery: Nursery | None = None,
+    ) -> None:
+        """`workers` of each target. `nursery`: one that is not its own to end.
+
+        ConfigurationError where there is no dbt project or no profile.
+        """
         if not (settings.dbt_project_dir / "dbt_project.yml").is_file():
             raise ConfigurationError(f"STRINGX_DBT_PROJECT_DIR: {settings.dbt_project_dir} holds no dbt_project.yml")
         if not (settings.profiles_dir / "profiles.yml").is_file():
@@ -65,6 +79,8 @@ class Runner:
         self._targets = tuple(targets)
         self._workers = workers
         self._state_dir = state_dir
+        self._own_nursery = nursery is None
+        self._nursery = nursery or Nursery()
         self._pools: dict[str, Pool] = {}
         self._changed = threading.Condition()
         #: what is queued or executed, by installation and run: one attempt, the newest
@@ -78,7 +94,7 @@ class Runner:
 
     def start(self) -> None:
         """Begins to parse the project for each target, and takes runs at once; they wait for it."""
-        settings = self._settings
+        settings, environment = self._settings, environment_for_dbt()
         self._state = StateFolder(self._state_dir, self.boot)
         self._shelf = ReportShelf(self._state.reports)
         self._writing = ReportWriting(self._shelf)
@@ -91,6 +107,7 @@ class Runner:
                 target=target,
                 project=settings.dbt_project_dir,
                 profiles=settings.profiles_dir,
+                environment=environment,
                 work=work,
                 distrust=self._state.distrust(target),
                 session_prefix=f"{_sessions(self._state.name, self.boot)}{fingerprint(target)[:4]}",
@@ -100,7 +117,7 @@ class Runner:
                 check_share=settings.prepared_check_share,
                 stop_grace_seconds=settings.stop_grace_seconds,
             )
-            self._pools[target] = Pool(PoolOptions(self.boot, settings.worker_max_runs), generations, self)
+            self._pools[target] = Pool(PoolOptions(self.boot, settings.worker_max_runs), generations, self._nursery, self)
         for pool in self._pools.values():
             pool.start()
         self._writing.start()
@@ -122,6 +139,9 @@ class Runner:
         deadline = time.monotonic() + timeout_seconds
         parts: list[Pool | Retention | ProjectWatch] = [*self._pools.values(), self._retention, self._watch]
         ended = all(part.join(max(0.0, deadline - time.monotonic())) for part in parts)
+        if ended and self._own_nursery:
+            self._nursery.close()
+            ended = self._nursery.join(max(0.0, deadline - time.monotonic()))
         self._writing.close()  # after the pools: what they finished at last is written, too
         if not (self._writing.join(max(LAST_WRITE_SECONDS, deadline - time.monotonic())) and ended):
             return False

@@ -13,6 +13,7 @@ import pytest
 from runner_lab import PROJECT, TOKEN, Bench, Lab, end
 
 from stringx.embedded.postgres import EmbeddedPostgres
+from stringx.runner.nursery import Nursery
 from stringx.runner.service import Runner
 from stringx.settings import PREFIX, Settings
 
@@ -80,16 +81,37 @@ def project(tmp_path: Path) -> Path:
     return Path(shutil.copytree(PROJECT, tmp_path / "project"))
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Of all runners of these tests: dbt is imported once."""
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+    assert nursery.join(20)
+
+
 @pytest.fixture
-def make_runner(in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path: Path) -> Iterator[Callable[..., Bench]]:
-    """Starts runners of this test's own; they are ended with it."""
+def make_runner(in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path: Path, nursery: Nursery) -> Iterator[Callable[..., Bench]]:
+    """Starts runners of this test's own; they are ended with it. `own_nursery`: it shares no nursery with those of other tests."""
     patch = in_the_lab()
     started: list[Runner] = []
 
-    def make(*, targets: Sequence[str] = ("demo",), workers: int = 1, state_dir: Path | None = None, **settings: Any) -> Bench:
+    def make(
+        *,
+        targets: Sequence[str] = ("demo",),
+        workers: int = 1,
+        state_dir: Path | None = None,
+        own_nursery: bool = False,
+        **settings: Any,
+    ) -> Bench:
         values: dict[str, Any] = {"home": tmp_path / "home", "dbt_project_dir": PROJECT, "stop_grace_seconds": 4}
         runner = Runner(
-            Settings(**(values | settings)), targets=targets, workers=workers, state_dir=state_dir or tmp_path / "state", address="here"
+            Settings(**(values | settings)),
+            targets=targets,
+            workers=workers,
+            state_dir=state_dir or tmp_path / "state",
+            address="here",
+            nursery=None if own_nursery else nursery,
         )
         runner.start()
         started.append(runner)
@@ -101,12 +123,12 @@ def make_runner(in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path: Path) ->
 
 
 @pytest.fixture(scope="session")
-def bench(in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Bench]:
     """One runner with two workers, for the tests that do not hurt it."""
     folder = tmp_path_factory.mktemp("runner")
     patch = in_the_lab()
     settings = Settings(home=folder / "home", dbt_project_dir=PROJECT, stop_grace_seconds=4)
-    runner = Runner(settings, targets=["demo"], workers=2, state_dir=folder / "state", address="here")
+    runner = Runner(settings, targets=["demo"], workers=2, state_dir=folder / "state", address="here", nursery=nursery)
     runner.start()
     patch.undo()
     yield Bench(runner)

@@ -28,6 +28,7 @@ from runner_lab import (
 )
 
 from stringx.model import DbtStatus, Engine, Gate, Report, ReportStatus
+from stringx.runner.nursery import Nursery
 from stringx.runner.service import Runner
 from stringx.settings import PREFIX, Settings
 
@@ -72,10 +73,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> File:
 
 
 @contextmanager
-def running(file: File, folder: Path, check_share: float, project: Path = PROJECT) -> Iterator[Bench]:
+def running(file: File, folder: Path, nursery: Nursery, check_share: float, project: Path = PROJECT) -> Iterator[Bench]:
     """A runner with a dbt worker and a replay worker."""
     settings = Settings(home=folder / "home", dbt_project_dir=project, stop_grace_seconds=4, prepared_check_share=check_share)
-    runner = Runner(settings, targets=["demo"], workers=1, state_dir=folder / "state", address="here")
+    runner = Runner(settings, targets=["demo"], workers=1, state_dir=folder / "state", address="here", nursery=nursery)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"{PREFIX}TARGET_DBNAME", str(file.path))
         runner.start()
@@ -84,9 +85,9 @@ def running(file: File, folder: Path, check_share: float, project: Path = PROJEC
 
 
 @pytest.fixture(scope="module")
-def bench(file: File, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(file: File, tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Bench]:
     """It compares nothing but what it has just recorded."""
-    with running(file, tmp_path_factory.mktemp("runner"), check_share=0) as bench:
+    with running(file, tmp_path_factory.mktemp("runner"), nursery, check_share=0) as bench:
         yield bench
 
 
@@ -212,7 +213,7 @@ def test_a_gates_sql_can_change_nothing(bench: Bench, file: File) -> None:
     ("options", "status"), [({}, DbtStatus.ERROR), ({"config_options": {"enable_external_access": True}}, DbtStatus.PASS)]
 )
 def test_a_gates_sql_reads_no_file_but_what_the_profile_attaches_or_where_it_opens_them(
-    options: Mapping[str, object], status: DbtStatus, file: File, tmp_path: Path
+    options: Mapping[str, object], status: DbtStatus, file: File, tmp_path: Path, nursery: Nursery
 ) -> None:
     with duckdb.connect(str(tmp_path / "other.duckdb")) as connection:
         connection.execute("create table rows_ (a integer)")
@@ -220,7 +221,7 @@ def test_a_gates_sql_reads_no_file_but_what_the_profile_attaches_or_where_it_ope
     target = {"type": "duckdb", "path": str(file.path), "schema": "main", "threads": 2, **options}
     target["attach"] = [{"path": str(tmp_path / "other.duckdb"), "read_only": True}]
     (project / "profiles.yml").write_text(json.dumps({"stringx": {"target": "demo", "outputs": {"demo": target}}}))
-    with running(file, tmp_path, check_share=0, project=project) as bench:
+    with running(file, tmp_path, nursery, check_share=0, project=project) as bench:
         gate = bench.gate(
             rule("attached", "holds", arguments={"expression": "(select count(*) from other.rows_) = 0"}),
             rule("file", "holds", arguments={"expression": f"(select count(*) from read_text('{project}/profiles.yml')) = 1"}),
@@ -254,9 +255,9 @@ def test_shares_repeats_and_plain_tables_are_as_in_postgres(bench: Bench, file: 
     }
 
 
-def test_sql_has_a_share_where_it_is_about_each_row(file: File, tmp_path: Path) -> None:
+def test_sql_has_a_share_where_it_is_about_each_row(file: File, tmp_path: Path, nursery: Nursery) -> None:
     project = with_library(Path(shutil.copytree(PROJECT, tmp_path / "project")))
-    with running(file, tmp_path, check_share=0, project=project) as bench:
+    with running(file, tmp_path, nursery, check_share=0, project=project) as bench:
         slice_ = {"column": "day", "equals": "2013-02-01"}
         of_rows = bench.gate(*shares_of_rows())
         replayed = prepared(bench, of_rows, slice_)
@@ -304,9 +305,9 @@ def test_a_table_is_told_by_its_columns_and_a_gate_by_what_would_not_work(bench:
     file.change("checkpoint")  # the file is let go of
 
 
-def test_a_regular_expression_that_is_none_is_told_at_its_place(file: File, tmp_path: Path) -> None:
+def test_a_regular_expression_that_is_none_is_told_at_its_place(file: File, tmp_path: Path, nursery: Nursery) -> None:
     project = with_library(Path(shutil.copytree(PROJECT, tmp_path / "project")))
-    with running(file, tmp_path, check_share=0, project=project) as bench:
+    with running(file, tmp_path, nursery, check_share=0, project=project) as bench:
         wait_for(lambda: bench.runner.ready, "the project is parsed")
         (answer,) = bench.runner.validate([bench.gate(*rules_with_regexes())]).gates
         assert [(one.rule, one.field, one.message.partition("Error: ")[2]) for one in answer.faults] == [
@@ -345,10 +346,10 @@ def test_a_run_can_be_cancelled_within_a_statement(bench: Bench, file: File, eng
     assert bench.evaluate(gate, {"column": "status", "equals": "paid"}).engine is engine
 
 
-def test_a_replay_that_differs_from_dbt_is_the_gates_last(file: File, tmp_path: Path) -> None:
+def test_a_replay_that_differs_from_dbt_is_the_gates_last(file: File, tmp_path: Path, nursery: Nursery) -> None:
     file.change("create table raw.switched (a integer)")
     expression = "case when (select count(*) from raw.switched) > 0 then txid_current() > 2 else true end"
-    with running(file, tmp_path, check_share=1) as bench:
+    with running(file, tmp_path, nursery, check_share=1) as bench:
         # dbt-duckdb asks the catalog before the test, in transactions of their own; a replay's follows that of the opening.
         gate = bench.gate(rule("tells", "holds", arguments={"expression": expression}))
         prepared(bench, gate)

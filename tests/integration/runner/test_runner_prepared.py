@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from runner_lab import INSTALLATION, Bench, Lab, end, prepared, processes, rule, said, wait_for
+from runner_lab import INSTALLATION, Bench, Lab, end, name, prepared, processes, rule, said, wait_for
 
 from stringx.model import DbtStatus, Engine, ReportStatus, RunRequest
 
@@ -167,11 +167,6 @@ def replay_worker(bench: Bench) -> int:
     """The pid of the only one."""
     (pid,) = [pid for pid in processes(bench.generation) if name(pid) == "stringx replay"]
     return pid
-
-
-def name(pid: int) -> str:
-    """As `ps -o comm` shows it."""
-    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def test_a_replay_can_be_cancelled_within_a_statement(own: Bench, lab: Lab, locked: psycopg.Connection[Any]) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from runner_lab import INSTALLATION, PROJECT, TOKEN, Bench, processes, rule, wait_for
+from runner_lab import INSTALLATION, PROJECT, TOKEN, Bench, generations, rule, wait_for
 
 from stringx.embedded.ports import any_free
 from stringx.errors import RunnerUnavailable
@@ -91,29 +91,15 @@ def judged(client: HttpRunner, run: RunRequest) -> Report:
         run = run.model_copy(update={"attempt": run.attempt + 1})
 
 
-def generations(folder: Path) -> list[int]:
-    """The dbt processes below a runner's home, whose workers have the same command line and are their children."""
-    found = []
-    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = cmdline.read_text().split("\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if "stringx.runner.generation" in words and any(word.startswith(str(folder)) for word in words):
-            found.append(int(cmdline.parent.name))
-    workers = {worker for pid in found for worker in processes(pid)}
-    return [pid for pid in found if pid not in workers]
-
-
 def test_a_run_after_the_death_of_dbts_process_is_executed_by_the_next_one(
     in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path: Path, bench: Bench
 ) -> None:
     with started(["-m", "stringx", "runner"], in_the_lab, tmp_path) as client:
         first = judged(client, request(bench))
-        (killed,) = generations(tmp_path)
+        (killed,) = generations(str(tmp_path))
         os.kill(killed, signal.SIGKILL)
         second = judged(client, request(bench))  # its first attempt may go to the dying one, and is lost with it
-        assert killed not in generations(tmp_path)
+        assert killed not in generations(str(tmp_path))
     assert [result.failures for result in (*first.results, *second.results)] == [10, 10]
     assert first.boot == second.boot, "the runner itself has not died"
 
@@ -135,4 +121,4 @@ def test_a_runner_whose_pool_has_failed_is_replaced_and_executes_the_run_again(
         report = judged(client, run.model_copy(update={"attempt": 2}))
         assert (report.attempt, report.results[0].failures) == (2, 10)
         assert report.boot == again.boot != before.boot
-        assert len(generations(tmp_path)) == 1, "the first one's dbt process has ended"
+        assert len(generations(str(tmp_path))) == 1, "the first one's dbt process has ended"

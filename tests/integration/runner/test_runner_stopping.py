@@ -12,17 +12,18 @@ import pytest
 from runner_lab import INSTALLATION, PROJECT, Bench, Lab, end, processes, rule, wait_for
 
 from stringx.model import DbtStatus, ReportStatus
+from stringx.runner.nursery import Nursery
 from stringx.runner.service import Runner
 from stringx.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def bench(in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(in_the_lab: Callable[[], pytest.MonkeyPatch], tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Bench]:
     """A runner with one worker, which these tests hurt one after the other."""
     folder = tmp_path_factory.mktemp("runner")
     patch = in_the_lab()
     settings = Settings(home=folder, dbt_project_dir=PROJECT, stop_grace_seconds=1.5, worker_max_runs=3, runner_replay_workers=0)
-    runner = Runner(settings, targets=["demo"], workers=1, state_dir=folder, address="here")
+    runner = Runner(settings, targets=["demo"], workers=1, state_dir=folder, address="here", nursery=nursery)
     runner.start()
     yield Bench(runner)
     end(runner)
