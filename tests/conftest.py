@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,17 +13,16 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import create_engine
 
+from server_folders import fresh_folder
 from stringx.embedded.kafka import choose_broker
-from stringx.embedded.postgres import EmbeddedPostgres
+from stringx.embedded.postgres import SUPERUSER, EmbeddedPostgres
 from stringx.settings import PREFIX, Settings
 
 REPOSITORY = Path(__file__).parent.parent
 BROKER_KIND = pytest.StashKey[str]()
 TEMPLATE = "migrated"
-#: Files in memory. A test's database is made there in a fifth of the time that a disk takes.
-MEMORY = Path("/dev/shm")  # noqa: S108  # only a fresh folder in it is used
-#: What the servers of some processes may fill.
-MEMORY_BYTES = 4 * 2**30
+#: No test asks what a power cut leaves, nor how long a password is guessed at: each connection would take three times as long.
+FAST_POSTGRES = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB", "scram_iterations": "1"}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -37,26 +34,16 @@ def _no_settings_from_outside() -> None:
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
-    """A folder that any user may pass through, as pytest's own are not: as root, Postgres runs as somebody else."""
-    folder = Path(tempfile.mkdtemp(prefix="stringx-tests-", dir=MEMORY if _is_roomy(MEMORY) else None))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-def _is_roomy(folder: Path) -> bool:
-    """Whether the servers can be kept there: a container's memory may be small, and programs in it forbidden."""
-    if not folder.is_dir():
-        return False
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize > MEMORY_BYTES and not found.f_flag & os.ST_NOEXEC
+    with fresh_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
     """A running server. `.url(database, user)` names a database of it, with the password."""
-    server = EmbeddedPostgres(server_folder / "postgres", options={"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"})
+    server = EmbeddedPostgres(server_folder / "postgres", options=FAST_POSTGRES)
     server.start()
+    server.ensure_login(SUPERUSER)  # its password was stored before these options held
     yield server
     server.close()
     if not server.join(30):
@@ -81,7 +68,7 @@ def database_url(postgres: EmbeddedPostgres, migrated_template: str) -> Iterator
     """The `postgresql://` URL of a fresh, migrated internal database."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {migrated_template}")
+        connection.execute(f"create database {name} template {migrated_template} strategy file_copy")
     yield postgres.url(name)
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")

@@ -36,7 +36,7 @@ def installation(
     write_project(folder)
     database = f"killing_{uuid.uuid4().hex}"
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"create database {database} template {migrated_template}")
+        connection.execute(f"create database {database} template {migrated_template} strategy file_copy")
     postgres.ensure_login(ROLE)
     postgres.ensure_database(TARGET, ROLE)
     with psycopg.connect(postgres.url(TARGET, ROLE), autocommit=True) as connection:

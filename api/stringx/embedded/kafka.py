@@ -80,7 +80,8 @@ class ApacheKafka(ServerOnPort):
         """`port` None: any free one."""
         super().__init__(port)
         self.folder = folder
-        self._jars = jars
+        # What starts fast: neither lives long enough, or has enough to do, for more of the compiler to pay.
+        self._java = ("java", "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*")
 
     def start(self, timeout_seconds: float = 60.0) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -94,21 +95,7 @@ class ApacheKafka(ServerOnPort):
         properties = self.folder / "server.properties"
         properties.write_text(_server_properties(port, any_free(), self.folder / "data"))
         self._format(properties)
-        child = Child(
-            "kafka",
-            [
-                "java",
-                "-Xms64m",
-                "-Xmx256m",
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                f"{self._jars}/*",
-                "kafka.Kafka",
-                str(properties),
-            ],
-            folder=self.folder,
-        )
+        child = Child("kafka", [*self._java, "kafka.Kafka", str(properties)], folder=self.folder)
         child.log.write_bytes(b"")
         child.start()
         return child
@@ -122,7 +109,7 @@ class ApacheKafka(ServerOnPort):
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # With "=": one id in 64 begins with a hyphen, and would be taken for an option.
         given = (f"--cluster-id={cluster}", "--config", str(properties))
-        command = ["java", "-cp", f"{self._jars}/*", "kafka.tools.StorageTool", "format", *given]
+        command = [*self._java, "kafka.tools.StorageTool", "format", *given]
         tool = subprocess.run(command, capture_output=True, text=True, check=False)
         if tool.returncode != 0:
             raise ChildFailed(f"Apache Kafka's storage cannot be made:\n{tool.stdout}{tool.stderr}")

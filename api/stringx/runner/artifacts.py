@@ -6,17 +6,17 @@ dbt runs as a command, not in this process: the portal that serves the result ne
 from __future__ import annotations
 
 import json
-import os
-import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -38,7 +38,15 @@ TIMEOUT_SECONDS = 900.0
 MESSAGE_CHARACTERS = 8_000
 _LOOK_SECONDS = 0.2
 
-_DBT = (sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()")
+#: The commands that come in by stdin, a socket, each answered with a byte once it has succeeded; the first that fails is the last.
+_DBT = """
+import json, os, sys
+from dbt.cli.main import dbtRunner
+for line in sys.stdin:
+    if not dbtRunner().invoke(json.loads(line)).success:
+        sys.exit(1)
+    os.write(sys.stdin.fileno(), b".")
+"""
 
 
 class DocsFailed(StringXError):
@@ -68,53 +76,65 @@ def generate(settings: Settings, folder: Path, closed: threading.Event) -> Docs:
         copy_project(settings.dbt_project_dir, settings.profiles_dir, folder)
     except (StringXError, OSError) as error:
         raise DocsFailed(str(error)) from error
-    dbt = _Dbt(folder, settings.targets[0], closed)
-    dbt.run("parse")
-    left_out = _write_tests(gates, folder / "project", _tables(folder / "target" / "manifest.json"))
-    dbt.run("docs", "generate")
+    with _Dbt(folder, settings.targets[0], closed) as dbt:
+        dbt.run("parse")
+        left_out = _write_tests(gates, folder / "project", _tables(folder / "target" / "manifest.json"))
+        dbt.run("docs", "generate")
     return Docs(folder / "target", left_out)
 
 
 class _Dbt:
-    """dbt's command in the private copy."""
+    """dbt in the private copy, in one process for all commands: most of a short one's time goes into its start."""
 
     def __init__(self, folder: Path, target: str, closed: threading.Event) -> None:
         self._folder = folder
         self._closed = closed
         options = {"project-dir": "project", "profiles-dir": "profiles", "target-path": "target", "log-path": "logs"}
         self._options = ["--target", target, *(f"--{name}={folder / place}" for name, place in options.items())]
-
-    def run(self, *command: str) -> None:
-        """DocsFailed with dbt's words where it fails; Closed."""
-        words = self._folder / "words.txt"
-        with words.open("wb") as output:
-            process = subprocess.Popen(
-                [*_DBT, "--quiet", "--no-use-colors", "--no-version-check", *command, *self._options],
-                stdin=subprocess.DEVNULL,
+        self._words = folder / "words.txt"
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(_LOOK_SECONDS)
+        with self._words.open("wb") as output, theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _DBT],
+                stdin=theirs.fileno(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment_for_dbt(),
-                start_new_session=True,  # Ctrl-C on the terminal is for us; and one group to kill
+                start_new_session=True,  # Ctrl-C on the terminal is for us
             )
-            try:
-                code = self._wait(process)
-            finally:
-                with suppress(ProcessLookupError, PermissionError):  # it has ended; macOS says the latter of a zombie
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        if code != 0:
-            said = words.read_text(errors="replace").strip().replace(f"{self._folder}/", "")
-            raise DocsFailed(f"dbt {' '.join(command)}: {without_secrets(said)[-MESSAGE_CHARACTERS:] or f'exit code {code}'}")
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> int:
-        waited = 0.0
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # It alone, not its group: what Python has beside it then removes its semaphores.
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()
+
+    def run(self, *command: str) -> None:
+        """DocsFailed with dbt's words where it fails; Closed."""
+        words = ["--quiet", "--no-use-colors", "--no-version-check", *command, *self._options]
+        with suppress(BrokenPipeError):  # it has ended: it said why
+            self._socket.sendall(json.dumps(words).encode() + b"\n")
+        if not self._has_succeeded():
+            said = self._words.read_text(errors="replace").strip().replace(f"{self._folder}/", "")
+            reason = without_secrets(said)[-MESSAGE_CHARACTERS:] or f"exit code {self._process.wait()}"
+            raise DocsFailed(f"dbt {' '.join(command)}: {reason}")
+
+    def _has_succeeded(self) -> bool:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
-            with suppress(subprocess.TimeoutExpired):
-                return process.wait(_LOOK_SECONDS)
-            waited += _LOOK_SECONDS
+            try:
+                return bool(self._socket.recv(1))
+            except TimeoutError:
+                pass
+            except ConnectionResetError:  # it ended before it had read the command
+                return False
             if self._closed.is_set():
                 raise Closed("the portal was closed")
-            if waited > TIMEOUT_SECONDS:
+            if time.monotonic() > deadline:
                 raise DocsFailed(f"dbt was stopped: it took more than {TIMEOUT_SECONDS:g} s")
 
 

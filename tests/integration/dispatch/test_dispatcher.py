@@ -254,7 +254,7 @@ def test_what_no_dispatcher_can_serve_is_errored(store: Store, start: Start, mod
 def test_a_submission_without_an_answer_that_arrived_is_settled_in_the_same_attempt(store: Store, start: Start) -> None:
     runner = FakeRunner(finishes=False)
     runner.loses_answers = 1
-    start(runner, lease_seconds=1.0)
+    start(runner, lease_seconds=3.0)
     run = store.queue()
     eventually(lambda: runner.executing() == [run])
     # The heartbeat says that the runner has it: the lease is renewed although nobody heard that it was taken.
@@ -322,11 +322,11 @@ def test_attempts_that_nobody_reports_end_as_errored(store: Store, start: Start)
 
 def test_a_long_run_keeps_its_lease_as_long_as_its_runner_holds_it(store: Store, start: Start) -> None:
     runner = FakeRunner(finishes=False)
-    start(runner, lease_seconds=0.6)
+    start(runner, lease_seconds=3.0)
     run = store.queue()
     eventually(lambda: runner.executing() == [run])
     leased_at = store.one("select leased_at from attempts")["leased_at"]
-    eventually(lambda: (store.run(run)["lease_until"] - leased_at).total_seconds() > 2)
+    eventually(lambda: (store.run(run)["lease_until"] - leased_at).total_seconds() > 5)
     runner.finish()
 
     eventually(lambda: store.judged(run))

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from queued import Store, gate
+from sqlalchemy import text
 
 from stringx.dispatch import request_cancel, settle
 from stringx.dispatch.settlement import Settlement, hand_back, lose, settle_unstorable
@@ -28,6 +29,9 @@ class Ways(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        # What an earlier series left would be looked at after each step of this one.
+        with transaction(self.store.engine) as connection:
+            connection.execute(text("truncate runs cascade"))
         self.runs: list[str] = []
         self.reports: list[Report] = []
         #: what each run's verdict was when it was first seen

@@ -28,7 +28,7 @@ def shared_bench(postgres: EmbeddedPostgres, migrated_template: str, broker: str
     """With one door that runs through all tests of a module: what one test does must not disturb the next."""
     name = f"shared_{uuid.uuid4().hex}"
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {migrated_template}")  # type: ignore[arg-type]
+        connection.execute(f"create database {name} template {migrated_template} strategy file_copy")  # type: ignore[arg-type]
     settings = Settings(
         database_url=SecretStr(postgres.url(name)),
         kafka_bootstrap=broker,

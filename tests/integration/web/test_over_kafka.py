@@ -22,9 +22,10 @@ from waiting import until
 from stringx.acks.kafka import kafka_publisher
 from stringx.acks.outbox import Drain
 from stringx.cli.earlier import search
-from stringx.embedded.replay import Acknowledgements
+from stringx.embedded.replay import Acknowledgements, publish
 from stringx.errors import KafkaUnavailable
 from stringx.model import Acknowledgement, TriggerBody
+from stringx.settings import Settings
 from stringx.triggers.kafka import KafkaDoor
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "send_kafka_trigger.py"
@@ -126,10 +127,17 @@ def test_the_command_sends_to_kafka_without_waiting(kafka: dict[str, str], serve
 
 
 def test_a_broker_that_is_not_there_ends_with_3_and_one_line(tmp_path: Path) -> None:
-    nobody = {"STRINGX_KAFKA_BOOTSTRAP": "127.0.0.1:1", "STRINGX_HOME": str(tmp_path)}
+    soon = {"STRINGX_KAFKA_PROPERTIES": '{"message.timeout.ms": "1000"}'}
+    nobody = {"STRINGX_KAFKA_BOOTSTRAP": "127.0.0.1:1", "STRINGX_HOME": str(tmp_path), **soon}
     process = command("trigger", "raw.flights", "--kafka", **nobody)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out, len(err.splitlines())) == (3, "", 1), err
+
+
+def test_a_broker_that_is_not_there_is_waited_for_as_long_as_is_said() -> None:
+    nobody = Settings(kafka_bootstrap="127.0.0.1:1")
+    with pytest.raises(KafkaUnavailable, match="did not take 1 triggers: no answer"):
+        publish(nobody, [TriggerBody.model_validate({"table": "raw.flights"})], 0.5)
 
 
 def script(topics: dict[str, str], *words: str) -> tuple[int, str, str]:
