@@ -21,8 +21,15 @@ from stringx.settings import PREFIX, Settings
 REPOSITORY = Path(__file__).parent.parent
 BROKER_KIND = pytest.StashKey[str]()
 TEMPLATE = "migrated"
-#: No test asks what a power cut leaves, nor how long a password is guessed at: each connection would take three times as long.
-FAST_POSTGRES = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB", "scram_iterations": "1"}
+#: No test asks what a power cut leaves, nor how long a password is guessed at: each connection would take three times as long. And what a
+#: killed server leaves in /dev/shm, only a next start on the same data would remove.
+POSTGRES_OPTIONS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "256MB",
+    "scram_iterations": "1",
+    "dynamic_shared_memory_type": "mmap",
+}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -41,7 +48,7 @@ def server_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
     """A running server. `.url(database, user)` names a database of it, with the password."""
-    server = EmbeddedPostgres(server_folder / "postgres", options=FAST_POSTGRES)
+    server = EmbeddedPostgres(server_folder / "postgres", options=POSTGRES_OPTIONS)
     server.start()
     server.ensure_login(SUPERUSER)  # its password was stored before these options held
     yield server

@@ -52,8 +52,6 @@ class EmbeddedPostgres(ServerOnPort):
             "timezone": "UTC",
             "log_timezone": "UTC",
             "password_encryption": "scram-sha-256",
-            # In its folder: what a killed server leaves in /dev/shm, only a next start on the same data removes.
-            "dynamic_shared_memory_type": "mmap",
             **(options or {}),
         }
         self._passwords: dict[str, str] = {}
