@@ -208,8 +208,9 @@ class _Reader:
                 self._fault(path, key, f"`{name}` stands twice, first in line {first}: leave one of them out")
                 self._pass_over(item)
             else:
-                self._located.names[(*path, name)] = _place(key.start_mark)
-                found[name] = self._value(item, (*path, name))
+                here = (*path, name)
+                self._located.names[here] = _place(key.start_mark)
+                found[name] = self._value(item, here)
         return found
 
     def _name(self, key: Any, path: Path) -> Any:
@@ -266,10 +267,11 @@ class _Reader:
             for mark in JINJA:
                 if mark in node.value:
                     self._fault(path, node, f"holds `{mark}`: what is written in a gate is never rendered as Jinja; take it out")
-        try:
-            storable(node.value)
-        except ValueError as error:
-            self._fault(path, node, str(error))
+        if node.style == '"':  # an escape stands for what the file itself could not hold
+            try:
+                storable(node.value)
+            except ValueError as error:
+                self._fault(path, node, str(error))
 
     def _misread(self, path: Path, node: Any, misread: Misread) -> None:
         self._located.misread[_place(node.start_mark)] = misread
