@@ -129,8 +129,8 @@ class Settings(BaseSettings):
     runners: dict[str, Annotated[str, BeforeValidator(_one_address)]] = Field(
         default_factory=lambda: {"default": "http://127.0.0.1:5002"},
         examples=[{"default": "http://runner:5002"}],
-        description='Runners by name as JSON: {"default": "http://runner:5002"}, with one address each. Where DNS has several addresses of its '
-        "host, as of `runner` after `docker compose up --scale runner=3`, each is a replica.",
+        description='Runners by name as JSON: {"default": "http://runner:5002"}, with one address each. Where DNS has several addresses of '
+        "its host, as of `runner` after `docker compose up --scale runner=3`, each is a replica.",
     )
     runner_token: SecretStr | None = Field(None, description="Bearer token of the runner's API.")
     lease_seconds: float = Field(15.0, gt=0, description="How long a run may go without news of it before it is queued again.")

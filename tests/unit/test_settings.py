@@ -129,7 +129,7 @@ def test_a_database_url_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> N
         (
             "RUNNERS.default",
             '{"default": ["http://a:5002", "http://b:5002"]}',
-            "must be one address, as text: several replicas of a runner are ",
+            "must be one address, as text: several replicas",
         ),
         ("KAFKA_PROPERTIES.socket.Timeout", '{"socket.Timeout": 1}', "must be text"),
     ],

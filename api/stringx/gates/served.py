@@ -34,8 +34,8 @@ class Served:
 
     def faults(self, asked: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         """Where a gate asks for what cannot be served, and what would mend it. `asked` has the fields of its file: those that it
-        leaves out with their default, and without those that cannot be read. Where it is not clear who is to run it, what nobody has
-        is told."""
+        leaves out with their default, and without those that cannot be read. Where it is not clear who is to run it, a target that
+        nobody has is told."""
         for path, topic in _topics(asked):
             if topic is not None and topic == self.triggers_topic:
                 yield path, f"triggers are read from {topic}: an acknowledgement there would be refused, name another topic"
