@@ -50,7 +50,7 @@ class Served:
             yield ("runner",), f"the backend knows no runner `{runner}`: STRINGX_RUNNERS has {_names(runner, self.runners)}"
         if target is None:
             return
-        if mode == Mode.ASYNC and runner in self.runners:
+        if mode == Mode.ASYNC and runner is not None and runner in self.runners:
             if (targets := self.targets_of(runner)) is not None and target not in targets:
                 yield ("target",), f"the runner `{runner}` has no target `{target}`: it has {_names(target, targets)}"
         elif (targets := self._targets(inline=mode != Mode.ASYNC)) is not None and target not in targets:
