@@ -94,7 +94,7 @@ def _shape(document: Located, found: Found) -> GateShape | None:
     if not isinstance(document.data, dict):
         found.append(((), document.place(()), "is not a gate: it must have fields, of them at least `table`, `target` and some `rules`"))
         return None
-    faulty = {path for path, _, _ in found}
+    faulty, places = {path for path, _, _ in found}, {place for _, place, _ in found}
     empty = set(_empty(document.data, ())) - faulty
     shape: GateShape | None = None
     told: Found = []
@@ -105,8 +105,9 @@ def _shape(document: Located, found: Found) -> GateShape | None:
         misspelt = {place for fault in faults if fault["type"] == "extra_forbidden" for place in _meant(fault["loc"])}
         for fault in faults:
             path = _existing(fault["loc"], document)
-            # That there is no such field is not what is wrong with its value.
-            is_told = path in faulty | empty and fault["type"] != "extra_forbidden"
+            # That there is no such field is told of its name, whatever is wrong with its value.
+            no_such = fault["type"] == "extra_forbidden"
+            is_told = document.place_of_name(path) in places if no_such else path in faulty | empty
             if not is_told and not (fault["type"] == "missing" and fault["loc"] in misspelt):
                 told.append(_located(fault, document))
     wrong = {path for path, _, _ in told}
