@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from stringx.gates.located import Path
@@ -58,10 +59,13 @@ class Served:
             yield ("target",), f"{who} has the target `{target}`: there are {_names(target, targets)}"
 
     def _targets(self, *, inline: bool) -> Collection[str] | None:
-        """Those that any runner has, and with `inline` the backend itself; None where there is none to ask, or one does not say."""
-        owners = [*map(self.targets_of, self.runners or ()), *([self.inline_targets] if inline else [])]
-        known = [targets for targets in owners if targets is not None]
-        return {target for targets in known for target in targets} if owners and len(known) == len(owners) else None
+        """Those that any runner has, and with `inline` the backend itself; None where there is none, or as soon as one is not known."""
+        found: set[str] = set()
+        for targets in chain([self.inline_targets] if inline else [], map(self.targets_of, self.runners or ())):
+            if targets is None:
+                return None
+            found.update(targets)
+        return found or None
 
 
 def _topics(asked: Mapping[str, Any]) -> Iterator[tuple[Path, object]]:
