@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stringx.errors import ConfigurationError
@@ -46,6 +46,12 @@ def _read_secret(variable: str, path: str) -> str:
     if not text:
         raise ConfigurationError(f"{variable}: {path} is empty: write the secret into it")
     return text
+
+
+def _one_address(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be one address, as text: several replicas of a runner are several addresses of one host name in DNS")
+    return value
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
@@ -120,10 +126,11 @@ class Settings(BaseSettings):
     )
 
     # Dispatch
-    runners: dict[str, str] = Field(
+    runners: dict[str, Annotated[str, BeforeValidator(_one_address)]] = Field(
         default_factory=lambda: {"default": "http://127.0.0.1:5002"},
         examples=[{"default": "http://runner:5002"}],
-        description='Runners by name as JSON: {"default": "http://runner:5002"}. A name with several addresses is several replicas.',
+        description='Runners by name as JSON: {"default": "http://runner:5002"}, with one address each. Where DNS has several addresses of '
+        "its host, as of `runner` after `docker compose up --scale runner=3`, each is a replica.",
     )
     runner_token: SecretStr | None = Field(None, description="Bearer token of the runner's API.")
     lease_seconds: float = Field(15.0, gt=0, description="How long a run may go without news of it before it is queued again.")
@@ -289,7 +296,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
         return Settings(**(overrides or {}))
     except ValidationError as error:
         faults = "; ".join(
-            f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()}: {fault_text(fault)}"
+            f"{'.'.join([PREFIX + str(fault['loc'][0]).upper(), *map(str, fault['loc'][1:])])}: {fault_text(fault)}"
             for fault in error.errors(include_input=False)
         )
         raise ConfigurationError(faults) from None

@@ -172,6 +172,7 @@ def test_a_runner_that_the_backend_does_not_know_is_refused_at_its_place(databas
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
+        "stringx: whether the runner `default` has the targets of its gates was not checked: STRINGX_RUNNER_TOKEN is not set\n"
         f"{tmp_path}/default/raw.orders.yaml:3:9: the backend knows no runner `warehose`: STRINGX_RUNNERS has "
         "`default`, `warehouse`; did you mean `warehouse`?\n"
     )

@@ -61,10 +61,13 @@ PROBLEMS = [
     "21:14: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
     "23:12: a check stands here without its package's name: write `expression_is_true`",
     "24:29: holds `;`: a rule is one expression, not several statements; take it out",
-    "25:24: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
+    "25:24: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%: leave the blank out, write 5%",
     "26:20: opens `(`, and does not close it",
     "27:13: must be a whole number",
 ]
+
+#: What a threshold's limit is.
+A_LIMIT = "must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%"
 
 
 def test_as_many_mistakes_are_as_many_problems_each_at_its_place() -> None:
@@ -131,7 +134,14 @@ def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
         ("rules: [{nam: a, check: not_null, column: a}]", "3:10: unknown field `nam`: did you mean `name`?"),
         ("owners: [1]", "3:10: must be text: put it in quotes if it is meant so"),
         ("owners: &o [a]\nreply_to: *o", "4:11: `*o` is an alias, which is not taken here: write out what it stands for"),
-        ("owners: !!python/name:os.system", "3:9: has the tag `tag:yaml.org,2002:python/name:os.system`: leave it out"),
+        ("owners: !!python/name:os.system", "3:9: has the tag `!!python/name:os.system`: leave it out"),
+        ("owners: !!seq [a]", "3:9: has the tag `!!seq`: leave it out"),
+        ("description: !!str demo", "3:14: has the tag `!!str`: leave it out"),
+        ("description: !!str 'demo'", "3:14: has the tag `!!str`: leave it out"),
+        ("description: !!str 5", "3:14: has the tag `!!str`: leave it out, and write '5' in quotes"),
+        ("description: ! demo", "3:14: has the tag `!`: leave it out"),
+        ("priority: !!int 5", "3:11: has the tag `!!int`: leave it out"),
+        ("slice: {columns: {!!str day: date}}", "3:19: has the tag `!!str`: leave it out"),
         ("owners: !ours [a]", "3:9: has the tag `!ours`: leave it out"),
         ("table: raw.orders", "3:1: `table` stands twice, first in line 1: leave one of them out"),
         ("1: a", "3:1: a field's name must be text: put it in quotes"),
@@ -147,7 +157,13 @@ def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
         ("threshold: 5%", "3:12: write {error: 5%} to fail above 5%, {warn: 5%} to warn, or both with two limits"),
         ("threshold: 5", "3:12: write {error: 5} to fail above 5, {warn: 5} to warn, or both with two limits"),
         ("threshold: five", "3:12: must be fields with values, as `name: value`"),
-        ("threshold: {error: 101%}", "3:20: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%"),
+        ("threshold: {error: 150%}", f"3:20: {A_LIMIT}: a share is at most 100%"),
+        ("threshold: {error: 150.12345%}", f"3:20: {A_LIMIT}: a share is at most 100%"),
+        ("threshold: {error: 5.12345%}", f"3:20: {A_LIMIT}: a share has at most four digits behind the point"),
+        ('threshold: {error: "5 %"}', f"3:20: {A_LIMIT}: leave the blank out, write 5%"),
+        ('threshold: {error: "5"}', f"3:20: {A_LIMIT}: take the quotes away for a count, or write 5% for a share"),
+        ('threshold: {error: "500"}', f"3:20: {A_LIMIT}: take the quotes away"),
+        ("threshold: {error: -5%}", f"3:20: {A_LIMIT}"),
         (
             "threshold: {warn: 100, error: 10}",
             "3:12: warns above 100 and fails above 10, so that it never warns: make `warn` the smaller, or leave it out",
@@ -343,12 +359,30 @@ def test_what_is_not_served_is_told_beside_all_else_that_is_wrong() -> None:
     )
     others = ["4:20: ", "5:12: triggers are read from triggers", "6:26: "]
     for line, unserved in (
-        ("owners: [a]\n", "2:9: the runner `default` has no target `dem`: it has `demo`; did you mean `demo`?"),
-        ("runner: defalt\n", "3:9: the backend knows no runner `defalt`"),
-        ("mode: inline\n", "3:7: the backend cannot run dbt on the target dem itself"),
+        ("owners: [a]\n", ["2:9: the runner `default` has no target `dem`: it has `demo`; did you mean `demo`?"]),
+        (
+            "runner: defalt\n",
+            ["2:9: no runner has the target `dem`: there are `demo`; did you mean `demo`?", "3:9: the backend knows no runner `defalt`"],
+        ),
+        ("mode: inline\n", ["3:7: the backend cannot run dbt on the target dem itself"]),
+        ("mode: inlin\n", ["2:9: nobody has the target `dem`: there are `demo`", "3:7: must be 'inline' or 'async'"]),
+        ("mode: !!str async\n", ["2:9: nobody has the target `dem`", "3:7: has the tag `!!str`"]),
+        # A field that stands is what it says, whatever else was meant for it.
+        ("targets: a\n", ["2:9: the runner `default` has no target `dem`", "3:1: unknown field `targets`: did you mean `target`?"]),
+        ("owner: *a\n", ["2:9: the runner", "3:1: unknown field `owner`: did you mean `owners`?", "3:8: `*a` is an alias"]),
     ):
         told = problems_of(text.format(line), served=served)
-        assert [one.startswith(says) for one, says in zip(told, [unserved, *others], strict=True)] == [True] * 4, told
+        assert [one.startswith(says) for one, says in zip(told, [*unserved, *others], strict=True)] == [True] * len(told), told
+
+
+def test_a_target_of_an_unknown_runner_is_refused_only_where_it_is_known_that_no_runner_has_it() -> None:
+    wrong = orders("runner: nobodys\n")
+    for has, told in (({"a": ["x"], "b": ["y"]}, 2), ({"a": ["x"], "b": ["demo"]}, 1), ({"a": ["x"], "b": None}, 1), ({}, 1)):
+        assert len(problems_of(wrong, served=Served(["x"], list(has), has.get))) == told
+    # The backend's own workers count where the gate may be meant for them.
+    wrong = orders("mode: inlin\n")
+    for inline, told in ((["demo"], 1), (None, 1), ([], 2)):
+        assert len(problems_of(wrong, served=Served(inline, ["a"], lambda _runner: ["x"]))) == told
 
 
 @pytest.mark.parametrize("line", ["mode: inlin", "moed: inline", "runner: [a]", "runer: warehouse"])

@@ -125,10 +125,34 @@ def test_what_cannot_be_prepared_says_so_and_has_another_chance_later() -> None:
     assert prepared.records(key(asked), NOW)
     why = (Unprepared(test="t", reason="it reads the clock"),)
     prepared.ran(key(asked), asked, done(unprepared=why), NOW)
-    assert prepared.unprepared(key(asked)) == why
+    assert prepared.unprepared(key(asked), None) == why
     assert not prepared.records(key(asked), NOW + RECORD_AGAIN_SECONDS - 1)
     recorded(prepared, asked, NOW + RECORD_AGAIN_SECONDS)
-    assert prepared.unprepared(key(asked)) == ()
+    assert prepared.unprepared(key(asked), None) == ()
+
+
+def test_a_test_that_errored_is_told_for_its_run_and_the_next_one_is_recorded() -> None:
+    prepared, asked = Prepared(0), request()
+    assert prepared.records(key(asked), NOW)
+    results = tuple(DbtResult(test=status, status=status, sliced=False) for status in DbtStatus)
+    errored = done().model_copy(update={"results": results})
+    prepared.ran(key(asked), asked, errored, NOW)
+    assert [(one.test, one.reason.partition(":")[0]) for one in prepared.unprepared(key(asked), errored)] == [
+        ("error", "it errored in this run"),
+        ("skipped", "dbt skipped it in this run"),
+    ]
+    assert prepared.unprepared(None, errored) == ()  # dbt was asked for
+    assert prepared.unprepared(key(asked), None) == ()
+    assert prepared.records(key(asked), NOW)
+
+
+def test_what_is_known_of_a_test_goes_before_that_it_errored() -> None:
+    prepared, asked = Prepared(0), request()
+    assert prepared.records(key(asked), NOW)
+    why = (Unprepared(test="t", reason="it reads the clock"),)
+    prepared.ran(key(asked), asked, done(unprepared=why), NOW)
+    errored = done().model_copy(update={"results": (DbtResult(test="t", status=DbtStatus.ERROR, sliced=False),)})
+    assert prepared.unprepared(key(asked), errored) == why
 
 
 @pytest.mark.parametrize("refusal", [{"done": done(7)}, {"done": None, "why_not": "SQLSTATE 42P18"}])
@@ -140,8 +164,8 @@ def test_a_failed_proof_is_tried_again_a_few_times_before_it_is_told(refusal: di
         assert proof is not None
         prepared.compared(proof, refusal["done"], NOW, why_not=refusal.get("why_not", ""))
         assert prepared.replays(key(asked)) is None
-        assert bool(prepared.unprepared(key(asked))) == (left == 0)
-    (one,) = prepared.unprepared(key(asked))
+        assert bool(prepared.unprepared(key(asked), None)) == (left == 0)
+    (one,) = prepared.unprepared(key(asked), None)
     assert one.reason in ("t: a replay gave fail with 7 failures where dbt gave pass with 0", "SQLSTATE 42P18")
     assert not prepared.records(key(asked), NOW)
     recorded(prepared, asked, NOW + RECORD_AGAIN_SECONDS)

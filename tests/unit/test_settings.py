@@ -126,6 +126,12 @@ def test_a_database_url_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> N
         ("TARGETS", "demo", 'must be a list as JSON, like ["demo"]'),
         ("INLINE_TARGETS", '"demo"', 'must be a list as JSON, like ["demo"]'),
         ("TARGETS.0", "[1]", "must be text"),
+        (
+            "RUNNERS.default",
+            '{"default": ["http://a:5002", "http://b:5002"]}',
+            "must be one address, as text: several replicas",
+        ),
+        ("KAFKA_PROPERTIES.socket.Timeout", '{"socket.Timeout": 1}', "must be text"),
     ],
 )
 def test_a_wrong_value_is_said_with_its_variable_and_the_fix(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, mend: str) -> None:

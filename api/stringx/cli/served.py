@@ -1,4 +1,4 @@
-"""What `stringx gates apply` holds gates against: what the settings name, and the targets that the runners say they have."""
+"""What gates are held against before they are applied: what the settings name, and the targets that the runners say they have."""
 
 from __future__ import annotations
 
@@ -24,12 +24,25 @@ def served(settings: Settings, warn: Callable[[str], None]) -> Served:
     inline_targets = settings.inline_targets if started is None or started.database is None else started.inline_targets
     known = runners.known(settings)
 
+    def unasked(runner: str, error: RunnerUnavailable) -> None:
+        warn(f"whether the runner `{runner}` has the targets of its gates was not checked: {error}")
+
+    return Served(inline_targets, known.urls, _asked_once(known, unasked), settings.kafka_triggers_topic)
+
+
+def by_runners(settings: Settings) -> Served:
+    """What the runners alone serve, for gates that are then held against their targets: whoever could not be asked is named there."""
+    known = runners.known(settings)
+    return Served(runners=known.urls, targets_of=_asked_once(known, lambda *_: None), triggers_topic=settings.kafka_triggers_topic)
+
+
+def _asked_once(known: runners.Runners, unasked: Callable[[str, RunnerUnavailable], None]) -> Callable[[str], Collection[str] | None]:
     @cache
     def targets_of(runner: str) -> Collection[str] | None:
         try:
             return known.targets(runner, answer_seconds=ANSWER_SECONDS)
         except RunnerUnavailable as error:
-            warn(f"whether the runner `{runner}` has the targets of its gates was not checked: {error}")
+            unasked(runner, error)
             return None
 
-    return Served(inline_targets, known.urls, targets_of, settings.kafka_triggers_topic)
+    return targets_of

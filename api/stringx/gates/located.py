@@ -184,7 +184,7 @@ class _Reader:
         if self._depth > DEEPEST:
             raise _Unreadable(_place(event.start_mark), f"is nested more than {DEEPEST} deep")
         if event.tag is not None:
-            self._fault(path, event, f"has the tag `{event.tag}`: leave it out")
+            self._fault(path, event, _tagged(event.tag))
         data = read(path)
         self._depth -= 1
         return data
@@ -228,9 +228,11 @@ class _Reader:
 
     def _scalar(self, node: Any, path: Path) -> Any:
         text: str = node.value
-        tag = _resolved(text, node.implicit) if node.tag in (None, "!") else node.tag
-        kind = tag.removeprefix(_TAG)
         plain = not node.style  # None, or the empty text where libyaml read it
+        if node.tag is not None:
+            self._fault(path, node, _tagged(node.tag, of_text=text if plain else None))
+            return text
+        kind = _resolved(text, node.implicit).removeprefix(_TAG)
         match kind:
             case "null":
                 return None
@@ -249,10 +251,8 @@ class _Reader:
                 self._misread(path, node, Misread(text, taken_for, number, "write that number"))
             case "str" if plain and text[:1] in _NUMERIC and (FLOAT.fullmatch(text) or OCTAL.fullmatch(text)):
                 self._misread(path, node, Misread(text, "text", 0, "write the number in digits"))
-            case "str" | "timestamp" | "value" | "merge":
+            case _:  # text, and what is one here: a date, and the `=` and `<<` of YAML 1.1
                 self._check_text(node, path)
-            case _:
-                self._fault(path, node, f"has the tag `{tag}`: leave it out")
         return text
 
     def _integer(self, node: Any, path: Path) -> int | str:
@@ -284,6 +284,14 @@ class _Reader:
 @lru_cache(maxsize=1024)  # of a thousand files most texts are names of fields, which come again and again
 def _resolved(text: str, implicit: tuple[bool, bool]) -> str:
     return str(_RESOLVER.resolve(yaml.ScalarNode, text, implicit))
+
+
+def _tagged(tag: str, *, of_text: str | None = None) -> str:
+    """What is said of a tag; `of_text` is the text without quotes that it makes something else of."""
+    fix = "leave it out"
+    if tag == f"{_TAG}str" and of_text is not None and _resolved(of_text, (True, False)) != tag:
+        fix += f", and write '{of_text}' in quotes"
+    return f"has the tag `{'!!' + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag}`: {fix}"
 
 
 def _float(text: str) -> float | int:

@@ -94,7 +94,7 @@ def _shape(document: Located, found: Found) -> GateShape | None:
     if not isinstance(document.data, dict):
         found.append(((), document.place(()), "is not a gate: it must have fields, of them at least `table`, `target` and some `rules`"))
         return None
-    faulty = {path for path, _, _ in found}
+    faulty, places = {path for path, _, _ in found}, {place for _, place, _ in found}
     empty = set(_empty(document.data, ())) - faulty
     shape: GateShape | None = None
     told: Found = []
@@ -105,8 +105,10 @@ def _shape(document: Located, found: Found) -> GateShape | None:
         misspelt = {place for fault in faults if fault["type"] == "extra_forbidden" for place in _meant(fault["loc"])}
         for fault in faults:
             path = _existing(fault["loc"], document)
-            is_told = path in empty and fault["type"] != "extra_forbidden"
-            if path not in faulty and not is_told and not (fault["type"] == "missing" and fault["loc"] in misspelt):
+            # That there is no such field is told of its name, whatever is wrong with its value.
+            no_such = fault["type"] == "extra_forbidden"
+            is_told = document.place_of_name(path) in places if no_such else path in faulty | empty
+            if not is_told and not (fault["type"] == "missing" and fault["loc"] in misspelt):
                 told.append(_located(fault, document))
     wrong = {path for path, _, _ in told}
     for path in empty:
@@ -121,9 +123,12 @@ def _unserved(document: Located, served: Served, found: Found) -> Found:
     """What it asks for and is not served. A field that is wrong, or was meant by one that there is not, asks for nothing yet."""
     if not isinstance(document.data, dict):
         return []
-    unclear = {path[0] for path, _, _ in found if len(path) == 1}
-    unclear |= {path[0] for name in document.data if name not in GateShape.model_fields for path in _meant((str(name),))}
-    defaults = {name: GateShape.model_fields[name].default for name in ("mode", "runner")}
+    wrong = {path[0] for path, _, _ in found if len(path) == 1}
+    meant = {path[0] for name in document.data if name not in GateShape.model_fields for path in _meant((str(name),))}
+    unclear = wrong | (meant - set(document.data))
+    # Which runner it leaves out matters only where it is certain that it is to have one.
+    left_out = () if "mode" in unclear else ("mode", "runner")
+    defaults = {name: GateShape.model_fields[name].default for name in left_out}
     asked = {name: value for name, value in (defaults | document.data).items() if name not in unclear}
     return [(path, document.place(path), message) for path, message in served.faults(asked)]
 

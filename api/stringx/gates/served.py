@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from stringx.gates.located import Path
@@ -26,26 +27,45 @@ class Served:
     inline_targets: Collection[str] | None = None
     #: names of the runners that the backend knows: STRINGX_RUNNERS
     runners: Collection[str] | None = None
-    #: the targets of a runner that has this name, None where they cannot be known now; asked only for runners that gates name
+    #: the targets of a runner that has this name, None where they cannot be known now; asked for runners that gates name,
+    #: and for all where it is not clear which is meant
     targets_of: Callable[[str], Collection[str] | None] = _unknown
     #: topic that triggers are read from: STRINGX_KAFKA_TRIGGERS_TOPIC; None where there is none to know
     triggers_topic: str | None = None
 
     def faults(self, asked: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         """Where a gate asks for what cannot be served, and what would mend it. `asked` has the fields of its file: those that it
-        leaves out with their default, and without those that cannot be read."""
+        leaves out with their default, and without those that cannot be read. Where it is not clear who is to run it, a target that
+        nobody has is told."""
         for path, topic in _topics(asked):
             if topic is not None and topic == self.triggers_topic:
                 yield path, f"triggers are read from {topic}: an acknowledgement there would be refused, name another topic"
         mode, runner, target = asked.get("mode"), asked.get("runner"), asked.get("target")
-        if mode == Mode.INLINE and target is not None and self.inline_targets is not None and target not in self.inline_targets:
-            yield ("mode",), _no_inline_target(target, self.inline_targets)
-        if mode != Mode.ASYNC or runner is None or self.runners is None:
+        if mode == Mode.INLINE:
+            if target is not None and self.inline_targets is not None and target not in self.inline_targets:
+                yield ("mode",), _no_inline_target(target, self.inline_targets)
             return
-        if runner not in self.runners:
+        if self.runners is None:
+            return
+        if runner is not None and runner not in self.runners:
             yield ("runner",), f"the backend knows no runner `{runner}`: STRINGX_RUNNERS has {_names(runner, self.runners)}"
-        elif target is not None and (targets := self.targets_of(runner)) is not None and target not in targets:
-            yield ("target",), f"the runner `{runner}` has no target `{target}`: it has {_names(target, targets)}"
+        if target is None:
+            return
+        if mode == Mode.ASYNC and runner is not None and runner in self.runners:
+            if (targets := self.targets_of(runner)) is not None and target not in targets:
+                yield ("target",), f"the runner `{runner}` has no target `{target}`: it has {_names(target, targets)}"
+        elif (targets := self._targets(inline=mode != Mode.ASYNC)) is not None and target not in targets:
+            who = "no runner" if mode == Mode.ASYNC else "nobody"
+            yield ("target",), f"{who} has the target `{target}`: there are {_names(target, targets)}"
+
+    def _targets(self, *, inline: bool) -> Collection[str] | None:
+        """Those that any runner has, and with `inline` the backend itself; None where there is none, or as soon as one is not known."""
+        found: set[str] = set()
+        for targets in chain([self.inline_targets] if inline else [], map(self.targets_of, self.runners or ())):
+            if targets is None:
+                return None
+            found.update(targets)
+        return found or None
 
 
 def _topics(asked: Mapping[str, Any]) -> Iterator[tuple[Path, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
@@ -94,13 +95,37 @@ class Relation(StrEnum):
     PLAIN = "plain"
 
 
+#: What is written as a share is, though it may be none.
+_LIKE_A_SHARE = re.compile(r"([0-9]+)(?:\.([0-9]+))?%")
+
+
 def _limit(value: object) -> object:
     count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if not count and not (isinstance(value, str) and SHARE.fullmatch(value)):
-        share = f"{(Decimal(str(value)) * 100).normalize():f}%" if isinstance(value, float) and 0 < value < 1 else ""
-        fix = f": write {share}" if SHARE.fullmatch(share) else ""
-        raise ValueError(f"must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%{fix}")
+        fix = _limit_meant(value) if isinstance(value, str) else _share_meant(value)
+        raise ValueError(f"must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%{fix and f': {fix}'}")
     return value
+
+
+def _limit_meant(text: str) -> str:
+    """What keeps a text from being a limit, with the fix; nothing where it is not nearly one."""
+    without_blanks = "".join(text.split())
+    if text != without_blanks and SHARE.fullmatch(without_blanks):
+        return f"leave the blank out, write {without_blanks}"
+    if text.isascii() and text.isdigit():
+        return "take the quotes away" + (f" for a count, or write {text}% for a share" if SHARE.fullmatch(f"{text}%") else "")
+    share = _LIKE_A_SHARE.fullmatch(without_blanks)
+    if share is None:
+        return ""
+    if Decimal(without_blanks.removesuffix("%")) > 100:
+        return "a share is at most 100%"
+    return "a share has at most four digits behind the point" if len(share[2] or "") > 4 else ""
+
+
+def _share_meant(value: object) -> str:
+    """The share that a number below 1 was meant as."""
+    share = f"{(Decimal(str(value)) * 100).normalize():f}%" if isinstance(value, float) and 0 < value < 1 else ""
+    return f"write {share}" if SHARE.fullmatch(share) else ""
 
 
 #: A count of failures, or a share of the rows that a rule looked at, with at most four digits behind the point: `0.5%`.

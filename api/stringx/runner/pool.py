@@ -456,7 +456,7 @@ class Pool:
             engine=Engine.PREPARED if replayed else Engine.DBT,
             fingerprint=crew.fingerprint,
             done=done,
-            unprepared=() if replayed else crew.prepared.unprepared(task.key),
+            unprepared=() if replayed else crew.prepared.unprepared(task.key, done),
         )
 
     def _lose(self, work: Ticket | Comparison, reason: str) -> None:

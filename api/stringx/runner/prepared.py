@@ -21,6 +21,12 @@ log = logs.get(__name__)
 #: Runs that wait to be compared; a run beyond them is not.
 WAITING_COMPARISONS = 20
 
+#: Statuses of a test that came to no judgement, each as the reason why its run stays with dbt.
+_UNJUDGED = {
+    DbtStatus.ERROR: "it errored in this run: only what dbt has judged is replayed",
+    DbtStatus.SKIPPED: "dbt skipped it in this run: only what dbt has judged is replayed",
+}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -35,7 +41,7 @@ class Outcome:
     @property
     def judged(self) -> bool:
         """Whether every test came to a judgement."""
-        return all(result[5] in (DbtStatus.PASS, DbtStatus.WARN, DbtStatus.FAIL) for result in self.results)
+        return all(result[5] not in _UNJUDGED for result in self.results)
 
     def difference(self, other: Outcome) -> str:
         """Of this one, a replay's, from dbt's."""
@@ -93,9 +99,14 @@ class Prepared:
         """Whether such a run, which dbt begins now, is to be recorded; then `ran` must follow."""
         return key is not None and self.recordings.begin(key, now)
 
-    def unprepared(self, key: Key | None) -> tuple[Unprepared, ...]:
-        """Why such runs stay with dbt, as far as that is known."""
-        return () if key is None else self.recordings.unprepared(key)
+    def unprepared(self, key: Key | None, done: Done | None) -> tuple[Unprepared, ...]:
+        """Why such a run was dbt's, as far as that is known: what keeps all such runs with it, and what it could not judge in this one."""
+        if key is None:
+            return ()
+        known = self.recordings.unprepared(key)
+        told = {one.test for one in known}
+        unjudged = [one for one in (done.results if done else ()) if one.status in _UNJUDGED and one.test not in told]
+        return (*known, *(Unprepared(test=one.test, reason=_UNJUDGED[one.status]) for one in unjudged))
 
     def ran(self, key: Key, request: RunRequest, done: Done | None, now: float) -> None:
         """A run that was to be recorded has ended; `done` is None where it came to no end. Where dbt could not judge, nothing follows."""

@@ -80,7 +80,7 @@ def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(string
     )
     (folder / "raw.announced.yaml").write_text("table: raw.announced\ntarget: elsewhere\nrules: []\n")
     expected = [
-        (folder / "raw.announced.yaml", 2, 9, "this runner serves demo, not elsewhere"),
+        (folder / "raw.announced.yaml", 2, 9, "the runner `default` has no target `elsewhere`: it has `demo`"),
         (folder / "raw.orders.yaml", 3, 19, "raw.orders has no column `dya`: did you mean `day`?"),
         (folder / "raw.orders.yaml", 4, 10, "did you mean `tag:nightly`?"),
         (folder / "raw.orders.yaml", 6, 45, "rule `filled`: raw.orders has no column `amuont`: did you mean `amount`?"),
@@ -101,17 +101,23 @@ def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(string
 def test_gates_that_are_wrong_as_they_stand_do_not_hide_what_only_the_database_can_tell(stringx: Command, tmp_path: Path) -> None:
     folder = tmp_path / "gates" / "default"
     folder.mkdir(parents=True)
-    (folder / "raw.hostile.yaml").write_text("table: raw.hostile\ntarget: demo\nrunner: defalt\n")
+    (folder / "raw.hostile.yaml").write_text("table: raw.hostile\ntarget: dmo\nrunner: defalt\n")
+    (folder / "raw.nowhere.yaml").write_text("table: raw.nowhere\ntarget: dmo\ntimeout: none\n")
     (folder / "raw.only_here.yaml").write_text("table: raw.only_here\ntarget: demo\nmode: inlin\n")
     (folder / "raw.orders.yaml").write_text("table: raw.orders\ntarget: demo\nrules: [{name: a, check: not_null, column: amuont}]\n")
     told = stringx("gates", "validate", "--online")
     assert (told.returncode, told.stdout) == (2, "")
     known = "the backend knows no runner `defalt`: STRINGX_RUNNERS has `default`; did you mean `default`?"
     lines = told.stderr.splitlines()
-    assert lines[0] == f"{folder}/raw.hostile.yaml:3:9: {known}"
-    assert lines[1].startswith(f"{folder}/raw.only_here.yaml:3:7: must be ")
-    assert lines[2].startswith(f"{folder}/raw.orders.yaml:3:44: rule `a`: raw.orders has no column `amuont`")
-    assert len(lines) == 3
+    assert lines[:2] == [
+        f"{folder}/raw.hostile.yaml:2:9: no runner has the target `dmo`: there are `demo`; did you mean `demo`?",
+        f"{folder}/raw.hostile.yaml:3:9: {known}",
+    ]
+    assert lines[2] == f"{folder}/raw.nowhere.yaml:2:9: the runner `default` has no target `dmo`: it has `demo`; did you mean `demo`?"
+    assert lines[3].startswith(f"{folder}/raw.nowhere.yaml:3:10: must be a length of time")
+    assert lines[4].startswith(f"{folder}/raw.only_here.yaml:3:7: must be ")
+    assert lines[5].startswith(f"{folder}/raw.orders.yaml:3:44: rule `a`: raw.orders has no column `amuont`")
+    assert len(lines) == 6
 
 
 def inline(folder: Path, target: str = "demo") -> Path:

@@ -73,6 +73,15 @@ def test_a_test_that_cannot_be_repeated_keeps_the_gate_with_dbt_and_is_named(ben
         assert reason
 
 
+def test_a_rule_that_errors_in_each_run_is_named_as_what_keeps_the_gate_with_dbt(bench: Bench) -> None:
+    gate = bench.gate(rule("filled", "not_null", column="amount"), rule("odd", "holds", arguments={"expression": "amount > no_such"}))
+    for _ in range(2):
+        report = bench.evaluate(gate)
+        errored = next(one.test for one in report.results if one.rule == "odd")
+        assert report.engine is Engine.DBT
+        assert report.unprepared == ((errored, "it errored in this run: only what dbt has judged is replayed"),)
+
+
 def test_samples_and_texts_are_masked_as_dbts_are(bench: Bench) -> None:
     gate = bench.gate(
         rule("row", "row_as_text"),

@@ -223,6 +223,8 @@ def test_a_gate_that_nobody_serves_is_refused_as_far_as_that_is_known(served: Se
     ):
         plan = served.client.plan_gate(orders(**wrong), TABLE)
         assert [one.pointer for one in plan.problems] == [pointer]
+    both = served.client.plan_gate(orders(runner="nobody", target="dmo"), TABLE)
+    assert {one.pointer for one in both.problems} == {"/runner", "/target"}
     several = orders(target="dmo", threshold={"error": "x"}, rules=[{"name": "a", "check": "not_nul", "column": "b"}])
     with pytest.raises(Invalid, match=r"the first of 3 problems"):
         served.client.put_gate(several, TABLE)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stringx.cli import runners
 from stringx.cli.gates.online import Held, held_against_targets
 from stringx.cli.output import print_json, warn
+from stringx.cli.served import by_runners
 from stringx.errors import GateFileErrors, RunnerUnavailable
 from stringx.gates import files
 from stringx.gates.served import Served
@@ -31,7 +31,7 @@ def read(
     against what the settings alone can tell."""
     if where.is_dir() and workspace is None:
         files.refuse_empty(where, pruning=pruning)
-    served = served or Served(runners=runners.known(settings).urls if online else None, triggers_topic=settings.kafka_triggers_topic)
+    served = served or (by_runners(settings) if online else Served(triggers_topic=settings.kafka_triggers_topic))
     found, wrong = files.told(where, root=settings.gates_dir, served=served, workspace=workspace)
     held = held_against_targets(found, where, settings) if online else Held()
     wrong = sorted([*wrong, *held.wrong], key=lambda one: (one.file, one.line, one.column))
