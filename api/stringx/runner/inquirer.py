@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,20 +15,18 @@ from stringx.errors import NotFound, Refusal
 from stringx.gates.located import Path
 from stringx.gates.rule_library import LIBRARY
 from stringx.gates.rule_sql import listed_columns, named_tables, only_sql
-from stringx.gates.tests import MATCHES_REGEX, quoted_name, regexes
-from stringx.model import CatalogColumn, ColumnType, Gate, GateOnTarget, Relation, Rule, TableCatalog, TargetFault, Validation
+from stringx.gates.tests import MATCHES_REGEX, regexes
+from stringx.model import CatalogColumn, Gate, GateOnTarget, Relation, Rule, TableCatalog, TargetFault, Validation
 from stringx.nearest import did_you_mean, nearest
 from stringx.runner import catalog, one_statement, sessions
 from stringx.runner.catalog import Unreadable, Withheld
 from stringx.runner.compiling import compiled
+from stringx.runner.gate_columns import GateColumns
 from stringx.runner.invocation import adapter
 from stringx.runner.parsed import KnownTable, OtherRelation, ParsedProject, own_copy
 from stringx.runner.planned import Planned
 from stringx.runner.planning import Planner
 from stringx.runner.signature import Signature
-
-#: A gate's slice type → what else than itself a column may slice by: it is compared as that without a loss.
-_ALSO = {ColumnType.DATE: {ColumnType.TIMESTAMP, ColumnType.TEXT}, ColumnType.TIMESTAMP: {ColumnType.DATE}}
 
 
 class Inquirer:
@@ -86,31 +84,32 @@ class Inquirer:
         except NotFound as error:
             yield TargetFault(field=("table",), message=self._shown(str(error)))
             return
-        columns: dict[str, CatalogColumn] = {}
+        found: Sequence[CatalogColumn] = ()
         unreadable = False
         try:
             if table.relation is not None:
-                found = catalog.read(adapter(), table.relation, self._knows)
-                columns = {self._folded(column.name): column for column in found.columns}
+                found = catalog.read(adapter(), table.relation, self._knows).columns
         except Unreadable as error:
             unreadable = True
             message = self._absence(gate.table, error)
             yield TargetFault(field=("table",), message=self._shown(message))
         uncallable = list(self._call_faults(gate))
         yield from uncallable
-        faulty = list(self._column_faults(gate, columns)) if columns else []
+        # Whether another than Postgres tells upper from lower case is not known.
+        columns = GateColumns(gate, found, tells_case=sessions.opens(adapter()))
+        faulty = list(columns.faults())
         yield from faulty
         planner = Planner(
             self._project,
             table,
-            self._some_slice(gate, columns),
+            columns.some_slice(adapter().quote("")),
             names_between=adapter().quote(""),
             shown=lambda error: self._shown(_words(error)),
         )
         unresolved = list(self._table_faults(gate))
         yield from unresolved
         without_test = {fault.rule for fault in (*uncallable, *unresolved)}
-        rules = {rule.name: _without_absent_context(rule, faulty) for rule in gate.rules if rule.name not in without_test}
+        rules = {rule.name: columns.without_missing_context(rule) for rule in gate.rules if rule.name not in without_test}
         callable_ = gate.model_copy(update={"rules": tuple(rules.values())})
         plan = planner.plan(callable_, gate.fingerprint)
         for refused in plan.refused:
@@ -180,43 +179,6 @@ class Inquirer:
                 raise
             return self._project.table(name, Relation.PLAIN)
 
-    # --- columns ---
-
-    def _folded(self, name: str) -> str:
-        """As names are compared: of another database it is not known whether it tells upper from lower case."""
-        return name if sessions.opens(adapter()) else name.lower()
-
-    def _column_faults(self, gate: Gate, columns: Mapping[str, CatalogColumn]) -> Iterator[TargetFault]:
-        def missing(name: str) -> str | None:
-            return self._missing(name, gate, columns)
-
-        for name, kind in gate.slice_columns.items():
-            if message := missing(name):
-                yield TargetFault(field=("slice", "columns", name), of_name=True, message=message)
-            elif message := _misfit(kind, columns[self._folded(name)]):
-                yield TargetFault(field=("slice", "columns", name), message=message)
-        lower = {name.lower() for name in columns}
-        for place, name in enumerate(gate.samples.mask):
-            if name.lower() not in lower:
-                yield TargetFault(field=("samples", "mask", place), message=missing(name) or "")
-        for rule in gate.rules:
-            if rule.column is not None and (message := missing(rule.column)):
-                yield TargetFault(rule=rule.name, field=("column",), message=message)
-            for place, name in enumerate(rule.context_columns):
-                if message := missing(name):
-                    yield TargetFault(rule=rule.name, field=("context_columns", place), message=message)
-
-    def _missing(self, name: str, gate: Gate, columns: Mapping[str, CatalogColumn]) -> str | None:
-        if self._folded(name) in columns:
-            return None
-        meant = did_you_mean(nearest(name, [column.name for column in columns.values()]))
-        return f"{gate.table} has no column `{name}`{': ' + meant if meant else ': correct the name'}"
-
-    def _some_slice(self, gate: Gate, columns: Mapping[str, CatalogColumn]) -> str:
-        """A condition on every slice column that there is: the tests are looked at as they are for a slice."""
-        names = [name for name in gate.slice_columns if self._folded(name) in columns]
-        return " and ".join(f"{quoted_name(name, adapter().quote(''))} is null" for name in names)
-
     # --- tests ---
 
     def _regex_faults(self, gate: Gate) -> Iterator[TargetFault]:
@@ -236,12 +198,12 @@ class Inquirer:
         if fault is not None:
             yield TargetFault(select=test.select, message=self._shown(f"the test {test.node.name}: {fault.message}"))
 
-    def _rule_test_faults(self, test: Planned, rule: Rule, gate: Gate, columns: Mapping[str, CatalogColumn]) -> Iterator[TargetFault]:
+    def _rule_test_faults(self, test: Planned, rule: Rule, gate: Gate, columns: GateColumns) -> Iterator[TargetFault]:
         for node in test.nodes:
             fault = self._fault_of(node, of_a_rule=True)
             if fault is None:
                 continue
-            told = [((), fault.message)]
+            told: list[tuple[Path, str]] = [((), fault.message)]
             if node is test.rows_node:
                 told = [(("threshold",), test.uncounted(fault.message))]
             elif fault.by_database:
@@ -249,13 +211,12 @@ class Inquirer:
             yield from (TargetFault(rule=rule.name, field=field, message=self._shown(message)) for field, message in told)
             return
 
-    def _explained(self, message: str, rule: Rule, gate: Gate, columns: Mapping[str, CatalogColumn]) -> list[tuple[Path, str]]:
+    def _explained(self, message: str, rule: Rule, gate: Gate, columns: GateColumns) -> list[tuple[Path, str]]:
         """What the database says of a rule's test, told of what is meant where the rule shows that: where, and what."""
-        if columns:
-            listed = [(field, name, self._missing(name, gate, columns)) for field, name in listed_columns(rule)]
-            # The database names the first.
-            if any(missing and name in message for _, name, missing in listed):
-                return [(field, missing) for field, _, missing in listed if missing]
+        listed = [(field, name, columns.missing(name)) for field, name in listed_columns(rule)]
+        # The database names the first.
+        if any(missing and name in message for _, name, missing in listed):
+            return [(field, missing) for field, _, missing in listed if missing]
         if tables := list(self._unreadable_tables(rule, gate)):
             return tables
         field = only_sql(rule)
@@ -298,25 +259,9 @@ class _Fault:
     by_database: bool = False
 
 
-def _without_absent_context(rule: Rule, faulty: Sequence[TargetFault]) -> Rule:
-    """The rule without the context columns that were told to be missing, so that what else is wrong with it is found."""
-    absent = {fault.field for fault in faulty if fault.rule == rule.name}
-    there = tuple(name for place, name in enumerate(rule.context_columns) if ("context_columns", place) not in absent)
-    return rule.model_copy(update={"context_columns": there})
-
-
 def unanswered(target: str, error: psycopg2.Error | DbtBaseException) -> str:
     """Why a question has no answer, and what to look at."""
     return f"the database of {target} did not answer; see that it is up, and that the dbt profile is right: {_words(error)}"
-
-
-def _misfit(kind: ColumnType, column: CatalogColumn) -> str | None:
-    """Why a slice of this type does not fit the column; None where it does, or where nothing is known."""
-    numeric = kind is ColumnType.INTEGER and column.type.lower().startswith(("numeric", "decimal", "double", "real", "float"))
-    if numeric or column.slices_by is kind or column.slices_by in _ALSO.get(kind, ()):
-        return None
-    fix = f"write `{column.slices_by}`" if column.slices_by else "no slice fits it; take it out"
-    return f"the column is {column.type}, which is not sliced by `{kind}`: {fix}"
 
 
 def _words(error: Exception) -> str:
