@@ -86,7 +86,7 @@ def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(string
         (folder / "raw.orders.yaml", 4, 10, "did you mean `tag:nightly`?"),
         (folder / "raw.orders.yaml", 6, 45, "rule `filled`: raw.orders has no column `amuont`: did you mean `amount`?"),
         (folder / "raw.orders.yaml", 7, 5, 'rule `holds`: column "amuont" does not exist'),
-        (folder / "raw.orders.yaml", 8, 77, "rule `keyed`: raw.orders has no column `amuont`: did you mean `amount`?"),
+        (folder / "raw.orders.yaml", 8, 71, "rule `keyed`: raw.orders has no column `amuont`: did you mean `amount`?"),
         (folder / "raw.orders.yaml", 9, 43, "rule `own`: unknown argument `expresion`: did you mean `expression`?"),
     ]
     told = stringx("gates", "validate", "--online")

@@ -267,7 +267,7 @@ def test_what_the_database_says_of_a_rule_is_told_once_at_what_it_is_about(make_
         rule("context_too", holds, arguments={"expression": "amount >"}, context_columns=("amuont",)),
         rule("listed", determined, arguments={"determinant_columns": ["amuont", "current_date"], "dependent_columns": ["id", '"Day"']}),
         rule("of_sql", determined, arguments={"determinant_columns": ["amuont + 1"], "dependent_columns": ["id"]}),
-        rule("fine", determined, arguments={"determinant_columns": ["Amount", "id + 1"], "dependent_columns": ['"day"']}),
+        rule("fine", determined, arguments={"determinant_columns": ["Amount", " id"], "dependent_columns": ['"day"']}),
         rule("to_gone", "relationships", column="customer", arguments={"to": "raw.custommers", "field": "id"}),
         table="raw.orders",
         relation="plain",
@@ -277,7 +277,11 @@ def test_what_the_database_says_of_a_rule_is_told_once_at_what_it_is_about(make_
         ("context_too", ("arguments", "expression")): 'the database\'s answer to it: syntax error at or near ")"',
         ("listed", ("arguments", "determinant_columns", 0)): "raw.orders has no column `amuont`: did you mean `amount`?",
         ("listed", ("arguments", "dependent_columns", 1)): "raw.orders has no column `Day`: did you mean `day`?",
-        ("of_sql", ()): 'column "amuont" does not exist. Perhaps you meant to reference the column "dbt_subquery.amount".',
+        ("of_sql", ()): 'column "amuont" does not exist. Perhaps you meant to reference the column "orders.amount".',
+        (
+            "to_gone",
+            ("arguments", "to"),
+        ): 'the target demo cannot read raw.custommers: there is no "runner_lab"."raw"."custommers": did you mean `raw.customers`?',
     }
 
 
