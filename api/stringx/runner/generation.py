@@ -80,23 +80,39 @@ class Generation:
 
 def live(pool: Connection) -> None:
     """The whole life of a generation, in a process that was forked for it. `pool` tells first what it is to be."""
+    with suppress(_PoolGone):
+        _live(pool)
+
+
+def _live(pool: Connection) -> None:
     try:
         start = messages.receive(pool)
-    except (EOFError, OSError):
-        return  # the pool has died meanwhile
+    except (EOFError, OSError) as error:
+        raise _PoolGone from error
     if not isinstance(start, messages.Start):
         raise TypeError(f"a generation was first sent {start.kind}")
-    messages.send(pool, messages.GenerationHello(pid=os.getpid()))
+    _tell(pool, messages.GenerationHello(pid=os.getpid()))
     put_in_place(start.environment)
     try:
         start.folder.mkdir()
         os.chdir(start.folder)  # so that `pwdx` tells whose process it is, and of which target
         project = WarmProject(start, os.environ)
     except CannotParse as error:
-        messages.send(pool, messages.Failed(message=str(error), fingerprint=error.fingerprint))
+        _tell(pool, messages.Failed(message=str(error), fingerprint=error.fingerprint))
         return
     except Exception as error:  # dbt may raise anything
-        messages.send(pool, messages.Failed(message=shown(f"{type(error).__name__}: {error}"), fingerprint=None))
+        _tell(pool, messages.Failed(message=shown(f"{type(error).__name__}: {error}"), fingerprint=None))
         raise
-    messages.send(pool, messages.Ready(fingerprint=project.project.fingerprint))
+    _tell(pool, messages.Ready(fingerprint=project.project.fingerprint))
     Generation(pool, project, start.stop_grace_seconds).serve()
+
+
+class _PoolGone(Exception):
+    """Whom a generation is for has died."""
+
+
+def _tell(pool: Connection, message: messages.Message) -> None:
+    try:
+        messages.send(pool, message)
+    except OSError as error:
+        raise _PoolGone from error

@@ -76,7 +76,10 @@ class Generations:
         self._stale = True  # there is none yet
         self._end_sessions = options.left_sessions
         self._last_number = 0
-        self._retries = 0
+        #: one after another, without a project in charge between them
+        self._failed_starts = 0
+        #: pauses after deaths, one after another, without a run executed between them
+        self._pauses = 0
         self._not_before = 0.0
         self.listening = Listening(options.work)
 
@@ -103,7 +106,7 @@ class Generations:
             self.in_charge is None
             and self._next is None
             and self.error is not None
-            and (not self._stale or self._retries > HOPEFUL_RETRIES)
+            and (not self._stale or self._failed_starts > HOPEFUL_RETRIES)
         )
 
     def refresh(self) -> None:
@@ -112,13 +115,15 @@ class Generations:
         self._not_before = 0.0
 
     def back_off(self) -> None:
-        """Something died of itself: wait a little before the next start."""
-        self._not_before = time.monotonic() + min(FIRST_RETRY_SECONDS * 2**self._retries, LONGEST_RETRY_SECONDS)
-        self._retries += 1
+        """Something died of itself: wait a little before the next start. What dies beside it has died of the same."""
+        now = time.monotonic()
+        if now >= self._not_before:
+            self._not_before = now + min(FIRST_RETRY_SECONDS * 2**self._pauses, LONGEST_RETRY_SECONDS)
+            self._pauses += 1
 
     def worked(self) -> None:
         """A run was executed: what died before did not die of its start."""
-        self._retries = 0
+        self._pauses = 0
 
     def inquire(self, question: Question) -> Future[messages.Answered]:
         """Asks the project in charge. Unavailable where there is none."""
@@ -256,8 +261,7 @@ class Generations:
             return Crew(start, Prepared(options.check_share), self._nursery)
         except OSError as error:  # out of memory or processes
             self.error = f"dbt's process cannot be started: {error}"
-            self._stale = True
-            self.back_off()
+            self._start_failed()
             return None
 
     def _take_over(self, crew: Crew, fingerprint: str) -> None:
@@ -267,7 +271,7 @@ class Generations:
             self._retiring.append(self.in_charge)
         self.in_charge, self._next = crew, None
         self.error = self.failed_fingerprint = None
-        self._retries = 0
+        self._failed_starts = self._pauses = 0
         log.info("project in charge", target=self._options.target, fingerprint=fingerprint, generation=crew.number, pid=crew.pid)
 
     def _refused(self, crew: Crew, message: messages.Failed) -> None:
@@ -283,10 +287,8 @@ class Generations:
         self.error = f"dbt had not parsed the project after {PARSE_SECONDS:g} s, and was stopped"
         self.failed_fingerprint = None
         log.error("project given up", target=self._options.target, generation=crew.number, reason=self.error)
-        self._stale = True
-        # What waits has waited long enough.
-        self._retries = max(self._retries, HOPEFUL_RETRIES)
-        self.back_off()
+        self._failed_starts = HOPEFUL_RETRIES  # what waits has waited long enough
+        self._start_failed()
 
     def _generation_ended(self, crew: Crew, how: str) -> list[Worker]:
         """It ended of itself, and takes its workers with it; after a while comes a new one."""
@@ -295,16 +297,22 @@ class Generations:
         if crew in self._retiring:
             self._retiring.remove(crew)
             return ended
+        log.error("generation ended", target=self._options.target, generation=crew.number, how=how)
         if crew is self._next:
             self._next = None
             what = "cannot be started" if crew.pid is None else "ended before it had parsed the project"
             self.error = f"dbt's process {what} ({how}); its last words are in the runner's log"
+            self._start_failed()
         else:
             self.in_charge = None
-        log.error("generation ended", target=self._options.target, generation=crew.number, how=how)
+            self._stale = True
+            self.back_off()
+        return ended
+
+    def _start_failed(self) -> None:
+        self._failed_starts += 1
         self._stale = True
         self.back_off()
-        return ended
 
     def _let_go(self) -> None:
         """Generations that were replaced keep only the workers that still execute."""

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from runner_lab import INSTALLATION, TOKEN, Bench, Lab, generations, name, proce
 
 import stringx.runner.generations
 from stringx.model import ReportStatus
+from stringx.runner.environment import packed
+from stringx.runner.generation import live
+from stringx.runner.messages import Start, send
 
 ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}{% for k in range(99999) %}{% endfor %}{% endfor %}{% endfor %} select 1"
 
@@ -127,6 +131,44 @@ def test_a_generation_that_dies_while_it_parses_is_told_with_how_it_ended(make_r
     error = bench.runner.status(INSTALLATION).errors["demo"]
     assert error.startswith("dbt's process ended before it had parsed the project (SIGKILL)")
     wait_for(lambda: bench.runner.ready, "the next one is in charge")
+
+
+def test_a_run_waits_while_one_generation_after_another_is_killed(make_runner: Any) -> None:
+    bench: Bench = make_runner(workers=2, runner_replay_workers=2)
+    assert bench.evaluate(quick(bench)).results[0].failures == 10
+    killed = [bench.generation]
+    os.kill(killed[0], signal.SIGKILL)
+    wait_for(lambda: not bench.runner.ready, "its death is known")
+    request = bench.request(quick(bench))
+    bench.runner.submit(INSTALLATION, [request])
+    for _ in range(2):
+        wait_for(lambda: set(generations(bench.runner.boot[:8])) - set(killed), "the next one parses")
+        (parsing,) = set(generations(bench.runner.boot[:8])) - set(killed)
+        os.kill(parsing, signal.SIGKILL)
+        killed.append(parsing)
+    report = bench.report(request.run)
+    assert (report.status, report.results[0].failures) == (ReportStatus.COMPLETED, 10)
+
+
+def test_a_generation_whose_pool_has_died_ends_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    pool, theirs = Pipe()
+    environment = packed({})
+    start = Start(
+        socket="s",
+        key="",
+        generation=1,
+        project=Path("p"),
+        profiles=Path("p"),
+        target="t",
+        environment=environment,
+        folder=Path("f"),
+        session_prefix="s",
+        stop_grace_seconds=1,
+    )
+    send(pool, start)
+    pool.close()
+    live(theirs)
+    assert capfd.readouterr().err == ""
 
 
 def test_all_targets_share_a_nursery_and_no_process_has_a_secret_of_ours(make_runner: Any, project: Path) -> None:
