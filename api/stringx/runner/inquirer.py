@@ -164,7 +164,7 @@ class Inquirer:
     def _table_faults(self, gate: Gate) -> Iterator[TargetFault]:
         """Of other tables that rules name, and the project does not know."""
         for rule in gate.rules:
-            for field, name in named_tables(rule):
+            for field, name in _other_tables(rule, gate):
                 try:
                     self._other_table(name, gate)
                 except NotFound as error:
@@ -173,7 +173,7 @@ class Inquirer:
     def _other_table(self, name: str, gate: Gate) -> KnownTable:
         """As a run of the gate has it: beside a plain table stand others that the project need not know either."""
         try:
-            return self._project.table(gate.table, gate.relation) if name == gate.table else self._project.table(name)
+            return self._project.table(name)
         except NotFound:
             if gate.relation is not Relation.PLAIN:
                 raise
@@ -224,10 +224,10 @@ class Inquirer:
 
     def _unreadable_tables(self, rule: Rule, gate: Gate) -> Iterator[tuple[Path, str]]:
         """Of the other tables that a rule names."""
-        for field, name in named_tables(rule):
+        for field, name in _other_tables(rule, gate):
             relation = self._other_table(name, gate).relation
             try:
-                if relation is not None and name != gate.table:
+                if relation is not None:
                     catalog.read(adapter(), relation, self._knows)
             except Unreadable as error:
                 yield field, self._absence(name, error)
@@ -257,6 +257,11 @@ class _Fault:
     message: str
     #: that these are the database's words, and not ours or dbt's
     by_database: bool = False
+
+
+def _other_tables(rule: Rule, gate: Gate) -> Iterator[tuple[Path, str]]:
+    """What is wrong with the gate's own is told of the gate."""
+    return ((field, name) for field, name in named_tables(rule) if name != gate.table)
 
 
 def unanswered(target: str, error: psycopg2.Error | DbtBaseException) -> str:

@@ -234,7 +234,13 @@ def test_a_call_that_a_test_does_not_take_is_told_at_its_place(bench: Bench) -> 
 def test_a_table_that_is_something_else_is_told_at_its_relation_and_looked_at_as_what_it_is(
     table: str, relation: str, says: str, bench: Bench
 ) -> None:
-    found = faults(bench, rule("misspelt", "holds", arguments={"expresion": "amount > 0"}), table=table, relation=relation)
+    found = faults(
+        bench,
+        rule("misspelt", "holds", arguments={"expresion": "amount > 0"}),
+        rule("of_itself", "relationships", column="id", arguments={"to": table, "field": "id"}),
+        table=table,
+        relation=relation,
+    )
     assert set(found) == {(None, ("relation",)), ("misspelt", ("arguments", "expresion"))}
     assert found[None, ("relation",)].startswith(says)
 
