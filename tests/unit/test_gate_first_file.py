@@ -128,3 +128,12 @@ def test_whatever_names_and_values_there_are_the_file_is_read_as_them(columns: l
     sayable = [name for name in columns if not any(mark in name for mark in ("{{", "{%", "{#"))]
     assert [rule.column for rule in gate.rules if rule.check == "not_null"] == sayable
     assert list(gate.slice_columns) == sayable
+
+
+@pytest.mark.parametrize("columns", [(), (column("shape", "polygon", slices_by=None),)])
+def test_where_no_column_is_sliced_by_nothing_is_said_of_slices(columns: tuple[CatalogColumn, ...]) -> None:
+    text = first_file.text(catalog(*columns), runner="default")
+    assert "slice" not in text
+    assert "\n\nrules: []\n" in text
+    assert "\n\n\n" not in text
+    assert read(text).rules == ()

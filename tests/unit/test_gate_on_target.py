@@ -28,6 +28,9 @@ rules:
       - a
       - b
     name: second
+  - name: third
+    check: unique_combination_of_columns
+    columns: [a, b]
 """
 
 
@@ -43,6 +46,8 @@ rules:
         ({"rule": "first", "field": ("column",)}, (15, 13)),
         ({"rule": "second", "field": ("context_columns", 1)}, (19, 9)),
         ({"rule": "second"}, (16, 5)),
+        # `columns` is what the file has in place of the argument.
+        ({"rule": "third", "field": ("arguments", "combination_of_columns", 1)}, (23, 18)),
         # Where the file says it in other words, what it stands in.
         ({"rule": "first", "field": ("context_columns", 0)}, (13, 5)),
         ({"rule": "made_of_several"}, (13, 3)),

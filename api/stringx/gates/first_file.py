@@ -39,7 +39,9 @@ def text(catalog: TableCatalog, *, runner: str) -> str:
     lines.append(f"target: {_yaml(catalog.target)}")
     if runner != "default":
         lines.append(f"runner: {_yaml(runner)}")
-    lines += ["", *_slice(catalog), "", *_rules(catalog)]
+    for part in (_slice(catalog), _rules(catalog)):
+        if written := list(part):
+            lines += ["", *written]
     return "\n".join(lines) + "\n"
 
 
@@ -48,7 +50,8 @@ def _slice(catalog: TableCatalog) -> Iterator[str]:
     kinds = {name: kind for name, kind in kinds.items() if _sayable(f"slice: {{columns: {{{_yaml(name)}: {kind}}}}}")}
     moments = {name: kind for name, kind in kinds.items() if kind in (ColumnType.DATE, ColumnType.TIMESTAMP)}
     others = {name: kind for name, kind in kinds.items() if name not in moments}
-    yield "# What a trigger's slice may name: columns by which the table is loaded."
+    if kinds:
+        yield "# What a trigger's slice may name: columns by which the table is loaded."
     if moments:
         yield "slice:"
         yield "  columns:"

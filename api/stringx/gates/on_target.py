@@ -29,6 +29,8 @@ def _place(document: Located, fault: TargetFault) -> Place:
     elif fault.select is not None:
         path = _item(document, "select", "select", fault.select)
     whole = (*path, *fault.field)
+    if whole not in document.values and fault.field[:1] == ("arguments",) and len(fault.field) > 2:
+        whole = (*path, "columns", *fault.field[2:])  # which a file may have in place of that argument
     return document.place_of_name(whole) if fault.of_name else document.place(whole)
 
 

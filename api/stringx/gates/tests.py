@@ -89,7 +89,7 @@ def test_sql(
         field = f"arguments.{name}"
         if not _ARGUMENT.fullmatch(name):
             raise Invalid("is not the name of an argument", field=field)
-        if isinstance(value, str) and _names_a_table(check, name):
+        if isinstance(value, str) and names_a_table(check, name):
             _refuse_jinja(value, field)
             arguments.append(f"{name}={resolve(value)}")
         else:
@@ -177,7 +177,8 @@ def _whole(rule: Rule, relation: str) -> str:
     return f'"(select * from " ~ {relation} ~ {after}'  # noqa: S608  # Jinja that makes the SQL
 
 
-def _names_a_table(check: Check | None, argument: str) -> bool:
+def names_a_table(check: Check | None, argument: str) -> bool:
+    """Whether an argument of a check, None of which is the library's, is the name of another table."""
     if check is None:
         return argument in RELATION_ARGUMENTS
     return argument in check.arguments and check.arguments[argument].sort is sorts.TABLE

@@ -73,6 +73,8 @@ class GateOnTarget(RunnerWord):
     workspace: str
     table: str
     faults: tuple[TargetFault, ...] = ()
+    #: why not all of it could be looked at
+    unasked: str | None = None
 
 
 class Validation(RunnerWord):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
+import psycopg2.errors
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.model import CatalogColumn, ColumnType, ForeignKey
@@ -87,7 +88,16 @@ class Catalog:
 
 
 class Unreadable(Exception):
-    """There is no such table, or it is not for this role; the message is the database's."""
+    """There is no such table, or it cannot be read; the message is the database's."""
+
+
+class Withheld(Unreadable):
+    """The table is there, and the role may not read it."""
+
+    def __init__(self, message: str, lacks: str) -> None:
+        super().__init__(message)
+        #: what is to be granted
+        self.lacks = lacks
 
 
 def read(adapter: Any, relation: str, knows: Callable[[str], bool]) -> Catalog:
@@ -103,8 +113,14 @@ def read(adapter: Any, relation: str, knows: Callable[[str], bool]) -> Catalog:
             cursor.execute("select to_regclass(%s) is not null", [relation])
             if not cursor.fetchone()[0]:
                 raise Unreadable(f"there is no {relation}")
+            # Of some columns is enough: what it may not read of the others, the rules that name them tell.
+            cursor.execute("select has_any_column_privilege(%s::regclass, 'select')", [relation])
+            if not cursor.fetchone()[0]:
+                raise Withheld(f"permission denied for {relation}", "`select` on the table")
             return _of_postgres(cursor, relation, knows)
-        except (psycopg2.ProgrammingError, psycopg2.NotSupportedError) as error:  # of another database, or not for this role
+        except psycopg2.errors.InsufficientPrivilege as error:
+            raise Withheld(error.diag.message_primary or str(error).strip(), "`usage` on its schema") from error
+        except (psycopg2.ProgrammingError, psycopg2.NotSupportedError) as error:  # of another database, say
             raise Unreadable(error.diag.message_primary or str(error).strip()) from error
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
@@ -11,21 +12,21 @@ import psycopg2.errors
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
+from stringx.gates.located import Path
 from stringx.gates.rule_library import LIBRARY
-from stringx.gates.tests import MATCHES_REGEX, quoted_name, regexes
-from stringx.model import CatalogColumn, ColumnType, Gate, GateOnTarget, Relation, TableCatalog, TargetFault, Validation
+from stringx.gates.rule_sql import listed_columns, named_tables, only_sql
+from stringx.gates.tests import MATCHES_REGEX, regexes
+from stringx.model import CatalogColumn, Gate, GateOnTarget, Relation, Rule, TableCatalog, TargetFault, Validation
 from stringx.nearest import did_you_mean, nearest
 from stringx.runner import catalog, one_statement, sessions
-from stringx.runner.catalog import Unreadable
+from stringx.runner.catalog import Unreadable, Withheld
 from stringx.runner.compiling import compiled
+from stringx.runner.gate_columns import GateColumns
 from stringx.runner.invocation import adapter
-from stringx.runner.parsed import OtherRelation, ParsedProject, own_copy
+from stringx.runner.parsed import KnownTable, OtherRelation, ParsedProject, own_copy
 from stringx.runner.planned import Planned
 from stringx.runner.planning import Planner
 from stringx.runner.signature import Signature
-
-#: A gate's slice type → what else than itself a column may slice by: it is compared as that without a loss.
-_ALSO = {ColumnType.DATE: {ColumnType.TIMESTAMP, ColumnType.TEXT}, ColumnType.TIMESTAMP: {ColumnType.DATE}}
 
 
 class Inquirer:
@@ -62,17 +63,17 @@ class Inquirer:
 
     def check(self, gates: tuple[Gate, ...]) -> Validation:
         """Raises the errors of the driver and of dbt where the database does not answer."""
-        return Validation(
-            gates=tuple(GateOnTarget(workspace=gate.workspace, table=gate.table, faults=tuple(self._told(gate))) for gate in gates)
-        )
+        return Validation(gates=tuple(map(self._told, gates)))
 
-    def _told(self, gate: Gate) -> Iterator[TargetFault]:
-        """A lock keeps back what is said of this gate alone."""
+    def _told(self, gate: Gate) -> GateOnTarget:
+        """A lock keeps back what is said of this gate alone, from there on; it is no fault of the gate."""
+        faults: list[TargetFault] = []
+        unasked = None
         try:
-            yield from self._faults(gate)
+            faults.extend(self._faults(gate))  # which keeps those before an error
         except psycopg2.errors.LockNotAvailable:
-            message = f"somebody holds a lock on {gate.table}, or on a table that its rules name: not all was looked at, ask again"
-            yield TargetFault(field=("table",), message=message)
+            unasked = f"somebody holds a lock on {gate.table}, or on a table that its rules name: not all was looked at, ask again"
+        return GateOnTarget(workspace=gate.workspace, table=gate.table, faults=tuple(faults), unasked=unasked)
 
     def _faults(self, gate: Gate) -> Iterator[TargetFault]:
         try:
@@ -83,29 +84,33 @@ class Inquirer:
         except NotFound as error:
             yield TargetFault(field=("table",), message=self._shown(str(error)))
             return
-        columns: dict[str, CatalogColumn] = {}
+        found: Sequence[CatalogColumn] = ()
         unreadable = False
         try:
             if table.relation is not None:
-                found = catalog.read(adapter(), table.relation, self._knows)
-                columns = {self._folded(column.name): column for column in found.columns}
+                found = catalog.read(adapter(), table.relation, self._knows).columns
         except Unreadable as error:
             unreadable = True
             message = self._absence(gate.table, error)
             yield TargetFault(field=("table",), message=self._shown(message))
         uncallable = list(self._call_faults(gate))
         yield from uncallable
-        faulty = list(self._column_faults(gate, columns)) if columns else []
+        # Whether another than Postgres tells upper from lower case is not known.
+        columns = GateColumns(gate, found, tells_case=sessions.opens(adapter()))
+        faulty = list(columns.faults())
         yield from faulty
         planner = Planner(
             self._project,
             table,
-            self._some_slice(gate, columns),
+            columns.some_slice(adapter().quote("")),
             names_between=adapter().quote(""),
             shown=lambda error: self._shown(_words(error)),
         )
-        without_test = {fault.rule for fault in uncallable}
-        callable_ = gate.model_copy(update={"rules": tuple(rule for rule in gate.rules if rule.name not in without_test)})
+        unresolved = list(self._table_faults(gate))
+        yield from unresolved
+        without_test = {fault.rule for fault in (*uncallable, *unresolved)}
+        rules = {rule.name: columns.without_missing_context(rule) for rule in gate.rules if rule.name not in without_test}
+        callable_ = gate.model_copy(update={"rules": tuple(rules.values())})
         plan = planner.plan(callable_, gate.fingerprint)
         for refused in plan.refused:
             yield TargetFault(rule=refused.rule, select=refused.select, message=refused.message or "no test can be made of it")
@@ -116,16 +121,18 @@ class Inquirer:
             told.add(fault.rule)
             yield fault
         for test in plan.tests:
-            if test.rule is None or test.rule not in told:
+            if test.rule is None:
                 yield from self._test_faults(test)
+            elif test.rule not in told:
+                yield from self._rule_test_faults(test, rules[test.rule], gate, columns)
 
     def _absence(self, name: str, error: Unreadable) -> str:
         """Why a table cannot be read, and what to do about it."""
         return f"the target {self._target} cannot read {name}: {_words(error)}: {self._fix_of_absence(name, error)}"
 
     def _fix_of_absence(self, name: str, error: Unreadable) -> str:
-        if isinstance(error.__cause__, psycopg2.errors.InsufficientPrivilege):
-            return "let the role of its dbt profile read it"
+        if isinstance(error, Withheld):
+            return f"let the role of its dbt profile read it: grant it {error.lacks}"
         wanted = ".".join(name.lower().split(".")[-2:])
         tables = catalog.tables_near(adapter(), wanted.partition(".")[0])
         for one in tables:
@@ -154,39 +161,23 @@ class Inquirer:
             fix = did_you_mean(nearest(check, [*self._project.generic_tests(), *LIBRARY])) or "add it to the project, or correct the name"
         return f"the dbt project has no generic test `{check}`: {fix}"
 
-    # --- columns ---
-
-    def _folded(self, name: str) -> str:
-        """As names are compared: of another database it is not known whether it tells upper from lower case."""
-        return name if sessions.opens(adapter()) else name.lower()
-
-    def _column_faults(self, gate: Gate, columns: Mapping[str, CatalogColumn]) -> Iterator[TargetFault]:
-        def missing(name: str) -> str | None:
-            if self._folded(name) in columns:
-                return None
-            meant = did_you_mean(nearest(name, [column.name for column in columns.values()]))
-            return f"{gate.table} has no column `{name}`{': ' + meant if meant else ': correct the name'}"
-
-        for name, kind in gate.slice_columns.items():
-            if message := missing(name):
-                yield TargetFault(field=("slice", "columns", name), of_name=True, message=message)
-            elif message := _misfit(kind, columns[self._folded(name)]):
-                yield TargetFault(field=("slice", "columns", name), message=message)
-        lower = {name.lower() for name in columns}
-        for place, name in enumerate(gate.samples.mask):
-            if name.lower() not in lower:
-                yield TargetFault(field=("samples", "mask", place), message=missing(name) or "")
+    def _table_faults(self, gate: Gate) -> Iterator[TargetFault]:
+        """Of other tables that rules name, and the project does not know."""
         for rule in gate.rules:
-            if rule.column is not None and (message := missing(rule.column)):
-                yield TargetFault(rule=rule.name, field=("column",), message=message)
-            for place, name in enumerate(rule.context_columns):
-                if message := missing(name):
-                    yield TargetFault(rule=rule.name, field=("context_columns", place), message=message)
+            for field, name in _other_tables(rule, gate):
+                try:
+                    self._other_table(name, gate)
+                except NotFound as error:
+                    yield TargetFault(rule=rule.name, field=field, message=self._shown(str(error)))
 
-    def _some_slice(self, gate: Gate, columns: Mapping[str, CatalogColumn]) -> str:
-        """A condition on every slice column that there is: the tests are looked at as they are for a slice."""
-        names = [name for name in gate.slice_columns if self._folded(name) in columns]
-        return " and ".join(f"{quoted_name(name, adapter().quote(''))} is null" for name in names)
+    def _other_table(self, name: str, gate: Gate) -> KnownTable:
+        """As a run of the gate has it: beside a plain table stand others that the project need not know either."""
+        try:
+            return self._project.table(name)
+        except NotFound:
+            if gate.relation is not Relation.PLAIN:
+                raise
+            return self._project.table(name, Relation.PLAIN)
 
     # --- tests ---
 
@@ -197,29 +188,60 @@ class Inquirer:
         for rule in gate.rules:
             with suppress(NotFound, Refusal, DbtBaseException):  # no test can be made with it: the plan has told that of the rule's own
                 for field, sql in regexes(rule):
-                    message = self._fault_of(own_copy(self._project.rule_test("stringx_regex", sql)), of_a_rule=True)
-                    if message is not None:
-                        yield TargetFault(rule=rule.name, field=field, message=self._shown(message))
+                    fault = self._fault_of(own_copy(self._project.rule_test("stringx_regex", sql)), of_a_rule=True)
+                    if fault is not None:
+                        yield TargetFault(rule=rule.name, field=field, message=self._shown(fault.message))
 
     def _test_faults(self, test: Planned) -> Iterator[TargetFault]:
-        name = f"the test {test.node.name}: " if test.rule is None else ""
-        for node in test.nodes:
-            message = self._fault_of(node, of_a_rule=test.rule is not None)
-            if message is not None:
-                counts = node is test.rows_node
-                message = test.uncounted(message) if counts else name + message
-                yield TargetFault(rule=test.rule, select=test.select, field=("threshold",) if counts else (), message=self._shown(message))
-                return
+        """Of a test of the project."""
+        fault = self._fault_of(test.node, of_a_rule=False)
+        if fault is not None:
+            yield TargetFault(select=test.select, message=self._shown(f"the test {test.node.name}: {fault.message}"))
 
-    def _fault_of(self, node: Any, *, of_a_rule: bool) -> str | None:
+    def _rule_test_faults(self, test: Planned, rule: Rule, gate: Gate, columns: GateColumns) -> Iterator[TargetFault]:
+        for node in test.nodes:
+            fault = self._fault_of(node, of_a_rule=True)
+            if fault is None:
+                continue
+            told: list[tuple[Path, str]] = [((), fault.message)]
+            if node is test.rows_node:
+                told = [(("threshold",), test.uncounted(fault.message))]
+            elif fault.by_database:
+                told = self._explained(fault.message, rule, gate, columns)
+            yield from (TargetFault(rule=rule.name, field=field, message=self._shown(message)) for field, message in told)
+            return
+
+    def _explained(self, message: str, rule: Rule, gate: Gate, columns: GateColumns) -> list[tuple[Path, str]]:
+        """What the database says of a rule's test, told of what is meant where the rule shows that: where, and what."""
+        listed = [(field, name, columns.missing(name)) for field, name in listed_columns(rule)]
+        # The database names the first.
+        if any(missing and name in message for _, name, missing in listed):
+            return [(field, missing) for field, _, missing in listed if missing]
+        if tables := list(self._unreadable_tables(rule, gate)):
+            return tables
+        field = only_sql(rule)
+        return [((), message)] if field is None else [(field, f"the database's answer to it: {message}")]
+
+    def _unreadable_tables(self, rule: Rule, gate: Gate) -> Iterator[tuple[Path, str]]:
+        """Of the other tables that a rule names."""
+        for field, name in _other_tables(rule, gate):
+            relation = self._other_table(name, gate).relation
+            try:
+                if relation is not None:
+                    catalog.read(adapter(), relation, self._knows)
+            except Unreadable as error:
+                yield field, self._absence(name, error)
+
+    def _fault_of(self, node: Any, *, of_a_rule: bool) -> _Fault | None:
         try:
             with adapter().connection_named("stringx_compile"):
                 sql = compiled(self._project, node)
         except DbtBaseException as error:
-            return _words(error)
+            return _Fault(_words(error))
         if of_a_rule and (fault := one_statement.fault(sql, adapter().type())):
-            return fault
-        return catalog.plan_fault(adapter(), sql)
+            return _Fault(fault)
+        answer = catalog.plan_fault(adapter(), sql)
+        return None if answer is None else _Fault(answer, by_database=True)
 
     def _knows(self, name: str) -> bool:
         with suppress(NotFound):
@@ -228,18 +250,23 @@ class Inquirer:
         return False
 
 
+@dataclass(frozen=True)
+class _Fault:
+    """Why a test cannot be run."""
+
+    message: str
+    #: that these are the database's words, and not ours or dbt's
+    by_database: bool = False
+
+
+def _other_tables(rule: Rule, gate: Gate) -> Iterator[tuple[Path, str]]:
+    """What is wrong with the gate's own is told of the gate."""
+    return ((field, name) for field, name in named_tables(rule) if name != gate.table)
+
+
 def unanswered(target: str, error: psycopg2.Error | DbtBaseException) -> str:
     """Why a question has no answer, and what to look at."""
     return f"the database of {target} did not answer; see that it is up, and that the dbt profile is right: {_words(error)}"
-
-
-def _misfit(kind: ColumnType, column: CatalogColumn) -> str | None:
-    """Why a slice of this type does not fit the column; None where it does, or where nothing is known."""
-    numeric = kind is ColumnType.INTEGER and column.type.lower().startswith(("numeric", "decimal", "double", "real", "float"))
-    if numeric or column.slices_by is kind or column.slices_by in _ALSO.get(kind, ()):
-        return None
-    fix = f"write `{column.slices_by}`" if column.slices_by else "no slice fits it; take it out"
-    return f"the column is {column.type}, which is not sliced by `{kind}`: {fix}"
 
 
 def _words(error: Exception) -> str:

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import command_line
+import psycopg
 import pytest
 from command_line import Done
 from pydantic import SecretStr
@@ -85,7 +86,7 @@ def test_what_would_not_work_is_told_at_its_place_for_people_and_machines(string
         (folder / "raw.orders.yaml", 4, 10, "did you mean `tag:nightly`?"),
         (folder / "raw.orders.yaml", 6, 45, "rule `filled`: raw.orders has no column `amuont`: did you mean `amount`?"),
         (folder / "raw.orders.yaml", 7, 5, 'rule `holds`: column "amuont" does not exist'),
-        (folder / "raw.orders.yaml", 8, 5, 'rule `keyed`: column "amuont" does not exist'),
+        (folder / "raw.orders.yaml", 8, 71, "rule `keyed`: raw.orders has no column `amuont`: did you mean `amount`?"),
         (folder / "raw.orders.yaml", 9, 43, "rule `own`: unknown argument `expresion`: did you mean `expression`?"),
     ]
     told = stringx("gates", "validate", "--online")
@@ -176,6 +177,27 @@ def test_a_runner_that_does_not_answer_keeps_nothing_of_the_others_back(stringx:
     ((files, reason),) = [(one["files"], one["reason"]) for one in document["unasked"]]
     assert (files, reason.endswith(": start it, or correct STRINGX_RUNNERS")) == (unasked, True)
     assert "3 gates not held against their targets: " in told.stderr
+
+
+def test_a_lock_on_a_table_is_no_fault_of_its_file(stringx: Command, lab: Lab, tmp_path: Path) -> None:
+    folder = tmp_path / "gates" / "default"
+    folder.mkdir(parents=True)
+    (folder / "raw.only_here.yaml").write_text(
+        "table: raw.only_here\ntarget: demo\nrelation: plain\nrules: [{name: a, check: not_null, column: id}]\n"
+    )
+    (folder / "raw.orders.yaml").write_text("table: raw.orders\ntarget: demo\nrules: [{name: a, check: not_null, column: id}]\n")
+    reason = "somebody holds a lock on raw.only_here, or on a table that its rules name: not all was looked at, ask again"
+    with psycopg.connect(lab.url) as locking:
+        locking.execute("lock table raw.only_here in access exclusive mode")
+        told = stringx("gates", "validate", "--online")
+        assert (told.returncode, told.stdout) == (3, "")
+        assert f"stringx: 1 gate not held against its target: default/raw.only_here.yaml: {reason}" in told.stderr
+        (folder / "raw.orders.yaml").write_text("table: raw.orders\ntarget: demo\nrules: [{name: a, check: not_null, column: idd}]\n")
+        told = stringx("gates", "validate", "--online", "--output", "json")
+    assert told.returncode == 2
+    document = json.loads(told.stdout)
+    assert [Path(one["file"]).name for one in document["problems"]] == ["raw.orders.yaml"]
+    assert document["unasked"] == [{"files": ["default/raw.only_here.yaml"], "reason": reason}]
 
 
 def test_a_target_that_does_not_answer_keeps_nothing_of_the_others_back(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -160,14 +161,14 @@ def test_everything_that_would_not_work_is_told_at_once(bench: Bench) -> None:
         ("check_gone", ("check",)): "the dbt project has no generic test `no_such_check`: add it to the project, or correct the name",
         ("check_misspelt", ("check",)): "no generic test `hodls`: did you mean `holds`?",
         ("check_of_library", ("check",)): "did you mean `expect_column_values_to_be_between`?",
-        ("table_gone", ()): "did you mean `raw.customers`?",
-        ("field_gone", ()): 'column "idd" does not exist',
+        ("table_gone", ("arguments", "to")): "did you mean `raw.customers`?",
+        ("field_gone", ("arguments", "field")): 'the database\'s answer to it: column "idd" does not exist',
         ("name_gone", ()): 'column "amuont" does not exist',
         ("grammar", ()): "syntax error",
         ("types", ()): "operator does not exist: date > integer",
         ("constant", ()): 'invalid input syntax for type integer: "a"',
         ("two", ()): "more than one statement",
-        ("condition", ()): 'column "statsu" does not exist',
+        ("condition", ("row_condition",)): 'the database\'s answer to it: column "statsu" does not exist',
         (None, ("slice", "columns", "dya")): "did you mean `day`?",
         (None, ("slice", "columns", "email")): "the column is text, which is not sliced by `integer`: write `text`",
         (None, ("samples", "mask", 1)): "did you mean `email`?",
@@ -186,6 +187,16 @@ def test_a_table_that_the_role_may_not_read_is_told_with_what_mends_it(bench: Be
     lab.change("revoke usage on schema sealed from current_user")
     with pytest.raises(NotFound, match=r"permission denied for schema sealed: let the role of its dbt profile read it"):
         bench.runner.table("sealed.rows", "demo")
+    lab.change("grant usage on schema sealed to current_user")
+    lab.change("revoke select on sealed.rows from current_user")
+    says = r"cannot read sealed\.rows: permission denied for .*: let the role of its dbt profile read it: grant it `select` on the table$"
+    with pytest.raises(NotFound, match=says):
+        bench.runner.table("sealed.rows", "demo")
+    found = faults(bench, rule("a", "not_null", column="id"), table="sealed.rows", relation="plain")
+    assert set(found) == {(None, ("table",))}
+    assert re.search(says, found[None, ("table",)])
+    lab.change("grant select (id) on sealed.rows to current_user")
+    assert faults(bench, rule("a", "not_null", column="id"), table="sealed.rows", relation="plain") == {}
 
 
 def test_a_call_that_a_test_does_not_take_is_told_at_its_place(bench: Bench) -> None:
@@ -223,7 +234,13 @@ def test_a_call_that_a_test_does_not_take_is_told_at_its_place(bench: Bench) -> 
 def test_a_table_that_is_something_else_is_told_at_its_relation_and_looked_at_as_what_it_is(
     table: str, relation: str, says: str, bench: Bench
 ) -> None:
-    found = faults(bench, rule("misspelt", "holds", arguments={"expresion": "amount > 0"}), table=table, relation=relation)
+    found = faults(
+        bench,
+        rule("misspelt", "holds", arguments={"expresion": "amount > 0"}),
+        rule("of_itself", "relationships", column="id", arguments={"to": table, "field": "id"}),
+        table=table,
+        relation=relation,
+    )
     assert set(found) == {(None, ("relation",)), ("misspelt", ("arguments", "expresion"))}
     assert found[None, ("relation",)].startswith(says)
 
@@ -243,6 +260,34 @@ def test_a_regular_expression_that_is_none_is_told_at_its_place(make_runner: Any
     assert faults(bench, *rules_with_regexes()) == {
         ("open", ("arguments", "regex")): "invalid regular expression: brackets [] not balanced",
         ("listed", ("arguments", "regex_list", 1)): "invalid regular expression: parentheses () not balanced",
+    }
+
+
+def test_what_the_database_says_of_a_rule_is_told_once_at_what_it_is_about(make_runner: Any, project: Path) -> None:
+    bench = make_runner(dbt_project_dir=with_library(project))
+    wait_for(lambda: bench.runner.ready, "the project is parsed")
+    holds, determined = "expression_is_true", "functional_dependency"
+    assert faults(
+        bench,
+        rule("context", holds, arguments={"expression": "amount > 0"}, context_columns=("id", "amuont")),
+        rule("context_too", holds, arguments={"expression": "amount >"}, context_columns=("amuont",)),
+        rule("listed", determined, arguments={"determinant_columns": ["amuont", "current_date"], "dependent_columns": ["id", '"Day"']}),
+        rule("of_sql", determined, arguments={"determinant_columns": ["amuont + 1"], "dependent_columns": ["id"]}),
+        rule("fine", determined, arguments={"determinant_columns": ["Amount", " id"], "dependent_columns": ['"day"']}),
+        rule("to_gone", "relationships", column="customer", arguments={"to": "raw.custommers", "field": "id"}),
+        table="raw.orders",
+        relation="plain",
+    ) == {
+        ("context", ("context_columns", 1)): "raw.orders has no column `amuont`: did you mean `amount`?",
+        ("context_too", ("context_columns", 0)): "raw.orders has no column `amuont`: did you mean `amount`?",
+        ("context_too", ("arguments", "expression")): 'the database\'s answer to it: syntax error at or near ")"',
+        ("listed", ("arguments", "determinant_columns", 0)): "raw.orders has no column `amuont`: did you mean `amount`?",
+        ("listed", ("arguments", "dependent_columns", 1)): "raw.orders has no column `Day`: did you mean `day`?",
+        ("of_sql", ()): 'column "amuont" does not exist. Perhaps you meant to reference the column "orders.amount".',
+        (
+            "to_gone",
+            ("arguments", "to"),
+        ): 'the target demo cannot read raw.custommers: there is no "runner_lab"."raw"."custommers": did you mean `raw.customers`?',
     }
 
 
@@ -280,13 +325,13 @@ def test_a_check_of_the_library_that_the_project_lacks_is_told_with_where_it_is(
 def test_a_lock_on_a_table_keeps_nothing_of_other_gates_back(bench: Bench, lab: Lab) -> None:
     lab.change("drop table if exists raw.locked")
     lab.change("create table raw.locked (id integer)")
-    locked = bench.gate(rule("any", "not_null", column="id"), table="raw.locked", relation="plain")
+    locked = bench.gate(rule("any", "not_null", column="id"), rule("gone", "not_null", column="idd"), table="raw.locked", relation="plain")
     with psycopg.connect(lab.url) as locking:
         locking.execute("lock table raw.locked in access exclusive mode")
         first, second = bench.runner.validate([locked, bench.gate(rule("gone", "not_null", column="idd"))]).gates
-    assert [fault.field for fault in first.faults] == [("table",)]
-    assert first.faults[0].message.startswith("somebody holds a lock on raw.locked, or on a table that its rules name: ")
-    assert [fault.rule for fault in second.faults] == ["gone"]
+    assert [fault.rule for fault in first.faults] == ["gone"], "what was found before"
+    assert (first.unasked or "").startswith("somebody holds a lock on raw.locked, or on a table that its rules name: ")
+    assert ([fault.rule for fault in second.faults], second.unasked) == (["gone"], None)
 
 
 def test_nothing_is_run_on_the_data(bench: Bench, lab: Lab) -> None:

@@ -35,11 +35,11 @@ class Held:
 
     #: with the gates of those that were asked
     wrong: list[Problem] = field(default_factory=list)
-    #: why gates could not be held against theirs, with their files
+    #: why gates could not be held against theirs, or not in all, with their files
     unasked: dict[str, list[str]] = field(default_factory=dict)
 
-    def not_asked(self, files: Sequence[GateFile], why: RunnerUnavailable) -> None:
-        self.unasked[str(why)] = sorted([*self.unasked.get(str(why), []), *(one.file for one in files)])
+    def not_asked(self, files: Sequence[GateFile], why: str) -> None:
+        self.unasked[why] = sorted([*self.unasked.get(why, []), *(one.file for one in files)])
 
     def lines(self) -> list[str]:
         """What could not be asked, for people."""
@@ -67,7 +67,7 @@ def held_against_targets(found: Sequence[GateFile], where: Path, settings: Setti
         try:
             runner = _in_place_of_the_backend(target, number(len(files), "gate"), known)
         except RunnerUnavailable as error:
-            held.not_asked(files, error)
+            held.not_asked(files, str(error))
         else:
             if runner is not None:
                 by_target.setdefault((runner, target), []).extend(files)
@@ -78,8 +78,10 @@ def held_against_targets(found: Sequence[GateFile], where: Path, settings: Setti
                 path = where if where.is_file() else where / one.file
                 held.wrong += problems(path.read_text(encoding="utf-8-sig"), str(path), on_target.faults)
                 asked += 1
+                if on_target.unasked is not None:
+                    held.not_asked([one], on_target.unasked)
         except RunnerUnavailable as error:
-            held.not_asked(files[asked:], error)
+            held.not_asked(files[asked:], str(error))
     return held
 
 

@@ -51,6 +51,8 @@ class Argument:
     default: object = None
     #: a sentence for the reference; nothing where the name says it
     about: str = ""
+    #: that the columns in it are those of the other table
+    of_other_table: bool = False
 
 
 ROW_CONDITION = Argument(sorts.SQL, required=False, about="Only rows for which it is true are looked at.")

@@ -9,7 +9,9 @@ from stringx.gates.rule_library.check import Argument, Check
 from stringx.gates.rule_library.expectations.common import BOUNDS, COMPARE_MODEL, GROUP_BY, ROW_CONDITION, STRICTLY, of_table, of_two_tables
 from stringx.model import Dimension
 
-_COMPARE_GROUP_BY = Argument(arguments.SQL_LIST, required=False, about="The groups of that table; left out, `group_by`.")
+_COMPARE_GROUP_BY = Argument(
+    arguments.SQL_LIST, required=False, about="The groups of that table; left out, `group_by`.", of_other_table=True
+)
 _COMPARE_ROW_CONDITION = Argument(arguments.SQL, required=False, about="The same of that table; left out, `row_condition`.")
 _FACTOR = "What the other table's count is multiplied by."
 _AGGREGATE = {
