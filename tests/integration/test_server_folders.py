@@ -13,16 +13,17 @@ from server_folders import fresh_folder
 
 def test_a_run_leaves_the_folders_of_those_that_live_and_removes_that_of_one_that_was_killed(tmp_path: Path) -> None:
     program = """
-import pathlib, sys, time
+import pathlib, sys
 from server_folders import fresh_folder
 with fresh_folder(pathlib.Path(sys.argv[1])) as folder:
     print(folder, flush=True)
-    time.sleep(1000)
+    sys.stdin.read()  # until it is killed, or its parent has ended
 """
     anothers = tmp_path / "of-another-program"
     anothers.mkdir()
     path = os.environ | {"PYTHONPATH": str(Path(server_folders.__file__).parent)}
-    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], env=path, stdout=subprocess.PIPE, text=True) as killed:
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, env=path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
         left = Path(killed.stdout.readline().rstrip())
         (left / "data").write_text("kept")

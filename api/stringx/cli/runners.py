@@ -90,14 +90,14 @@ def first_answer(replicas: Sequence[HttpRunner], ask: Callable[[HttpRunner], Ans
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            return _first_answer(replicas, ask)
+            return _asked_in_turn(replicas, ask)
         except RunnerBusy as error:
             if time.monotonic() > until:
                 raise
-            time.sleep(error.retry_after_seconds)
+            time.sleep(error.retry_after_seconds)  # its own Retry-After: nothing else tells when it has room
 
 
-def _first_answer(replicas: Sequence[HttpRunner], ask: Callable[[HttpRunner], Answer]) -> Answer:
+def _asked_in_turn(replicas: Sequence[HttpRunner], ask: Callable[[HttpRunner], Answer]) -> Answer:
     *others, last = replicas
     for replica in others:
         try:

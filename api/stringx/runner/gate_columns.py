@@ -41,8 +41,8 @@ class GateColumns:
                 yield TargetFault(field=("slice", "columns", name), message=message)
         lower = {name.lower() for name in self._columns}
         for place, name in enumerate(gate.samples.mask):
-            if name.lower() not in lower:
-                yield TargetFault(field=("samples", "mask", place), message=self.missing(name) or "")
+            if name.lower() not in lower and (message := self.missing(name)):
+                yield TargetFault(field=("samples", "mask", place), message=message)
         for rule in gate.rules:
             if rule.column is not None and (message := self.missing(rule.column)):
                 yield TargetFault(rule=rule.name, field=("column",), message=message)

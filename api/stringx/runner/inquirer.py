@@ -84,19 +84,17 @@ class Inquirer:
         except NotFound as error:
             yield TargetFault(field=("table",), message=self._shown(str(error)))
             return
-        found: Sequence[CatalogColumn] = ()
-        unreadable = False
+        found: Sequence[CatalogColumn] | None = ()
         try:
             if table.relation is not None:
                 found = catalog.read(adapter(), table.relation, self._knows).columns
         except Unreadable as error:
-            unreadable = True
-            message = self._absence(gate.table, error)
-            yield TargetFault(field=("table",), message=self._shown(message))
+            found = None
+            yield TargetFault(field=("table",), message=self._shown(self._absence(gate.table, error)))
         uncallable = list(self._call_faults(gate))
         yield from uncallable
         # Whether another than Postgres tells upper from lower case is not known.
-        columns = GateColumns(gate, found, tells_case=sessions.opens(adapter()))
+        columns = GateColumns(gate, found or (), tells_case=sessions.opens(adapter()))
         faulty = list(columns.faults())
         yield from faulty
         planner = Planner(
@@ -114,7 +112,7 @@ class Inquirer:
         plan = planner.plan(callable_, gate.fingerprint)
         for refused in plan.refused:
             yield TargetFault(rule=refused.rule, select=refused.select, message=refused.message or "no test can be made of it")
-        if unreadable:
+        if found is None:
             return  # all of them would say so once more
         told = {fault.rule for fault in faulty if fault.field == ("column",)}
         for fault in self._regex_faults(callable_):

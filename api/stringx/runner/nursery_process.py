@@ -36,24 +36,21 @@ class NurseryProcess:
                 self._gone(number, _how(status))
             if self._runner in ready:
                 try:
-                    message = messages.receive(self._runner)
-                    if isinstance(message, messages.ForkGeneration):
-                        self._pools[message.number] = self._receive_connection()
+                    self._obey(messages.receive(self._runner))
                 except (EOFError, OSError):
                     return
-                self._obey(message)
 
     def _obey(self, message: messages.Message) -> None:
         if isinstance(message, messages.ForkGeneration):
-            self._fork(message.number)
+            self._fork(message.number, self._receive_connection())
         elif isinstance(message, messages.Kill):
             self._generations.kill(message.number)
         else:
             raise TypeError(f"the nursery was sent {message.kind}")
 
-    def _fork(self, number: int) -> None:
-        pool = self._pools[number]
-        others = [other for other in self._pools.values() if other is not pool]
+    def _fork(self, number: int, pool: Connection) -> None:
+        others = list(self._pools.values())
+        self._pools[number] = pool
         try:
             self._generations.fork(number, "gen", lambda: generation.live(pool), without=[self._socket, self._runner, *others])
         except OSError as error:  # out of memory or processes
