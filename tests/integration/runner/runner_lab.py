@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import uuid
@@ -165,12 +166,16 @@ def rule(name: str, check: str, **fields: Any) -> dict[str, Any]:
 
 
 def generations(part: str) -> list[int]:
-    """The living generations that work in a folder with this part in its path."""
+    """The living generations that work in a folder with this part in its path.
+
+    A worker that was forked this moment still has its generation's name, but does not lead a session.
+    """
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if name(int(process.name)) == "stringx gen" and part in str((process / "cwd").readlink()):
-                found.append(int(process.name))
+            pid = int(process.name)
+            if name(pid) == "stringx gen" and os.getsid(pid) == pid and part in str((process / "cwd").readlink()):
+                found.append(pid)
         except OSError:  # it has ended, or is somebody else's
             continue
     return found
