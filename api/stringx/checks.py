@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from stringx import reasons
-from stringx.model import CheckResult, DbtResult, DbtStatus, Gate, Outcome, Rule, Scope, Selection, Severity, Threshold
+from stringx.gates import thresholds
+from stringx.model import CheckResult, DbtResult, DbtStatus, Gate, LookedAt, Outcome, Rule, Scope, Selection, Severity, Threshold
 
 #: Rows that the run is about, by whether the slice was laid on a check; None where they are not known.
 RunRows = Mapping[bool, int | None]
@@ -136,10 +137,20 @@ def _outcome(result: DbtResult, severity: Severity, rule: Rule | None = None, of
     if failures < 0:
         return Outcome.ERRORED, f"dbt counted {failures} failures"
     rows = _rows_looked_at(result, rule, of_run)
-    if threshold is not None and threshold.has_share and rows is None:
-        return Outcome.ERRORED, "the rows were not counted, of which the threshold is a share"
+    if rule is None or threshold is None or not threshold.has_share:
+        outcome = _outcome_by_count(failures, severity, threshold, rows)
+        return outcome, reasons.of_count(failures, outcome, rule, rows)
+    things = thresholds.looked_at(rule)
+    if things is LookedAt.WHOLE:
+        rows = max(failures, 1)  # all of it failed
+    elif result.looked_at != thresholds.told(rule):
+        # Its count is of something else, and the share of that would be another.
+        counted = f"the {things} of which the threshold is a share: upgrade it"
+        return Outcome.ERRORED, f"the runner is of an earlier version, which does not count {counted}"
+    elif rows is None:
+        return Outcome.ERRORED, f"the {things} were not counted, of which the threshold is a share"
     outcome = _outcome_by_count(failures, severity, threshold, rows)
-    return outcome, reasons.of_count(failures, outcome, rule, rows)
+    return outcome, reasons.of_count(failures, outcome, rule, rows, things)
 
 
 def _rows_looked_at(result: DbtResult, rule: Rule | None, of_run: RunRows | None) -> int | None:

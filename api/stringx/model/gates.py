@@ -103,7 +103,7 @@ def _limit(value: object) -> object:
     count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if not count and not (isinstance(value, str) and SHARE.fullmatch(value)):
         fix = _limit_meant(value) if isinstance(value, str) else _share_meant(value)
-        raise ValueError(f"must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%{fix and f': {fix}'}")
+        raise ValueError(f"must be a count of failures, 0 or more, or a share, as 5% or 0.1%{fix and f': {fix}'}")
     return value
 
 
