@@ -15,7 +15,7 @@ from stringx.errors import Invalid
 from stringx.gates.located import JINJA
 from stringx.gates.rule_library import LIBRARY, Check
 from stringx.gates.rule_library import arguments as sorts
-from stringx.gates.thresholds import is_of_expression, is_of_rows_with_values, looked_at
+from stringx.gates.thresholds import is_of_sql, is_of_rows_with_values, looked_at
 from stringx.model import LookedAt, Rule
 
 #: Arguments of a project's own tests that name another table, as people write it: they reach the test as dbt's `source(…)` or
@@ -127,7 +127,7 @@ def each_macro(rule: Rule) -> str | None:
     """The library's macro that gives what the rule's test looks at, a row for each; None where it looks at rows of the table, or is judged
     as a whole."""
     things = looked_at(rule)
-    if things is LookedAt.WHOLE or (things is LookedAt.ROWS and not is_of_expression(rule)):
+    if things is LookedAt.WHOLE or (things is LookedAt.ROWS and not is_of_sql(rule)):
         return None
     return LIBRARY[rule.check].each
 

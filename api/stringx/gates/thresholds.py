@@ -8,15 +8,12 @@ from stringx.model import LookedAt, Rule, Threshold
 #: Checks whose arguments say how many rows are too many.
 _SAY_HOW_MANY = frozenset({"column_null_share_between", "share_of_rows"})
 
-#: Checks whose SQL may be an aggregate: its one failure is about all rows.
-MAY_BE_AGGREGATES = frozenset({"expression_between", "expression_is_true"})
-
 
 def takes_that_of_gate(check_name: str, threshold: Threshold) -> bool:
     """Whether a gate's threshold fits the check: a mean that is out of its bounds is one failure, and never more than 5 % of the rows.
     A share of rows that have repeated keys, or other failing values, is accepted only where a rule itself says so."""
     check = LIBRARY.get(check_name)
-    if check is None or check_name in _SAY_HOW_MANY | MAY_BE_AGGREGATES:
+    if check is None or check_name in _SAY_HOW_MANY or check.counts is Counted.VALUES_OF_SQL:
         return False
     takes_one = check.context_columns or check.origin is Origin.DBT
     return takes_one and (check.counts is not Counted.VALUES_OF_ROWS or not threshold.has_share)
@@ -28,14 +25,15 @@ def looked_at(rule: Rule) -> LookedAt:
     if check is None:
         return LookedAt.ROWS
     grouped = bool(rule.arguments.get("group_by") or rule.arguments.get("group_by_columns"))
-    if is_of_expression(rule) and grouped:
+    if is_of_sql(rule) and grouped:
         return LookedAt.GROUPS
     return LookedAt.WHOLE if check.counts is Counted.GROUPS and not grouped else check.counts.looked_at
 
 
-def is_of_expression(rule: Rule) -> bool:
-    """Whether the rule judges the values of its SQL: of each row, or, of an aggregate, the only one. With a column it judges rows."""
-    return rule.check in MAY_BE_AGGREGATES and rule.column is None
+def is_of_sql(rule: Rule) -> bool:
+    """Whether the rule judges the values of its SQL, of which the database alone knows how many there are. With a column it judges rows."""
+    check = LIBRARY.get(rule.check)
+    return check is not None and check.counts is Counted.VALUES_OF_SQL and rule.column is None
 
 
 def is_of_rows_with_values(rule: Rule) -> bool:

@@ -60,7 +60,7 @@ having {{ newest }} < {{ stringx__ago(datepart, interval) }}
                 exclusion_condition: "not (extract(dow from date_day) = 0)"
 -#}
 {% test expect_row_values_to_have_data_for_every_n_datepart(model, date_col, date_part="day", interval=none, row_condition=none,
-                                                            exclusion_condition=none, test_start_date=none, test_end_date=none) %}
+                                                            exclusion_condition=none, test_start_date=none, test_end_date=none) -%}
 {{ stringx__periods_of_days(model, date_col, date_part, interval, row_condition, exclusion_condition, test_start_date, test_end_date) }}
 {% endtest %}
 

@@ -46,7 +46,7 @@ group by {{ columns }}
 {% endmacro %}
 
 {#- Each value of an expression: of the rows, of the groups, or, of an aggregate, the only one. What it is, the database knows. -#}
-{% macro stringx__each_value_of_expression(model, expression, group_by_columns=none, row_condition=none) %}
+{% macro stringx__each_value_of_sql(model, expression, group_by_columns=none, row_condition=none) %}
 {%- do kwargs %}
 
     {{ stringx__valued(model, expression, group_by_columns, row_condition) }}

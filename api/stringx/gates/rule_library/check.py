@@ -35,6 +35,8 @@ class Counted(Enum):
     ROWS_SHOWN = ("rows, shown", LookedAt.ROWS)
     #: of which it shows something else
     ROWS = ("rows", LookedAt.ROWS)
+    #: as its SQL has it: rows, which it shows, or the groups of `group_by_columns`, or, of an aggregate of all rows, the only value
+    VALUES_OF_SQL = ("values of SQL", LookedAt.ROWS)
     #: values, or combinations of them, each of which stands for the rows that have it: these are in `n_records`, and a share is of rows
     VALUES_OF_ROWS = ("values of rows", LookedAt.ROWS)
     #: that one of the tables or the list has: they may stand for no row here
@@ -100,4 +102,4 @@ class Check:
     @property
     def context_columns(self) -> bool:
         """Whether other columns can stand beside its failures."""
-        return self.counts is Counted.ROWS_SHOWN
+        return self.counts in (Counted.ROWS_SHOWN, Counted.VALUES_OF_SQL)

@@ -97,8 +97,8 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="rows for which the SQL is false; with a column, the expression follows its name",
         example={"arguments": {"expression": "air_time > 0"}},
-        counts=Counted.ROWS_SHOWN,
-        each="stringx__each_value_of_expression",
+        counts=Counted.VALUES_OF_SQL,
+        each="stringx__each_value_of_sql",
     ),
     "fewer_rows_than": Check(
         Column.NONE,

@@ -55,7 +55,8 @@ VALUES: Mapping[str, Check] = {
         example={
             "arguments": {"expression": "arr_delay - dep_delay", "min_value": -120, "max_value": 240},
         },
-        each="stringx__each_value_of_expression",
+        counts=Counted.VALUES_OF_SQL,
+        each="stringx__each_value_of_sql",
     ),
     "expect_column_values_to_be_in_set": of_values(
         _OF_A_SET,
