@@ -140,13 +140,15 @@ def _outcome(result: DbtResult, severity: Severity, rule: Rule | None = None, of
     if rule is None or threshold is None or not threshold.has_share:
         outcome = _outcome_by_count(failures, severity, threshold, rows)
         return outcome, reasons.of_count(failures, outcome, rule, rows)
-    things = thresholds.looked_at(rule)
+    things, told = thresholds.looked_at(rule), thresholds.told(rule)
+    if told is not None:
+        rows = result.rows  # the run's are something else
     if things is LookedAt.WHOLE:
         rows = max(failures, 1)  # all of it failed
-    elif result.looked_at != thresholds.told(rule):
-        # Its count is of something else, and the share of that would be another.
-        counted = f"the {things} of which the threshold is a share: upgrade it"
-        return Outcome.ERRORED, f"the runner is of an earlier version, which does not count {counted}"
+    elif result.looked_at != told:
+        counted = f"{things} that have failing values" if thresholds.is_of_rows_with_values(rule) else things
+        message = f"the runner is of an earlier version, which does not count the {counted} of which the threshold is a share: upgrade it"
+        return Outcome.ERRORED, message
     elif rows is None:
         return Outcome.ERRORED, f"the {things} were not counted, of which the threshold is a share"
     outcome = _outcome_by_count(failures, severity, threshold, rows)

@@ -15,7 +15,7 @@ from stringx.errors import Invalid
 from stringx.gates.located import JINJA
 from stringx.gates.rule_library import LIBRARY, Check
 from stringx.gates.rule_library import arguments as sorts
-from stringx.gates.thresholds import is_of_sql, is_of_rows_with_values, looked_at
+from stringx.gates.thresholds import is_of_rows_with_values, is_of_sql, looked_at
 from stringx.model import LookedAt, Rule
 
 #: Arguments of a project's own tests that name another table, as people write it: they reach the test as dbt's `source(…)` or
