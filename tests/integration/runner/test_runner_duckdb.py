@@ -62,7 +62,7 @@ class File:
             assert done.returncode == 0 or "Could not set lock" in done.stderr, done.stderr
             return done.returncode == 0
 
-        wait_for(changed, "the file is not locked", seconds=10)
+        wait_for(changed, "the file is not locked", seconds=30)
 
 
 @pytest.fixture(scope="module")
