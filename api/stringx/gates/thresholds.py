@@ -20,7 +20,7 @@ def takes_that_of_gate(check_name: str, threshold: Threshold) -> bool:
 
 
 def looked_at(rule: Rule) -> LookedAt:
-    """What a share is of, if the rule has one: its failures are some of these. Of a test of a project's own it is rows."""
+    """What the rule's check looks at, one by one: a share is of these. A test of a project's own is taken to count rows."""
     check = LIBRARY.get(rule.check)
     if check is None:
         return LookedAt.ROWS

@@ -79,6 +79,7 @@
 {{ stringx__of_list_or_table(stringx__numbered(stringx__names(column_list, transform)), stringx__numbered(stringx__names_of(model, transform))) }}
 {% endmacro %}
 
+{#- Names of a list, and those of a table that are not among them. -#}
 {% macro stringx__of_list_or_table(wanted, names) %}
 {{ stringx__faults_of_columns(stringx__not_among(wanted, [], "in the list") + stringx__not_among(names, wanted, "not in the list")) }}
 {% endmacro %}

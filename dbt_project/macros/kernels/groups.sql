@@ -11,7 +11,7 @@ where not ({{ holds }})
 
 {% endmacro %}
 
-{#- The groups, or all rows as one, or each row, with their `stringx_value`. -#}
+{#- What is judged: each group, or all rows as one, or, of a value that is no aggregate, each row. -#}
 {% macro stringx__valued(model, value, group_by=none, row_condition=none, context_columns=none) -%}
     select
         {% for column in ((group_by or []) + (context_columns or [])) | unique %}{{ column }}, {% endfor %}
@@ -45,7 +45,7 @@ group by {{ columns }}
 
 {% endmacro %}
 
-{#- Each value of an expression: of the rows, of the groups, or, of an aggregate, the only one. What it is, the database knows. -#}
+{#- Each value of an expression. Whether that is an aggregate, the database knows. -#}
 {% macro stringx__each_value_of_sql(model, expression, group_by_columns=none, row_condition=none) %}
 {%- do kwargs %}
 

@@ -1,6 +1,6 @@
-{#- A series with gaps: the periods, each of `step` dateparts, in which `rows_at` has no `moment`; with `each`, all periods. The first begins at `first_moment` of
-    `bounds` (one row), the last before its `end_moment`. All three are timestamps at a datepart's begin, none of them `infinity`, the moments no twice. One
-    row, `period`, for the begin of each; none where a bound is null. -#}
+{#- A series with gaps: the periods, each of `step` dateparts, in which `rows_at` has no `moment`; with `each`, all periods. The first
+    begins at `first_moment` of `bounds` (one row), the last before its `end_moment`. All three are timestamps at a datepart's begin, none
+    of them `infinity`, the moments no twice. One row, `period`, for the begin of each; none where a bound is null. -#}
 {% macro stringx__periods(rows_at, bounds, datepart, step=1, each=false) %}
 
 select min(series.moment) as period
