@@ -149,7 +149,7 @@ class Threshold(Value):
 
     @staticmethod
     def exceeded(limit: Limit, failures: int, rows: int | None) -> bool:
-        """Whether these are more than the limit allows, of so many `rows`, groups or others; ValueError for a share where these are not known."""
+        """Whether these are more than the limit allows; ValueError for a share where it is not known of how many."""
         if isinstance(limit, int):
             return failures > limit
         if rows is None:
