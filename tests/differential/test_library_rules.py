@@ -70,11 +70,17 @@ GATES = {
         library("unique_normalised_text", column="name", threshold={"error": "50%"}),
         slice_columns=TYPES,
     ),
-    "shares of groups": gate(
+    "shares of other things": gate(
         library(
             "expect_column_max_to_be_between",
             column="id",
             arguments={"max_value": 2, "group_by": ["grp", "name"], "row_condition": "flag -- set"},
+            threshold={"error": "50%"},
+        ),
+        library(
+            "expect_column_values_to_be_between",
+            column="grp",
+            arguments={"min_value": 2, "row_condition": "flag -- set"},
             threshold={"error": "50%"},
         ),
         library("at_least_one", column="name", arguments={"group_by_columns": ["grp"]}, row_condition="id > 0", threshold={"error": "50%"}),

@@ -159,13 +159,18 @@ def test_a_share_of_groups_keys_and_values_is_of_those_of_the_slice_by_both_engi
     bench = make_runner(dbt_project_dir=with_library(project))
     wait_for(lambda: bench.runner.ready, "the project is parsed")
     whole = rule("whole", "expect_table_row_count_to_equal", arguments={"value": 0}, threshold={"error": "99%"})
-    gate = bench.gate(whole, *(one for one, _, _ in THINGS))
+    parents = {"to": "raw.customers", "field": "id", "from_condition": "id > 100 -- those"}
+    rows = rule(
+        "rows", "relationships_where", column="customer", arguments=parents, row_condition="customer < 5", threshold={"error": "50%"}
+    )
+    gate = bench.gate(whole, rows, *(one for one, _, _ in THINGS))
     for slice_, condition in ((DAY, IN_THE_DAY), ((), "true")):
         by_dbt = bench.evaluate(gate, slice_)
         found = by_rule(by_dbt)
-        assert {name: (one.looked_at, one.rows) for name, one in found.items()} == {"whole": (None, None)} | {
-            one["name"]: (what, lab.ask(f"select count(*) from ({sql.format(slice=condition)}) as things")) for one, what, sql in THINGS
-        }
+        assert {name: (one.looked_at, one.rows) for name, one in found.items()} == {
+            "whole": (None, None),
+            "rows": (None, lab.ask(f"select count(*) from raw.orders where {condition} and customer < 5 and id > 100")),
+        } | {one["name"]: (what, lab.ask(f"select count(*) from ({sql.format(slice=condition)}) as things")) for one, what, sql in THINGS}
         judged = {check.name: check for check in judge(gate, by_dbt, Slice.model_validate(slice_)).checks}
         for one, what, _ in THINGS:
             result, share = found[one["name"]], float(one["threshold"]["error"].removesuffix("%"))
