@@ -144,6 +144,8 @@ def _outcome(result: DbtResult, severity: Severity, rule: Rule | None = None, of
             rows = max(failures, 1)  # all of it failed
         elif fault := _fault_of_count(result, rule, rows):
             return Outcome.ERRORED, fault
+        elif things is LookedAt.ROWS and rows == 1 and thresholds.is_of_sql(rule):
+            things = LookedAt.WHOLE  # an aggregate's only value, or the only row's
     outcome = _outcome_by_count(failures, severity, threshold, rows)
     return outcome, reasons.of_count(failures, outcome, rule, rows, things)
 

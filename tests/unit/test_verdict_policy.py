@@ -109,6 +109,8 @@ def test_a_share_is_of_the_rows_that_the_test_looked_at(
 
 RECENCY = {"check": "recency", "arguments": {"field": "a", "datepart": "day", "interval": 1}}
 BY_AIRPORT = {"check": "recency", "arguments": {**RECENCY["arguments"], "group_by_columns": ["origin"]}}
+OF_SQL = {"check": "expression_is_true", "arguments": {"expression": "count(*) > 1"}}
+OF_SQL_BY_AIRPORT = {"check": "expression_is_true", "arguments": {**OF_SQL["arguments"], "group_by_columns": ["origin"]}}
 BY_KEYS = {"check": "reconciles_by_keys", "arguments": {"compare_model": "a.b", "key_columns": ["c"]}}
 
 #: the rule's check, its failures, what the result says of what was looked at → outcome, message; the slice has 1,000 rows
@@ -125,6 +127,11 @@ THINGS: list[tuple[dict[str, Any], int, dict[str, Any], str, str | None]] = [
     (RECENCY, 1, {"rows": 1000}, "failed", "1 failure of the whole, failed by its threshold: more than 5%"),
     (RECENCY, 0, {}, "passed", None),
     ({"check": "expect_column_values_to_be_of_type"}, 2, {}, "failed", "2 failures of the whole, failed by its threshold: more than 5%"),
+    # So it is of SQL with one value; which may be an aggregate, as the database knows.
+    (OF_SQL, 1, {"rows": 1}, "failed", "1 failure of the whole, failed by its threshold: more than 5%"),
+    (OF_SQL, 1, {"rows": 30}, "passed", "1 of 30 rows (3.33 %), passed by its threshold: at most 5%"),
+    (OF_SQL_BY_AIRPORT, 1, {"rows": 1, "looked_at": "groups"}, "failed", "1 of 1 group (100 %), failed by its threshold: more than 5%"),
+    (OF_SQL_BY_AIRPORT, 1, {"rows": 30}, "errored", "groups"),
     # A runner of another version counts something else: of 1,000 rows, one failure would pass.
     (BY_AIRPORT, 1, {"rows": 1000}, "errored", "groups"),
     (BY_AIRPORT, 0, {"rows": 1000}, "errored", "groups"),
