@@ -1,6 +1,6 @@
 """A worker: a forked process that takes one run at a time and has dbt execute it. And the parsed project that it is forked from.
 
-This module and what it alone imports are the only ones that import dbt.
+This module and what it alone imports are the only ones that import dbt, beside `dbt_commands`, a program of its own.
 """
 
 from __future__ import annotations
