@@ -38,16 +38,6 @@ TIMEOUT_SECONDS = 900.0
 MESSAGE_CHARACTERS = 8_000
 _LOOK_SECONDS = 0.2
 
-#: The commands that come in by stdin, a socket, each answered with a byte once it has succeeded; the first that fails is the last.
-_DBT = """
-import json, os, sys
-from dbt.cli.main import dbtRunner
-for line in sys.stdin:
-    if not dbtRunner().invoke(json.loads(line)).success:
-        sys.exit(1)
-    os.write(sys.stdin.fileno(), b".")
-"""
-
 
 class DocsFailed(StringXError):
     """dbt, or a gate file, did not let docs be made; the message is theirs."""
@@ -84,7 +74,7 @@ def generate(settings: Settings, folder: Path, closed: threading.Event) -> Docs:
 
 
 class _Dbt:
-    """dbt in the private copy, in one process for all commands: most of a short one's time goes into its start."""
+    """dbt in the private copy, in one process for all commands (`dbt_commands`)."""
 
     def __init__(self, folder: Path, target: str, closed: threading.Event) -> None:
         self._folder = folder
@@ -96,7 +86,8 @@ class _Dbt:
         self._socket.settimeout(_LOOK_SECONDS)
         with self._words.open("wb") as output, theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _DBT],
+                # -P: a folder in the working directory must not stand in for a module.
+                [sys.executable, "-P", "-m", "stringx.runner.dbt_commands"],
                 stdin=theirs.fileno(),
                 stdout=output,
                 stderr=subprocess.STDOUT,

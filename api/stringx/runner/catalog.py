@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,8 +202,30 @@ def _plan_fault_of_duckdb(adapter: Any, explain: str) -> str | None:
     return None
 
 
+@contextmanager
+def patient(adapter: Any) -> Iterator[None]:
+    """What dbt asks the database meanwhile, in this thread, waits for a lock no longer than what is asked here, in Postgres: psycopg2's
+    LockNotAvailable."""
+    if not sessions.opens(adapter):
+        with adapter.connection_named(_NAME):
+            yield
+        return
+    with sessions.cursor(adapter, _NAME) as cursor:
+        _wait_little(cursor)
+        try:
+            yield
+        except DbtBaseException as error:
+            if isinstance(error.__cause__, psycopg2.errors.LockNotAvailable):
+                raise error.__cause__ from error
+            raise
+
+
 def _limit(cursor: Any) -> None:
     end_after(cursor, ANSWER_SECONDS)
+    _wait_little(cursor)
+
+
+def _wait_little(cursor: Any) -> None:
     cursor.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
 
 

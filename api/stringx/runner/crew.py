@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from multiprocessing.connection import Connection
 
-from stringx.model import Engine, Report, ReportStatus, RunRequest
+from stringx.model import ReportStatus, RunRequest
 from stringx.runner import messages
 from stringx.runner.kept import Kept
 from stringx.runner.nursery import Nursery
 from stringx.runner.prepared import Comparison, Prepared
-from stringx.runner.recording import Unprepared
 from stringx.runner.recordings import Key, Recorded
 from stringx.runner.slice_sql import slice_values
 
@@ -38,36 +38,9 @@ class Ticket:
     def key(self) -> tuple[str, int]:
         return self.request.run, self.request.attempt
 
-    def report(
-        self,
-        boot: str,
-        status: ReportStatus,
-        message: str | None,
-        *,
-        started_at: datetime | None = None,
-        engine: Engine = Engine.DBT,
-        fingerprint: str | None = None,
-        done: messages.Done | None = None,
-        unprepared: tuple[Unprepared, ...] = (),
-    ) -> Report:
-        """The report of this attempt, finished now."""
-        now = datetime.now(UTC)
-        return Report(
-            run=self.request.run,
-            attempt=self.request.attempt,
-            boot=boot,
-            status=status,
-            message=message,
-            engine=engine,
-            gate_fingerprint=done.gate_fingerprint if done else self.request.gate.fingerprint,
-            project_fingerprint=fingerprint,
-            started_at=min(started_at or now, now),
-            finished_at=now,
-            rows=done.rows if done else None,
-            has_rows=done is not None and done.has_rows,
-            results=done.results if done else (),
-            unprepared=tuple((one.test, one.reason) for one in unprepared),
-        )
+    def why_stopped(self, status: ReportStatus) -> str:
+        """As its report says. `status`: what it was stopped as."""
+        return f"stopped at its time limit of {self.request.timeout_seconds:g} s" if status is ReportStatus.TIMED_OUT else "cancelled"
 
 
 @dataclass(eq=False)
@@ -77,8 +50,10 @@ class Waiting:
     ticket: Ticket
     #: what it may be replayed by
     key: Key | None
-    #: of one that a replay gave back: when it began, and its deadline. dbt is to take it
-    begun: tuple[datetime, float] | None = None
+    #: of one that a replay gave back, and that dbt is to take
+    started_at: datetime | None = None
+    #: when it must end, if it has begun
+    deadline: float = math.inf
 
 
 @dataclass

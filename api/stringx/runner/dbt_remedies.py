@@ -1,4 +1,5 @@
-"""What dbt makes or finds out in each invocation of a process though it stays the same, made once; what nobody hears or reads, not made.
+"""What dbt makes or finds out in each invocation of a process though it stays the same, made once; what nobody hears or reads, not made;
+and the file of an error, which dbt leaves out at times, named.
 
 It is for processes that run one project with one profile and one environment, from files that nobody else writes to, as a generation
 and its workers do. What dbt sends to the database and says of a test is the same with it and without. Each remedy is for a fault of
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import CodeType
 from typing import Any
 
@@ -21,12 +22,15 @@ from dbt.context.configured import ConfiguredContext
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
 from dbt.context.manifest import ManifestContext
 from dbt.contracts.graph.nodes import ParsedNode
+from dbt.parser.generic_test import GenericTestParser
+from dbt.parser.macros import MacroParser
 from dbt.plugins.manager import PluginManager
 from dbt_common import behavior_flags
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
+from dbt_common.exceptions import CompilationError
 
 #: Names of the events below a warning that somebody hears; the others are not made.
 HEARD = frozenset({"NodeFinished", "SQLQuery"})
@@ -199,6 +203,23 @@ def _fire(
         _fire_event(manager, e, level, node, force_warn_or_error_handling)
 
 
+# --- messages ---
+
+
+def _naming_the_file(parse: Callable[[Any, Any], Iterable[Any]]) -> Callable[[Any, Any], Iterator[Any]]:
+    """As dbt's own, whose error of a macro or a test that is not closed, say, tells a line and no file."""
+
+    @functools.wraps(parse)
+    def naming(parser: Any, file: Any) -> Iterator[Any]:
+        try:
+            yield from parse(parser, file)
+        except CompilationError as error:
+            error.add_node(error.node or file)
+            raise
+
+    return naming
+
+
 _REMEDIES: tuple[tuple[Any, str, Any], ...] = (
     (PluginManager, "get_prefixed_modules", _plugin_modules),
     (dbt_common.exceptions.base, "env_secrets", _env_secrets),
@@ -215,4 +236,6 @@ _REMEDIES: tuple[tuple[Any, str, Any], ...] = (
     (BaseEvent, "__getattr__", _part),
     (BaseEvent, "__setattr__", _set_part),
     (EventManager, "fire_event", _fire),
+    (MacroParser, "parse_unparsed_macros", _naming_the_file(MacroParser.parse_unparsed_macros)),
+    (GenericTestParser, "parse_unparsed_generic_test", _naming_the_file(GenericTestParser.parse_unparsed_generic_test)),
 )

@@ -96,6 +96,18 @@ class ParsedProject:
             raise NotFound(f"the dbt project has several tables {name}: {several}: name one with its database, or take the others out")
         return found[0]
 
+    def table_beside(self, name: str, relation: Relation | None) -> KnownTable:
+        """Another table that a gate names, whose own is `relation`: beside a plain one stand others that the project need not know either.
+
+        NotFound.
+        """
+        try:
+            return self.table(name)
+        except NotFound:
+            if relation is not Relation.PLAIN:
+                raise
+            return self._plain_table(name)
+
     def _plain_table(self, name: str) -> KnownTable:
         *database, schema, table = name.split(".")
         relation = self._adapter.Relation.create(

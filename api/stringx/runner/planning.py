@@ -11,7 +11,7 @@ from dbt_common.exceptions import DbtBaseException
 from stringx.errors import NotFound, Refusal
 from stringx.gates.tests import column_sql, each_macro, rows_test_name, rows_test_sql, test_name, test_sql
 from stringx.gates.thresholds import is_of_rows_with_values, looked_at, told
-from stringx.model import DbtResult, DbtStatus, Gate, LookedAt, Relation, Rule, Scope, Selection, Severity
+from stringx.model import DbtResult, DbtStatus, Gate, LookedAt, Rule, Scope, Selection, Severity
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
 from stringx.runner.planned import Planned
 from stringx.runner.selection import chosen, nothing_chosen
@@ -109,17 +109,10 @@ class Planner:
         return node
 
     def _resolver(self, gate: Gate) -> Callable[[str], str]:
-        """Tables by their names in the gate, as Jinja. Beside a plain table stand others that the project need not know either."""
+        """Tables by their names in the gate, as Jinja."""
 
         def resolve(name: str) -> str:
-            if name == gate.table:
-                return self._table.jinja
-            try:
-                return self._project.table(name).jinja
-            except NotFound:
-                if gate.relation is not Relation.PLAIN:
-                    raise
-                return self._project.table(name, Relation.PLAIN).jinja
+            return (self._table if name == gate.table else self._project.table_beside(name, gate.relation)).jinja
 
         return resolve
 

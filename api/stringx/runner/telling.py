@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
-from stringx.model import Report
+from stringx.model import Engine, Report, ReportStatus
+from stringx.runner import messages
 from stringx.runner.crew import Ticket
+from stringx.runner.recording import Unprepared
 
 
 class Receiver(Protocol):
@@ -25,11 +28,42 @@ class Receiver(Protocol):
 class Telling:
     """What is still to be told, in its order."""
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, boot: str) -> None:
+        """`boot`: the runner's."""
         self._receiver = receiver
+        self._boot = boot
         self._untold: deque[Callable[[], None]] = deque()
 
-    def finished(self, ticket: Ticket, report: Report) -> None:
+    def finished(
+        self,
+        ticket: Ticket,
+        status: ReportStatus,
+        message: str | None,
+        *,
+        started_at: datetime | None = None,
+        engine: Engine = Engine.DBT,
+        fingerprint: str | None = None,
+        done: messages.Done | None = None,
+        unprepared: tuple[Unprepared, ...] = (),
+    ) -> None:
+        """An attempt has ended now. `started_at`: None where it never began. `fingerprint`: of the project."""
+        now = datetime.now(UTC)
+        report = Report(
+            run=ticket.request.run,
+            attempt=ticket.request.attempt,
+            boot=self._boot,
+            status=status,
+            message=message,
+            engine=engine,
+            gate_fingerprint=done.gate_fingerprint if done else ticket.request.gate.fingerprint,
+            project_fingerprint=fingerprint,
+            started_at=min(started_at or now, now),
+            finished_at=now,
+            rows=done.rows if done else None,
+            has_rows=done is not None and done.has_rows,
+            results=done.results if done else (),
+            unprepared=tuple((one.test, one.reason) for one in unprepared),
+        )
         self._untold.append(lambda: self._receiver.finished(ticket, report))
 
     def lost(self, ticket: Ticket, reason: str) -> None:

@@ -1,6 +1,6 @@
 """A worker: a forked process that takes one run at a time and has dbt execute it. And the parsed project that it is forked from.
 
-This module and what it alone imports are the only ones that import dbt.
+This module and what it alone imports are the only ones that import dbt, beside `dbt_commands`, a program of its own.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from stringx.errors import NotFound
 from stringx.model import ReportStatus
 from stringx.runner import duckdb_target, invocation, messages, samples, sessions
 from stringx.runner.adapter_session import AdapterSession
+from stringx.runner.database_words import unanswered
 from stringx.runner.environment import secrets_in
 from stringx.runner.evaluation import MAX_MESSAGE, Evaluated, Evaluator
-from stringx.runner.inquirer import Inquirer, unanswered
+from stringx.runner.inquirer import Inquirer
 from stringx.runner.inquiries import LONGEST_SECONDS
 from stringx.runner.invocation import DbtFolders, StopSignal
 from stringx.runner.parsed import ParsedProject, own_copy

@@ -213,20 +213,56 @@ assert results == unmended
 assert len(tests) > 3 and any(of_own[0].startswith("macro.lab.") for of_own in results[0][3][0].values() if type(of_own) is tuple)
 """
 
+#: A project with one file that dbt cannot read is parsed, without the remedies and with them.
+UNREADABLE = """
+import sys
+from pathlib import Path
+from stringx.runner import dbt_remedies, invocation
+
+project, file = Path(sys.argv[2]), sys.argv[3]
+folders = invocation.DbtFolders(project, project, "demo", Path(sys.argv[1]))
+
+def said():
+    try:
+        invocation.parse(folders)
+    except invocation.ParseFailed as error:
+        return str(error)
+
+mend, dbt_remedies.apply = dbt_remedies.apply, lambda: None
+before = said()
+assert before.startswith("Compilation Error\\n"), f"dbt has mended a fault, and a remedy of `dbt_remedies` is for nothing: {before}"
+mend()
+assert said() == before.replace("Error", f"Error in macro ({file})", 1), said()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy, whose profile names a database that nobody asks for."""
+    for name in ("HOST", "USER", "PASSWORD", "DBNAME"):
+        monkeypatch.setenv(f"STRINGX_TARGET_{name}", "unused")
+    monkeypatch.setenv("STRINGX_TARGET_PORT", "1")
+    return Path(shutil.copytree(PROJECT, tmp_path / "project"))
+
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_there_and_its_remedy_gives_the_same(fault: str, tmp_path: Path) -> None:
     run(COUNTING + FAULTS[fault] + CHECK, tmp_path)
 
 
-def test_files_are_read_and_macros_looked_up_once_and_the_contexts_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HOST", "USER", "PASSWORD", "DBNAME"):
-        monkeypatch.setenv(f"STRINGX_TARGET_{name}", "unused")
-    monkeypatch.setenv("STRINGX_TARGET_PORT", "1")
-    run(COUNTING + INVOCATIONS, tmp_path, shutil.copytree(PROJECT, tmp_path / "project"))
+def test_files_are_read_and_macros_looked_up_once_and_the_contexts_are_the_same(tmp_path: Path, project: Path) -> None:
+    run(COUNTING + INVOCATIONS, tmp_path, project)
 
 
-def run(code: str, scratch: Path, *more: Path) -> None:
+@pytest.mark.parametrize("file", ["macros/unreadable.sql", "tests/generic/unreadable.sql"])
+@pytest.mark.parametrize("text", ["{% test a(model) %} select 1", "{% test a(model) %} select {{ x( {% endtest %}"])
+def test_a_file_that_dbt_cannot_read_is_named(file: str, text: str, tmp_path: Path, project: Path) -> None:
+    (project / file).parent.mkdir(exist_ok=True)
+    (project / file).write_text(text)
+    run(UNREADABLE, tmp_path, project, file)
+
+
+def run(code: str, scratch: Path, *more: Path | str) -> None:
     """In a process of its own, as a file: dbt names the module that asks."""
     script = scratch / "script.py"
     script.write_text(code)

@@ -13,9 +13,9 @@ from runner_lab import INSTALLATION, TOKEN, Bench, Lab, rule, wait_for
 
 from stringx.errors import RunnerUnreachable
 from stringx.model import Report, ReportStatus
-from stringx.runner import generations, pool
+from stringx.runner import generations, supervision
 from stringx.runner.app import create_app
-from stringx.runner.pool import Pool
+from stringx.runner.supervision import Supervision
 from stringx.settings import Settings
 
 ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}{% for k in range(99999) %}{% endfor %}{% endfor %}{% endfor %} select 1"
@@ -37,7 +37,7 @@ def test_a_pool_that_fails_tells_all_that_it_knows_and_asks_for_a_new_process(
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(Pool, "_assign", fail)
+    monkeypatch.setattr(Supervision, "_assign", fail)
     bench.runner.cancel(INSTALLATION, queued.run)  # its report is to be told in the turn that fails
     assert asked.wait(60)
     assert bench.runner.broken
@@ -63,7 +63,7 @@ def test_a_project_that_is_never_parsed_is_given_up_and_runs_do_not_wait_for_it(
 ) -> None:
     endless = project / "models" / "endless.sql"
     endless.write_text(ENDLESS)
-    monkeypatch.setattr(pool, "QUEUE_SECONDS", 0.5)
+    monkeypatch.setattr(supervision, "QUEUE_SECONDS", 0.5)
     bench: Bench = make_runner(dbt_project_dir=project)
     gate = bench.gate(rule("any", "not_null", column="amount"))
     given_back = bench.request(gate)
@@ -71,7 +71,7 @@ def test_a_project_that_is_never_parsed_is_given_up_and_runs_do_not_wait_for_it(
     wait_for(lambda: bench.runner.status(INSTALLATION).held == (), "the run is given back")
     assert bench.runner.reports(INSTALLATION, 0).reports == ()
 
-    monkeypatch.setattr(pool, "QUEUE_SECONDS", 600.0)
+    monkeypatch.setattr(supervision, "QUEUE_SECONDS", 600.0)
     monkeypatch.setattr(generations, "PARSE_SECONDS", 1.0)
     report = bench.evaluate(gate)
     reason = "dbt had not parsed the project after 1 s, and was stopped"

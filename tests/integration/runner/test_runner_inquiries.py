@@ -322,10 +322,11 @@ def test_a_check_of_the_library_that_the_project_lacks_is_told_with_where_it_is(
     )
 
 
-def test_a_lock_on_a_table_keeps_nothing_of_other_gates_back(bench: Bench, lab: Lab) -> None:
+@pytest.mark.parametrize("check", ["not_null", "counted_first"])
+def test_a_lock_on_a_table_keeps_nothing_of_other_gates_back(check: str, bench: Bench, lab: Lab) -> None:
     lab.change("drop table if exists raw.locked")
     lab.change("create table raw.locked (id integer)")
-    locked = bench.gate(rule("any", "not_null", column="id"), rule("gone", "not_null", column="idd"), table="raw.locked", relation="plain")
+    locked = bench.gate(rule("any", check, column="id"), rule("gone", "not_null", column="idd"), table="raw.locked", relation="plain")
     with psycopg.connect(lab.url) as locking:
         locking.execute("lock table raw.locked in access exclusive mode")
         first, second = bench.runner.validate([locked, bench.gate(rule("gone", "not_null", column="idd"))]).gates

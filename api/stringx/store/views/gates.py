@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Connection, Select, and_, exists, select
 
 from stringx.errors import NotFound, Refusal
 from stringx.gates import slices
@@ -121,17 +121,10 @@ def gate_status(connection: Connection, workspace: str, table: str) -> GateStatu
     newest_trigger = all_triggers().where(of_table, triggers.c.state == "accepted").order_by(triggers.c.seq.desc()).limit(1)
     row = connection.execute(newest_trigger).one_or_none()
     newest = trigger_answer(connection, row) if row is not None else None
-    newest_of_slices = (
-        select(runs.c.id, runs.c.seq, runs.c.slice, runs.c.slice_key, verdicts.c.decision)
-        .join(verdicts, verdicts.c.run_id == runs.c.id)
-        .where(runs.c.workspace == workspace, runs.c.table_name == table)
-        .ext(distinct_on(runs.c.slice_key))
-        .order_by(runs.c.slice_key, runs.c.seq.desc())
-        .subquery()
+    still_closed = (
+        run.id for run in connection.execute(_closed(workspace, table)) if _can_be_judged(run.slice, run.slice_key, version.gate)
     )
-    closed = select(newest_of_slices).where(newest_of_slices.c.decision == "closed").order_by(newest_of_slices.c.seq.desc())
-    still_closed = [run.id for run in connection.execute(closed) if _can_be_judged(run.slice, run.slice_key, version.gate)]
-    shown = all_runs().where(runs.c.id.in_(still_closed[:CLOSED_SLICES])).order_by(runs.c.seq.desc())
+    shown = all_runs().where(runs.c.id.in_([*islice(still_closed, CLOSED_SLICES)])).order_by(runs.c.seq.desc())
     return GateStatus(
         workspace=version.gate.workspace,
         table=version.gate.table,
@@ -141,6 +134,27 @@ def gate_status(connection: Connection, workspace: str, table: str) -> GateStatu
         trigger=newest,
         prepared=_prepared(connection, version),
         closed=summaries(connection, connection.execute(shown).all()),
+    )
+
+
+def _closed(workspace: str, table: str) -> Select[tuple[str, Any, str]]:
+    """Closed runs of a table after which none was judged of the same slice, the newest first.
+
+    It begins with what is closed, of which there is little: to look for the newest run of each slice is to sort all runs of the table.
+    """
+    later = runs.alias("later")
+    judged_later = exists().where(  # a run is done, and has its verdict, in one statement
+        later.c.workspace == workspace,
+        later.c.table_name == table,
+        later.c.slice_key == runs.c.slice_key,
+        later.c.seq > runs.c.seq,
+        later.c.state == "done",
+    )
+    return (
+        select(runs.c.id, runs.c.slice, runs.c.slice_key)
+        .join(verdicts, verdicts.c.run_id == runs.c.id)
+        .where(runs.c.workspace == workspace, runs.c.table_name == table, verdicts.c.decision == "closed", ~judged_later)
+        .order_by(runs.c.seq.desc())
     )
 
 

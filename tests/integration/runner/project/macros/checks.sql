@@ -13,6 +13,12 @@ select * from {{ source('raw', 'orders') }} where {{ column_name }} is null
 select * from {{ model }} where {{ column_name }} is null and {{ columns | length }} > 0
 {% endtest %}
 
+{# Asks the table itself while it is rendered. #}
+{% test counted_first(model, column_name) %}
+{% set counted = run_query("select count(*) from " ~ model) %}
+select * from {{ model }} where {{ column_name }} is null and {{ counted.columns[0][0] if execute else 0 }} > 0
+{% endtest %}
+
 {% test slow(model, seconds) %}
 select pg_sleep({{ seconds }}) from {{ model }}
 {% endtest %}
