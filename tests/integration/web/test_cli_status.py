@@ -46,4 +46,7 @@ def test_a_broken_project_that_leaves_the_old_one_judging_is_told(served: Served
         "Parsing Error\n  models/schema.yml\n"
     ) in out
     assert "default at http://c:5002 does not answer: no route" in out
-    assert "The replicas of default have 2 different dbt projects in charge of the target demo." in out
+    assert (
+        "The replicas of default have 2 different dbt projects in charge of the target demo. "
+        "The newest, abcdef, is given the runs while it has room.\n"
+    ) in out
