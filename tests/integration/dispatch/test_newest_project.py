@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +16,16 @@ from fake_publisher import FakeKafka
 from fake_runner import FakeRunner
 from queued import Start, Store, eventually, gate
 
+from stringx.dispatch.context import Context
 from stringx.dispatch.dispatcher import Dispatcher
+from stringx.dispatch.feed import Feeder
+from stringx.dispatch.replica import Replica
 from stringx.model import Engine, RunnerStatus
 from stringx.runner.project_copy import project_fingerprint
 from stringx.runner.service import Runner
 from stringx.store import runner_projects, runner_replicas
 from stringx.store.database import connect, transaction
+from stringx.store.runner_projects import RunnerProject
 
 OLD, NEW = "old" * 10, "new" * 10
 
@@ -178,6 +184,44 @@ def test_one_that_is_away_or_hangs_is_not_waited_for(store: Store, pair: tuple[F
     run = store.queue(day="2013-02-03")
     eventually(lambda: store.judged(run))
     assert {another, run} <= {request.run for request in old.submitted}
+
+
+@contextmanager
+def fed(store: Store, replica: Replica, peer: Replica) -> Iterator[None]:
+    """A replica is fed, and nobody else is about."""
+    context = Context(store.settings, store.engine, "dispatcher:here", "installation")
+    thread = threading.Thread(target=Feeder(context, replica, lambda: [peer]).run)
+    thread.start()
+    replica.fed.set()
+    try:
+        yield
+    finally:
+        context.closing.set()
+        replica.fed.set()
+        thread.join(30)
+    assert not thread.is_alive()
+
+
+def heard(port: FakeRunner, project: str, *, day: int) -> Replica:
+    """What is known of a replica that got its project on that day."""
+    replica = Replica("default", port)
+    replica.heard(port.status("installation"))
+    replica.projects = {"demo": RunnerProject(project, datetime(2026, 1, day, tzinfo=UTC))}
+    replica.fed.clear()
+    return replica
+
+
+def test_who_leaves_runs_to_another_tells_it_and_is_told_when_they_were_taken(store: Store) -> None:
+    old_port, new_port = FakeRunner("fake:1", finishes=False), FakeRunner("fake:2", finishes=False)
+    old, new = heard(old_port, OLD, day=1), heard(new_port, NEW, day=2)
+    run = store.queue()
+    with fed(store, old, new):
+        eventually(new.fed.is_set)
+    assert old_port.executing() == []
+    old.fed.clear()
+    with fed(store, new, old):
+        eventually(old.fed.is_set)
+        eventually(lambda: new_port.executing() == [run])
 
 
 # --- with dbt ---
