@@ -167,5 +167,5 @@ def test_closing_stops_dbt_and_leaves_nothing(portal: DocsPortal, settings: Sett
     portal.start()
     wait_for(lambda: any(settings.home.rglob("words.txt")))  # dbt runs
     portal.close()
-    assert portal.join(10)
+    assert portal.join(30)
     assert not any(settings.home.rglob("words.txt"))

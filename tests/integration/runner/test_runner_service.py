@@ -254,8 +254,8 @@ def test_reports_outlive_a_killed_runner_and_its_dbt_processes_do_not(
         os.kill(pid, signal.SIGKILL)
     process.wait()
     boot = client_boot(finished.run, tmp_path)
-    wait_for(lambda: [pid for pid in tree if Path(f"/proc/{pid}").exists()] == [], "no dbt process is left", 20)
-    wait_for(lambda: lab.ask(queries) == 0, "no query is left", 10)
+    wait_for(lambda: [pid for pid in tree if Path(f"/proc/{pid}").exists()] == [], "no dbt process is left")
+    wait_for(lambda: lab.ask(queries) == 0, "no query is left")
 
     process = start()
     status = client.status(INSTALLATION)

@@ -144,4 +144,4 @@ def test_closing_lets_short_runs_end_stops_long_ones_and_leaves_nothing_behind(m
     assert [(report.run, report.status) for report in batch.reports] == [(short.run, ReportStatus.COMPLETED)]
     assert batch.held == ((short.run, 1),)
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
-    wait_for(lambda: lab.busy_sessions(bench.runner) == 0, "no query is left", 5)
+    wait_for(lambda: lab.busy_sessions(bench.runner) == 0, "no query is left")
