@@ -1,14 +1,13 @@
-"""Which dbt project each replica of a runner has in charge of a target, and since when its runner has had it.
+"""Which dbt project each replica of a runner has in charge of a target, and when it came to the runner: the last to come is the newest.
 
-The newest project is the one that came last, by the database's time: for all dispatchers the same, whichever of them is started anew.
-A runner could not tell it: it has parsed its project anew after each start, and a project's files bear whatever times they were
-copied with. So a project comes when a replica is first seen with it, and
+Time is the database's: the same for all dispatchers, whichever of them is started anew. A runner itself could not tell: after each start
+it parses its project anew, and the files bear whatever times they were copied with. A project comes
 
-- a replica that is started with a project that another has, an old one too, has what came when the other's came;
-- so has one that catches up with another;
-- one that goes back to an earlier project has one that comes now: what was rolled back to is the newest.
+- with a replica that changes to it, or is started with it, while no other one has it: now;
+- with a replica that catches up with another, or is started with what another has, an old project too: when it came with that other one;
+- with a replica that goes back to what is older than its own: now. What was rolled back to is the newest.
 
-Which of two came first is not known where both were there before anybody looked; the one that is seen last then counts as the newest,
+Of projects that were there before anybody looked it is not known which came first: the one that is seen last counts as the newest,
 until the next change.
 """
 
