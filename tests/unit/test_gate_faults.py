@@ -156,6 +156,8 @@ def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
         ("severity: err", "3:11: must be 'warn' or 'error'; did you mean `error`?"),
         ("threshold: 5%", "3:12: write {error: 5%} to fail above 5%, {warn: 5%} to warn, or both with two limits"),
         ("threshold: 5", "3:12: write {error: 5} to fail above 5, {warn: 5} to warn, or both with two limits"),
+        ("threshold: 150%", "3:12: must be {error: LIMIT}, {warn: LIMIT} or both: a share is at most 100%"),
+        ("threshold: 0.05", "3:12: must be {error: LIMIT}, {warn: LIMIT} or both: write 5%"),
         ("threshold: five", "3:12: must be fields with values, as `name: value`"),
         ("threshold: {error: 150%}", f"3:20: {A_LIMIT}: a share is at most 100%"),
         ("threshold: {error: 150.12345%}", f"3:20: {A_LIMIT}: a share is at most 100%"),

@@ -60,6 +60,7 @@ from stringx.model.gates import (
     Severity,
     Threshold,
     When,
+    limit_meant,
 )
 from stringx.model.reports import (
     DbtResult,
@@ -224,6 +225,7 @@ __all__ = [
     "failing_rules",
     "fault_text",
     "fingerprint",
+    "limit_meant",
     "made_storable",
     "storable",
     "with_rules",

@@ -102,13 +102,17 @@ _LIKE_A_SHARE = re.compile(r"([0-9]+)(?:\.([0-9]+))?%")
 def _limit(value: object) -> object:
     count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if not count and not (isinstance(value, str) and SHARE.fullmatch(value)):
-        fix = _limit_meant(value) if isinstance(value, str) else _share_meant(value)
+        fix = limit_meant(value)
         raise ValueError(f"must be a count of failures, 0 or more, or a share, as 5% or 0.1%{fix and f': {fix}'}")
     return value
 
 
-def _limit_meant(text: str) -> str:
-    """What keeps a text from being a limit, with the fix; nothing where it is not nearly one."""
+def limit_meant(value: object) -> str:
+    """What keeps a value from being a limit, with the fix; nothing where it is not nearly one."""
+    return _text_meant(value) if isinstance(value, str) else _share_meant(value)
+
+
+def _text_meant(text: str) -> str:
     without_blanks = "".join(text.split())
     if text != without_blanks and SHARE.fullmatch(without_blanks):
         return f"leave the blank out, write {without_blanks}"
