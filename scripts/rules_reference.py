@@ -21,10 +21,12 @@ ORIGINS = {
     Origin.DBT_EXPECTATIONS: ("dbt_expectations", "The generic tests of dbt_expectations 0.10, written anew."),
 }
 SHARES = {
-    Counted.ROWS_SHOWN: "Takes `context_columns`. Its `threshold` may be a share of the rows.",
-    Counted.ROWS: "Its `threshold` may be a share of the rows.",
-    Counted.VALUES: "Its `threshold` may be a share of the rows: then its failures are those that have such a value.",
-    Counted.WHOLE: "Its `threshold` is no share, but a count.",
+    Counted.ROWS_SHOWN: "Takes `context_columns`. A share is of the rows.",
+    Counted.ROWS: "A share is of the rows.",
+    Counted.VALUES_OF_ROWS: "A share is of the rows: then its failures are those that have such a value.",
+    Counted.VALUES_OF_SQL: "Takes `context_columns`. A share is of the rows, or of the groups; an aggregate of all rows is one.",
+    Counted.GROUPS: "A share is of the groups; without groups, of the whole.",
+    Counted.WHOLE: "A share is of the whole.",
 }
 COLUMN = {Column.REQUIRED: "a `column`", Column.OPTIONAL: "a `column`, or none", Column.NONE: "no `column`"}
 
@@ -37,8 +39,8 @@ its YAML files, without a package. Those of dbt_utils and dbt_expectations have 
 take the prefix of the package away, and keep the YAML. [Where they answer otherwise](#differences) is named, with the reason.
 
 Beside its arguments each rule takes what [a gate file](gate-file.md#rules) says of rules: `row_condition`, `threshold`, `severity`,
-`scope` and more. Where failing rows are rows of the table, `context_columns` are shown beside them. Where failures are rows, or values
-that rows have, the `threshold` may be a [share of the rows](gate-file.md#thresholds). The argument `row_condition`, which checks of
+`scope` and more. Where failing rows are rows of the table, `context_columns` are shown beside them. A `threshold` may be a
+[share](gate-file.md#thresholds), of what the check looks at. The argument `row_condition`, which checks of
 dbt_expectations have as well, does the same as the rule's. An argument that is SQL may name columns, as SQL writes them: `"Odd name"`
 in double quotes. A regular expression is one of the database's own kind. Of several arguments that name bounds, one must be there, and
 something must lie between them.
@@ -72,7 +74,7 @@ def section(name: str, check: Check) -> Iterator[str]:
     yield f"\n### {name}\n"
     short = f" Short: `{check.short}`." if check.short else ""
     yield f"Fails with {check.fails_with}. Takes {COLUMN[check.column]}.{short}"
-    yield SHARES[check.counts]
+    yield SHARES.get(check.counts, f"A share is of the {check.counts.looked_at}.")
     yield f"By itself: {check.kind.value}, {check.dimension.value}, {check.level.value}.\n"
     if check.arguments:
         yield "| argument | takes | default | |\n|---|---|---|---|"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from stringx import reasons
-from stringx.model import CheckResult, DbtResult, DbtStatus, Gate, Outcome, Rule, Scope, Selection, Severity, Threshold
+from stringx.gates import thresholds
+from stringx.model import CheckResult, DbtResult, DbtStatus, Gate, LookedAt, Outcome, Rule, Scope, Selection, Severity, Threshold
 
 #: Rows that the run is about, by whether the slice was laid on a check; None where they are not known.
 RunRows = Mapping[bool, int | None]
@@ -136,10 +137,29 @@ def _outcome(result: DbtResult, severity: Severity, rule: Rule | None = None, of
     if failures < 0:
         return Outcome.ERRORED, f"dbt counted {failures} failures"
     rows = _rows_looked_at(result, rule, of_run)
-    if threshold is not None and threshold.has_share and rows is None:
-        return Outcome.ERRORED, "the rows were not counted, of which the threshold is a share"
+    things = LookedAt.ROWS
+    if rule is not None and threshold is not None and threshold.has_share:
+        things = thresholds.looked_at(rule)
+        if things is LookedAt.WHOLE:
+            rows = max(failures, 1)  # all of it failed
+        elif fault := _fault_of_count(result, rule, rows):
+            return Outcome.ERRORED, fault
+        elif things is LookedAt.ROWS and rows == 1 and thresholds.is_of_sql(rule):
+            things = LookedAt.WHOLE  # an aggregate's only value, or the only row's
     outcome = _outcome_by_count(failures, severity, threshold, rows)
-    return outcome, reasons.of_count(failures, outcome, rule, rows)
+    return outcome, reasons.of_count(failures, outcome, rule, rows, things)
+
+
+def _fault_of_count(result: DbtResult, rule: Rule, rows: int | None) -> str | None:
+    """Why the rule's share is not to be held against these rows, keys, …; None where it is."""
+    things, told = thresholds.looked_at(rule), thresholds.told(rule)
+    if result.looked_at != told:
+        counted = f"{things} that have failing values" if thresholds.is_of_rows_with_values(rule) else things
+        return f"the runner is of an earlier version, which does not count the {counted} of which the threshold is a share: upgrade it"
+    # The run's own are rows.
+    if rows is None or (told is not None and result.rows is None):
+        return f"the {things} were not counted, of which the threshold is a share"
+    return None
 
 
 def _rows_looked_at(result: DbtResult, rule: Rule | None, of_run: RunRows | None) -> int | None:

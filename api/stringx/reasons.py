@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from stringx.model import CheckResult, FailingRule, Outcome, Rule, Threshold, VerdictName, worst_first
+from stringx.model import CheckResult, FailingRule, LookedAt, Outcome, Rule, Threshold, VerdictName, worst_first
 
 #: dbt's message of a test that found something: it says the count again, and a limit that is not the gate's.
 _DBT_COUNTED = re.compile(r"Got \d+ results?\b")
@@ -17,17 +17,18 @@ def number(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def of_count(failures: int, outcome: Outcome, rule: Rule | None, rows: int | None) -> str | None:
+def of_count(failures: int, outcome: Outcome, rule: Rule | None, rows: int | None, looked_at: LookedAt = LookedAt.ROWS) -> str | None:
     """Why a count of failures gave this outcome; None where there was none to count.
 
-    `rule` is None for a test of the dbt project; `rows` are those that the test looked at, None where they are not known.
+    `rule` is None for a test of the dbt project; `rows` is how many of `looked_at` the test looked at, None where that is not known.
     """
     if failures == 0:
         return None
     words = _share(failures, rule, rows) if rule is not None else None
     threshold = rule.threshold if rule is not None else None
     if words is None and threshold is not None and threshold.has_share and rows:
-        words = f"{failures} of {number(rows, 'row')} ({_percent(failures / rows)})"
+        share = f"{failures} of {number(rows, looked_at.removesuffix('s'))} ({_percent(failures / rows)})"
+        words = f"{number(failures, 'failure')} of the whole" if looked_at is LookedAt.WHOLE else share
     words = words or number(failures, "failure")
     # To accept none is what goes without saying.
     if threshold is None or threshold == Threshold(error=0):

@@ -70,6 +70,46 @@ GATES = {
         library("unique_normalised_text", column="name", threshold={"error": "50%"}),
         slice_columns=TYPES,
     ),
+    "shares of other things": gate(
+        library(
+            "expect_column_max_to_be_between",
+            column="id",
+            arguments={"max_value": 2, "group_by": ["grp", "name"], "row_condition": "flag -- set"},
+            threshold={"error": "50%"},
+        ),
+        library(
+            "expect_column_values_to_be_between",
+            column="grp",
+            arguments={"min_value": 2, "row_condition": "flag -- set"},
+            threshold={"error": "50%"},
+        ),
+        library("at_least_one", column="name", arguments={"group_by_columns": ["grp"]}, row_condition="id > 0", threshold={"error": "50%"}),
+        library("expression_is_true", arguments={"expression": "count(*) = 1", "group_by_columns": ["grp"]}, threshold={"warn": "1%"}),
+        library("expression_between", arguments={"expression": "sum(id)", "max_value": 3}, threshold={"warn": "1%"}),
+        library(
+            "expect_column_values_to_be_within_n_stdevs",
+            column="id",
+            arguments={"group_by": ["grp"], "sigma_threshold": 1},
+            threshold={"warn": "9%"},
+        ),
+        library(
+            "expect_table_row_count_to_equal_other_table",
+            arguments={"compare_model": "raw.groups", "group_by": ["grp"], "compare_group_by": ["id"]},
+            threshold={"error": "50%"},
+        ),
+        library(
+            "reconciles_by_keys",
+            arguments={"compare_model": "raw.groups", "key_columns": ["id"], "slice_columns": ["id"]},
+            threshold={"error": "5%"},
+        ),
+        library("foreign_key_both_ways", column="grp", arguments={"to": "raw.groups", "field": "id"}, threshold={"error": "50%"}),
+        library("cardinality_equality", column="grp", arguments={"to": "raw.groups", "field": "id"}, threshold={"error": "50%"}),
+        library(
+            "expect_column_distinct_values_to_equal_set", column="name", arguments={"value_set": ["a", "b"]}, threshold={"error": "50%"}
+        ),
+        library("row_count_like_before", column="grp", threshold={"error": "50%"}),
+        slice_columns=TYPES,
+    ),
     "series": gate(
         library(
             "expect_row_values_to_have_data_for_every_n_datepart", arguments={"date_col": "day", "interval": 2}, row_condition="id > 0"

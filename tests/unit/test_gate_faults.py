@@ -61,13 +61,13 @@ PROBLEMS = [
     "21:14: must be a share: more than 0 and at most 1, as 0.25 for a quarter",
     "23:12: a check stands here without its package's name: write `expression_is_true`",
     "24:29: holds `;`: a rule is one expression, not several statements; take it out",
-    "25:24: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%: leave the blank out, write 5%",
+    "25:24: must be a count of failures, 0 or more, or a share, as 5% or 0.1%: leave the blank out, write 5%",
     "26:20: opens `(`, and does not close it",
     "27:13: must be a whole number",
 ]
 
 #: What a threshold's limit is.
-A_LIMIT = "must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%"
+A_LIMIT = "must be a count of failures, 0 or more, or a share, as 5% or 0.1%"
 
 
 def test_as_many_mistakes_are_as_many_problems_each_at_its_place() -> None:
@@ -109,10 +109,10 @@ def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
         ('select: [{select: a, required: "true"}]', "3:32: must be true or false: take the quotes away"),
         ("timeout: 010", "3:10: YAML reads `010` as 8: write 8, if that is meant"),
         ("priority: 0x100", "3:11: YAML reads `0x100` as 256: must be a whole number"),
-        ("threshold: {error: 0.05}", "3:20: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%: write 5%"),
-        ("threshold: {error: 0.00000001}", "3:20: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%"),
+        ("threshold: {error: 0.05}", "3:20: must be a count of failures, 0 or more, or a share, as 5% or 0.1%: write 5%"),
+        ("threshold: {error: 0.00000001}", "3:20: must be a count of failures, 0 or more, or a share, as 5% or 0.1%"),
         ("rules: [~]", "3:9: is empty: give it a value, or leave it out"),
-        ("threshold: {error: 1.5}", "3:20: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%"),
+        ("threshold: {error: 1.5}", "3:20: must be a count of failures, 0 or more, or a share, as 5% or 0.1%"),
         ("threshold: {error: 012}", "3:20: YAML reads `012` as 10: write 10, if that is meant"),
         ("slice: {day: date}", "3:9: unknown field `day`: write it below `columns`"),
         ("slice: {columns: {day: date}, id: integer}", "3:31: unknown field `id`: write it below `columns`"),
@@ -156,6 +156,8 @@ def test_the_command_tells_all_of_them_at_once(tmp_path: Path) -> None:
         ("severity: err", "3:11: must be 'warn' or 'error'; did you mean `error`?"),
         ("threshold: 5%", "3:12: write {error: 5%} to fail above 5%, {warn: 5%} to warn, or both with two limits"),
         ("threshold: 5", "3:12: write {error: 5} to fail above 5, {warn: 5} to warn, or both with two limits"),
+        ("threshold: 150%", "3:12: must be {error: LIMIT}, {warn: LIMIT} or both: a share is at most 100%"),
+        ("threshold: 0.05", "3:12: must be {error: LIMIT}, {warn: LIMIT} or both: write 5%"),
         ("threshold: five", "3:12: must be fields with values, as `name: value`"),
         ("threshold: {error: 150%}", f"3:20: {A_LIMIT}: a share is at most 100%"),
         ("threshold: {error: 150.12345%}", f"3:20: {A_LIMIT}: a share is at most 100%"),
@@ -234,7 +236,7 @@ def test_one_mistake_is_told_at_its_place(lines: str, problem: str) -> None:
         ),
         (
             "check: unique\ncolumn: a\nthreshold: {warn: -1}",
-            "7:23: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
+            "7:23: must be a count of failures, 0 or more, or a share, as 5% or 0.1%",
         ),
         (
             "check: un-ique\ncolumn: a\nlevel: row\ndimension: accuracy",

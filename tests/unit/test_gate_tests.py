@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stringx.errors import Invalid
 from stringx.gates.rule_library import LIBRARY
 from stringx.gates.tests import column_sql, literal
+from stringx.gates.tests import rows_test_sql as rows_sql_of
 from stringx.gates.tests import test_name as name_of
 from stringx.gates.tests import test_sql as sql_of
 from stringx.model import Dimension, Kind, Level, Rule, Severity
@@ -109,6 +110,48 @@ def test_of_a_share_a_key_of_the_slice_is_repeated_in_the_whole_and_counted_in_t
         ")",
         'group by "Tail"',
     ]
+
+
+COUNTED: list[tuple[dict[str, Any], str]] = [
+    ({"check": "not_null", "column": "a"}, "select 1 as looked_at from {{ get_where_subquery(source('raw', 'flights')) }}"),
+    (
+        {"check": "expect_column_values_to_be_null", "column": "a", "arguments": {"row_condition": "b > 1 -- only"}},
+        "select 1 as looked_at from {{ get_where_subquery(source('raw', 'flights')) }}\nwhere (\n{{ \"b > 1 -- only\" }}\n)",
+    ),
+    (
+        {"check": "relationships_where", "column": "a", "arguments": {"to": "b.c", "field": "d", "from_condition": "e"}},
+        "select 1 as looked_at from {{ get_where_subquery(source('raw', 'flights')) }}\nwhere (\n{{ \"e\" }}\n)",
+    ),
+    (
+        {"check": "of_a_project", "arguments": {"row_condition": "b > 1"}},
+        "select 1 as looked_at from {{ get_where_subquery(source('raw', 'flights')) }}",
+    ),
+    (
+        {"check": "recency", "arguments": {"field": "a", "group_by_columns": ["b"]}},
+        "{{ stringx__each_group(model=get_where_subquery(source('raw', 'flights')), field=\"a\", group_by_columns=[\"b\"]) }}",
+    ),
+    (
+        {"check": "foreign_key_both_ways", "column": "Tail", "arguments": {"to": "raw.planes", "field": "b"}},
+        (
+            "{{ stringx__each_value_of_both(model=get_where_subquery(source('raw', 'flights')), column_name=\"\\x22Tail\\x22\","
+            " to=source('raw', 'planes'), field=\"b\") }}"
+        ),
+    ),
+    (
+        {"check": "row_count_like_before", "column": "a"},
+        "{{ stringx__each_slice(model=get_where_subquery(source('raw', 'flights')), whole=source('raw', 'flights'), column_name=\"a\") }}",
+    ),
+    (
+        {"check": "expression_is_true", "arguments": {"expression": "sum(a) > 1"}},
+        "{{ stringx__each_value_of_sql(model=get_where_subquery(source('raw', 'flights')), expression=\"sum(a) > 1\") }}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "counted"), COUNTED)
+def test_what_a_share_is_of_is_counted_as_the_check_itself_looks_at_it(fields: dict[str, Any], counted: str) -> None:
+    _, _, sql = rows_sql_of(rule(**fields), "raw.flights", resolve, sliced=True).partition("\n")
+    assert sql == f"{counted}\n"
 
 
 @pytest.fixture

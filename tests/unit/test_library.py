@@ -11,29 +11,36 @@ import pytest
 from gate_texts import gate_of, rule
 from jinja2 import nodes
 
-from stringx.gates.rule_library import LIBRARY, SHORT_NAMES, Check, Column, Origin, faults
+from stringx.gates.rule_library import LIBRARY, SHORT_NAMES, Check, Column, Counted, Origin, faults
 from stringx.model import Scope
 
 MACROS = Path(__file__).parent.parent.parent / "dbt_project" / "macros"
 #: What a test's macro may take beside a rule's arguments; StringX gives it.
 GIVEN = {"model", "column_name", "context_columns", "whole"}
+#: Of these, rows are counted without one, and the whole is one.
+COUNTED_WITHOUT_A_MACRO = (Counted.ROWS, Counted.ROWS_SHOWN, Counted.VALUES_OF_ROWS, Counted.WHOLE)
 
 
-def signatures() -> dict[str, dict[str, Any]]:
-    """Test → its arguments, each with its default, or `...` where it must be there; dbt's `{% test %}` read as Jinja's macro."""
+def macros() -> dict[str, nodes.Macro]:
+    """Macros and tests by their names; dbt's `{% test %}` read as Jinja's macro."""
     found = {}
     for file in MACROS.rglob("*.sql"):
         text = re.sub(r"\{%(-?)\s*(end)?test\b", r"{%\1 \2macro", file.read_text())
         environment = jinja2.Environment(extensions=["jinja2.ext.do"])  # noqa: S701  # it is read, never rendered
-        for macro in environment.parse(text).find_all(nodes.Macro):
-            names = [argument.name for argument in macro.args]
-            defaults = [default.as_const() for default in macro.defaults]
-            defaults = [() if default == [] else default for default in defaults]  # as the catalogue has it
-            found[macro.name] = dict(zip(names, [...] * (len(names) - len(defaults)) + defaults, strict=True))
+        found |= {macro.name: macro for macro in environment.parse(text).find_all(nodes.Macro)}
     return found
 
 
-SIGNATURES = signatures()
+def signature_of(macro: nodes.Macro) -> dict[str, Any]:
+    """Its arguments, each with its default, or `...` where it must be there."""
+    names = [argument.name for argument in macro.args]
+    defaults = [default.as_const() for default in macro.defaults]
+    defaults = [() if default == [] else default for default in defaults]  # as the catalogue has it
+    return dict(zip(names, [...] * (len(names) - len(defaults)) + defaults, strict=True))
+
+
+BY_NAME = macros()
+SIGNATURES = {name: signature_of(macro) for name, macro in BY_NAME.items()}
 OF_MACROS = [name for name, check in LIBRARY.items() if check.origin is not Origin.DBT]
 
 
@@ -48,6 +55,22 @@ def test_a_check_takes_what_its_macro_takes(name: str) -> None:
     assert ("column_name" in signature) == (check.column is not Column.NONE)
     assert ("context_columns" in signature) == check.context_columns
     assert ("whole" in signature) == check.whole
+
+
+@pytest.mark.parametrize("name", [name for name, check in LIBRARY.items() if check.counts not in COUNTED_WITHOUT_A_MACRO])
+def test_what_counts_the_things_of_a_check_takes_all_that_its_macro_takes(name: str) -> None:
+    check, each = LIBRARY[name], LIBRARY[name].each
+    grouped = "group_by" in check.arguments or "group_by_columns" in check.arguments
+    assert grouped or each != "stringx__each_group"
+    given = {"model": ..., **SIGNATURES[name]}
+    taken = SIGNATURES[each]
+    # It has the defaults of the check, so that both look at the same.
+    own = {argument: value for argument, value in taken.items() if argument in given}
+    assert {
+        argument for argument, value in own.items() if given[argument] is not ... and (value or None) != (given[argument] or None)
+    } == set()
+    reads_the_rest = any(one.name == "kwargs" for one in BY_NAME[each].find_all(nodes.Name))
+    assert reads_the_rest or set(given) <= set(taken)
 
 
 def test_every_test_of_the_project_is_a_check() -> None:

@@ -32,6 +32,7 @@ def replica(**changes: Any) -> RunnerReplicaStatus:
         "queued_by_target": {"demo": 0, ODD: 4},
         "targets": ("demo", ODD),
         "fingerprints": {},
+        "outdated": (),
         "errors": {ODD: "Parsing Error"},
         "distrusted": {"demo": (DistrustedGate(workspace="w", table="s.t", gate_fingerprint="f", reason="r"),)},
     }

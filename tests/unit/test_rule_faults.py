@@ -7,7 +7,7 @@ from gate_texts import gate_of, problems_of, rule
 
 from stringx.gates.rule_faults import SHOWS_MORE
 from stringx.gates.rule_library import LIBRARY, Origin
-from stringx.gates.thresholds import INSTEAD
+from stringx.gates.thresholds import looked_at
 from stringx.model import Gate, Threshold
 
 
@@ -99,7 +99,7 @@ from stringx.model import Gate, Threshold
         ),
         (
             "check: match_regex\ncolumn: a\narguments: {regex: a}\nthreshold: {error: no}",
-            "8:24: YAML reads `no` as false: must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%",
+            "8:24: YAML reads `no` as false: must be a count of failures, 0 or more, or a share, as 5% or 0.1%",
         ),
         # Regular expressions that are none in any database
         (
@@ -249,63 +249,40 @@ def test_bounds_that_may_have_something_between_them_are_taken(arguments: str) -
 
 
 @pytest.mark.parametrize(
-    ("lines", "whose", "fix"),
+    ("lines", "things"),
     [
-        ("check: mean_between\narguments: {min_value: 1}", "expect_column_mean_to_be_between", "leave it out"),
-        ("check: column_exists", "expect_column_to_exist", "leave it out"),
-        ("check: recent_data\narguments: {datepart: day, interval: 1}", "expect_row_values_to_have_recent_data", "leave it out"),
-        ("check: at_least_one", "at_least_one", "use the check not_null"),
-        ("check: foreign_key_both_ways\narguments: {to: b.c, field: d}", "foreign_key_both_ways", "use the check relationships"),
+        ("check: not_null\ncolumn: a", "rows"),
+        ("check: match_regex\ncolumn: a\narguments: {regex: a}", "rows"),
+        ("check: equal_rowcount\narguments: {compare_model: a.b}", "rows"),
+        ("check: unique\ncolumn: a", "rows"),
+        ("check: accepted_values\ncolumn: a\narguments: {values: [a]}", "rows"),
+        ("check: unique_combination\ncolumns: [a, b]", "rows"),
+        ("check: our_own\nlevel: row\ndimension: accuracy\narguments: {group_by: [a]}", "rows"),
+        ("check: no_gaps_between_ranges\narguments: {lower_bound_column: a, upper_bound_column: b, group_by_columns: [c]}", "rows"),
+        ("check: mean_between\ncolumn: a\narguments: {min_value: 1, group_by: [b]}", "groups"),
+        ("check: mean_between\ncolumn: a\narguments: {min_value: 1}", "whole"),
+        ("check: recency\narguments: {field: a, datepart: day, interval: 1, group_by_columns: [b]}", "groups"),
+        ("check: column_exists\ncolumn: a", "whole"),
+        ("check: row_count_equals\narguments: {value: 1}", "whole"),
+        ("check: foreign_key_both_ways\ncolumn: a\narguments: {to: b.c, field: d}", "values"),
+        ("check: reconciles_by_keys\narguments: {compare_model: b.c, key_columns: [a]}", "keys"),
+        ("check: reconciles_by_sums\narguments: {compare_model: b.c, sum_columns: [a]}", "whole"),
+        ("check: reconciles_by_sums\narguments: {compare_model: b.c, sum_columns: [a], group_by_columns: [b]}", "groups"),
+        ("check: data_for_every\narguments: {date_col: a}", "periods"),
+        ("check: columns_match\ncolumns: [a]", "columns"),
+        ("check: row_count_like_before\ncolumn: a", "slices"),
+        # Whether its SQL is an aggregate the database knows.
+        ("check: expression_is_true\narguments: {expression: a > 5}", "rows"),
+        ("check: expression_is_true\narguments: {expression: sum(a) > 5}", "rows"),
+        ("check: expression_is_true\narguments: {expression: sum(a) > 5, group_by_columns: [b]}", "groups"),
+        ("check: expression_is_true\ncolumn: a\narguments: {expression: '> 5', group_by_columns: [b]}", "rows"),
+        ("check: expression_between\narguments: {expression: sum(a), min_value: 5, group_by_columns: [b]}", "groups"),
     ],
 )
-def test_a_share_is_refused_where_failures_are_no_rows_and_stand_for_none(lines: str, whose: str, fix: str) -> None:
-    check, *arguments = lines.split("\n")
-    text = "\n".join(["column: a", "threshold: {warn: 1, error: 5%}", check, *arguments])
-    assert problems_of(rule(text)) == [
-        f"6:33: is a share of the rows, and the failures of {whose} stand for no rows: write a count of failures, or {fix}"
-    ]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        "{expression: sum(a) > 5}",
-        "{expression: 'Count (*) < 5'}",
-        "{expression: a > 5, group_by_columns: [b]}",
-        "{expression: percentile_cont(0.5) within group (order by a) < 5}",
-    ],
-)
-def test_a_share_is_refused_of_an_aggregate(arguments: str) -> None:
-    assert problems_of(rule(f"check: expression_is_true\nthreshold: {{error: 5%}}\narguments: {arguments}")) == [
-        "6:24: is a share of the rows, and the failures of an aggregate stand for no rows: write a count of failures, or leave it out"
-    ]
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        "check: not_null\ncolumn: a",
-        "check: match_regex\ncolumn: a\narguments: {regex: a}",
-        "check: equal_rowcount\narguments: {compare_model: a.b}",
-        "check: unique\ncolumn: a",
-        "check: accepted_values\ncolumn: a\narguments: {values: [a]}",
-        "check: unique_combination\ncolumns: [a, b]",
-        "check: expression_is_true\narguments: {expression: a > 5}",
-        "check: expression_is_true\narguments: {expression: sum(a) over (partition by b) > 5}",
-        "check: expression_is_true\narguments: {expression: a in (select max(b) from c)}",
-        "check: expression_is_true\narguments: {expression: a <> 'sum(b)'}",
-        "check: our_own\nlevel: row\ndimension: accuracy",
-    ],
-)
-def test_a_share_is_taken_where_failures_are_rows_or_stand_for_some_or_may_be(lines: str) -> None:
-    (only,) = gate_of(rule(f"{lines}\nthreshold: {{error: 5%}}")).rules
-    assert only.threshold == Threshold(error="5%")
-
-
-def test_what_is_named_instead_has_a_share_or_takes_one() -> None:
-    for one, instead in INSTEAD.items():
-        assert not LIBRARY[one].has_share
-        assert LIBRARY[instead].has_share
+def test_a_share_is_of_what_the_check_looks_at(lines: str, things: str) -> None:
+    (only,) = gate_of(rule(f"{lines}\nthreshold: {{warn: 1, error: 5%}}")).rules
+    assert only.threshold == Threshold(warn=1, error="5%")
+    assert looked_at(only) == things
 
 
 def test_what_shows_more_than_dbts_own_tests_does_show_it() -> None:

@@ -71,11 +71,14 @@ def _amiss(found: BackendStatus) -> Iterator[str]:
         for target, gates in one.distrusted.items():
             names = ", ".join(f"{gate.workspace}/{gate.table}" for gate in gates)
             yield f"\n{where}: on the target {target} dbt runs {number(len(gates), 'gate')} whose replays differed from it: {names}"
-    projects: dict[tuple[str, str], set[str]] = {}
+    projects: dict[tuple[str, str], dict[str, bool]] = {}
     for one in found.runners:
         for target, fingerprint in one.fingerprints.items():
             if one.reachable and fingerprint:
-                projects.setdefault((one.runner, target), set()).add(fingerprint)
-    for (runner, target), fingerprints in projects.items():
-        if len(fingerprints) > 1:
-            yield f"\nThe replicas of {runner} have {len(fingerprints)} different dbt projects in charge of the target {target}."
+                projects.setdefault((one.runner, target), {})[fingerprint] = target in one.outdated
+    for (runner, target), outdated in projects.items():
+        if len(outdated) > 1:
+            newest = [fingerprint[:SHORT_FINGERPRINT] for fingerprint, old in outdated.items() if not old]
+            # None is known to be the newest of inline runners, and of replicas that only dispatchers of an earlier version ask.
+            given = f" The newest, {newest[0]}, is given the runs while it has room." if len(newest) == 1 else ""
+            yield f"\nThe replicas of {runner} have {len(outdated)} different dbt projects in charge of the target {target}.{given}"

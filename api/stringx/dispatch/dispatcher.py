@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -212,7 +213,7 @@ class Dispatcher:
             self._served[replica.address] = _Served(replica, collector, client)
         self._threads.start(f"heartbeat {replica.address}", Heartbeat(context, replica).run)
         self._threads.start(f"collect {replica.address}", collector.run)
-        self._threads.start(f"feed {replica.address}", Feeder(context, replica).run)
+        self._threads.start(f"feed {replica.address}", Feeder(context, replica, partial(self._peers, replica)).run)
 
     def _listen(self) -> None:
         """Wakes the loops that a NOTIFY is for."""
@@ -278,6 +279,11 @@ class Dispatcher:
     def _all(self) -> list[_Served]:
         with self._lock:
             return list(self._served.values())
+
+    def _peers(self, replica: Replica) -> list[Replica]:
+        """The other replicas of its runner."""
+        others = (served.replica for served in self._all())
+        return [other for other in others if other.runner == replica.runner and other is not replica]
 
     def _replicas_by_runner(self) -> dict[str, list[Replica]]:
         found: dict[str, list[Replica]] = {name: [] for name in self._settings.runners}

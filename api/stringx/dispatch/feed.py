@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from stringx import logs
 from stringx.dispatch.context import TICK_SECONDS, Context, Pause, logs_of
+from stringx.dispatch.preference import left_to, newer_at
 from stringx.dispatch.replica import Replica, Room, Share
 from stringx.dispatch.settlement import hand_back, refuse, storable_message
 from stringx.errors import DatabaseUnavailable, RunnerBusy, RunnerRefused, RunnerUnavailable, RunnerUnreachable
@@ -26,9 +27,11 @@ log = logs.get(__name__)
 class Feeder:
     """A loop for a thread of its own: claim, submit, and hand back what the replica did not take."""
 
-    def __init__(self, context: Context, replica: Replica) -> None:
+    def __init__(self, context: Context, replica: Replica, peers: Callable[[], Iterable[Replica]]) -> None:
+        """`peers`: the other replicas of the same runner, as far as this process knows them."""
         self._context = context
         self._replica = replica
+        self._peers = peers
         self._pause = Pause(context.stopped)
 
     def run(self) -> None:
@@ -45,7 +48,7 @@ class Feeder:
 
     def _feed(self) -> bool:
         """One batch. False when there is nothing to do until something changes."""
-        room = self._replica.room()
+        room = self._room()
         if room is None or self._context.closing.is_set():
             self._replica.drained = False
             return False
@@ -55,6 +58,16 @@ class Feeder:
         if claimed:
             self._submit(room, claimed)
         return not self._replica.drained
+
+    def _room(self) -> Room | None:
+        """What the replica could take now, but for what it leaves to those with a newer project."""
+        room = self._replica.room()
+        if room is None or not (left := left_to(self._peers(), self._replica)):
+            return room
+        for newer in left:
+            # What this replica was to look for may be there for the other, which nobody else need have told.
+            newer.fed.set()
+        return room.without(frozenset().union(*left.values()))
 
     def _claim(self, room: Room) -> list[Run]:
         while True:
@@ -83,7 +96,12 @@ class Feeder:
 
     def _submit(self, room: Room, claimed: list[Run]) -> None:
         self._replica.took({run.id: run.gate.target for run in claimed})
-        self._send(room, claimed)
+        for peer in self._peers():
+            if newer_at(self._replica, than=peer):
+                # It has left these to this replica, which may have no room for more.
+                peer.fed.set()
+        with self._replica.submitting():
+            self._send(room, claimed)
 
     def _send(self, room: Room, claimed: list[Run]) -> None:
         try:

@@ -13,7 +13,7 @@ from stringx.dispatch.settlement import lose
 from stringx.errors import DatabaseUnavailable, RunnerUnavailable, Unstorable
 from stringx.model import RunnerStatus
 from stringx.settings import INLINE_RUNNER
-from stringx.store import runner_replicas, runs
+from stringx.store import runner_projects, runner_replicas, runs
 from stringx.store.database import storing
 
 log = logs.get(__name__)
@@ -79,13 +79,17 @@ class Heartbeat:
         self._note(status)
 
     def _note(self, status: RunnerStatus) -> None:
-        """Tells the other processes; apart from the leases, which nothing that a runner says of itself must keep from being renewed."""
+        """Tells the other processes, and learns from them how new its dbt projects are. Apart from the leases: nothing that a runner
+        says of itself must keep them from being renewed."""
         self._missed_at = None
+        runner, address = self._replica.runner, self._replica.address
         try:
             with self._context.transaction() as connection, storing():
-                runner_replicas.answered(connection, self._replica.runner, self._replica.address, status)
+                runner_replicas.answered(connection, runner, address, status)
+                projects = runner_projects.in_charge(connection, runner, address)
+            self._replica.projects = projects
         except Unstorable as error:
-            log.error("runner's status not storable", address=self._replica.address, error=str(error.__cause__ or error))
+            log.error("runner's status not storable", address=address, error=str(error.__cause__ or error))
 
     def _cancel(self) -> None:
         with self._context.transaction() as connection:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from stringx.model import Report, RunnerStatus, UnreadableReport
 from stringx.runner.port import RunnerPort
+from stringx.store.runner_projects import RunnerProject
 
 #: A worker is given runs ahead, so that it need not wait for the next one: as many as it executes in about this time, as its
 #: runner's last runs went. Where runs are long that is none: the wait is nothing beside them, and a run that is ahead can neither
@@ -18,6 +21,8 @@ AHEAD_SECONDS = 0.25
 MOST_AHEAD = 40
 #: Of so many last runs the longest counts.
 LAST_RUNS = 16
+#: A submission that has no answer after so long is nothing that runs elsewhere should wait for.
+SLOW_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,17 @@ class Room:
     boot: str
     shares: tuple[Share, ...]
 
+    @property
+    def targets(self) -> frozenset[str]:
+        """Those for which there is any."""
+        return frozenset(target for share in self.shares for target in share.targets)
+
+    def without(self, targets: frozenset[str]) -> Room | None:
+        """For other targets than these; None where that is nothing."""
+        kept = ((tuple(target for target in share.targets if target not in targets), share.runs) for share in self.shares)
+        shares = tuple(Share(served, runs) for served, runs in kept if served)
+        return Room(self.boot, shares) if shares else None
+
 
 class Replica:
     """Shared by the threads that feed it, collect from it and listen to its heart."""
@@ -48,6 +64,10 @@ class Replica:
         self.fed = threading.Event()
         #: when it was last fed there was nothing more to be had: that it has room again is no reason to look
         self.drained = False
+        #: the dbt projects that it has in charge, by target, as it said last
+        self.projects: Mapping[str, RunnerProject] = {}
+        #: since when it owes the answer to a submission, by the monotonic clock
+        self._submitting_since: float | None = None
         #: set when its heartbeat should look: a cancellation was asked for, or it did not answer
         self.roused = threading.Event()
         #: set when its name no longer leads to it: it is fed no more, and let go when it no longer answers
@@ -95,6 +115,21 @@ class Replica:
         """Whether it is worth asking soon: its workers were busy with the runs of others."""
         with self._lock:
             return bool(self._crowded)
+
+    @property
+    def slow(self) -> bool:
+        """Whether the thread that feeds it hangs in a submission."""
+        since = self._submitting_since
+        return since is not None and time.monotonic() - since > SLOW_SECONDS
+
+    @contextmanager
+    def submitting(self) -> Iterator[None]:
+        """While runs are handed over to it."""
+        self._submitting_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._submitting_since = None
 
     def asks(self) -> None:
         """It is asked for its status from now on; `heard` follows with the answer."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stringx.gates import regex_text, rule_library, sql_text, thresholds
+from stringx.gates import regex_text, rule_library, sql_text
 from stringx.gates.located import Found, Located, Path, Place
 from stringx.gates.rule_library import Check, Column, arguments
 from stringx.gates.rule_library.arguments import Sort
 from stringx.gates.shape import RuleShape, as_listed, list_argument
-from stringx.model.values import SHARE
 from stringx.nearest import did_you_mean, nearest
 
 #: How a column is called where it does not stand: among the arguments.
@@ -110,13 +109,6 @@ class _OfRule:
             self.add(("row_condition",), f"{name} looks at the table's columns, and at no rows: leave it out", at_name=True)
         if "context_columns" in self._rule and not check.context_columns:
             self.add(("context_columns",), _no_context(name), at_name=True)
-        self._threshold(name, given)
-
-    def _threshold(self, name: str, given: dict[str, Any]) -> None:
-        threshold = self._rule.get("threshold")
-        for level, limit in threshold.items() if isinstance(threshold, dict) else ():
-            if isinstance(limit, str) and SHARE.fullmatch(limit) and (fault := thresholds.share_fault(name, given)):
-                self.add(("threshold", level), fault)
 
     def _elsewhere(self, name: str, check: Check, given: dict[str, Any]) -> set[str]:
         """`column`, and arguments of the check, that the rule has in another place, as is told here, or misspelt, as its shape tells."""

@@ -54,7 +54,6 @@ def json_schema() -> dict[str, Any]:
         for name, check in LIBRARY.items()
     ]
     schema["$defs"]["DqxCheck"] = dqx.JSON_SCHEMA
-    schema["$defs"]["Counts"] = {"properties": {level: {"type": "integer"} for level in ("warn", "error")}}
     check_is = {kind: {"properties": {"check": {"type": kind}}, "required": ["check"]} for kind in ("string", "object")}
     in_dqx = {"not": check_is["string"], "anyOf": [{"required": ["criticality"]}, check_is["object"]]}
     listed = schema["properties"]["rules"]
@@ -72,8 +71,6 @@ def _use(check: Check) -> dict[str, Any]:
     # What `columns` may stand for is not asked for twice.
     needed = [name for name, argument in check.arguments.items() if argument.required and name != several]
     fields: dict[str, Any] = {"arguments": {"properties": taken, "additionalProperties": False, **({"required": needed} if needed else {})}}
-    if not check.has_share:
-        fields["threshold"] = {"$ref": "#/$defs/Counts"}
     absent = [
         *(["column"] if check.column is Column.NONE else []),
         *(["columns"] if several is None else []),

@@ -32,6 +32,7 @@ from stringx.model import (
     Selection,
     Severity,
     Threshold,
+    limit_meant,
     values,
 )
 from stringx.model.slices import ColumnType
@@ -69,6 +70,8 @@ def _limits(value: object) -> object:
     share = isinstance(value, str) and SHARE.fullmatch(value)
     if share or (isinstance(value, int) and not isinstance(value, bool)):
         raise ValueError(f"write {{error: {value}}} to fail above {value}, {{warn: {value}}} to warn, or both with two limits")
+    if fix := limit_meant(value):
+        raise ValueError(f"must be {{error: LIMIT}}, {{warn: LIMIT}} or both: {fix}")
     return value
 
 

@@ -15,8 +15,8 @@ from stringx.errors import Invalid
 from stringx.gates.located import JINJA
 from stringx.gates.rule_library import LIBRARY, Check
 from stringx.gates.rule_library import arguments as sorts
-from stringx.gates.thresholds import MAY_BE_AGGREGATES, is_of_rows_with_values
-from stringx.model import Rule
+from stringx.gates.thresholds import is_of_rows_with_values, is_of_sql, looked_at
+from stringx.model import LookedAt, Rule
 
 #: Arguments of a project's own tests that name another table, as people write it: they reach the test as dbt's `source(…)` or
 #: `ref(…)`. Of the library's checks the catalogue tells which do.
@@ -51,7 +51,7 @@ def test_name(gate_fingerprint: str, rule: Rule) -> str:
 
 
 def rows_test_name(gate_fingerprint: str, rule: Rule) -> str:
-    """The name of the test that counts the rows which the rule's looks at; no rule's test has it."""
+    """The name of the test that counts what the rule's looks at; no rule's test has it."""
     return f"stringx_rows_{gate_fingerprint[:12]}_{rule.name}"
 
 
@@ -75,27 +75,36 @@ def test_sql(
     if of_values and sliced and rule.check == "unique" and rule.column is not None:
         repeated = _repeated_rows(rule, column_sql(rule.column, names_between), resolve(relation))
         return f"{_config(rule, _sum_of('n_records'))}\n{repeated}\n"
+    failures = _sum_of("n_records_of_slice" if _looks_beyond(rule, sliced) else "n_records") if of_values else _NUMBER_OF_ROWS
+    arguments = ", ".join(_arguments(rule, relation, resolve, sliced, names_between))
+    return f"{_config(rule, failures)}\n{{{{ test_{rule.check}({arguments}) }}}}\n"
+
+
+def _arguments(rule: Rule, relation: str, resolve: Callable[[str], str], sliced: bool, names_between: str) -> Iterator[str]:
+    """What the rule's macros are called with, as Jinja."""
     check = LIBRARY.get(rule.check)
-    looks_beyond = check is not None and check.whole and sliced
-    arguments = [f"model=get_where_subquery({resolve(relation)})"]
-    if looks_beyond:
-        arguments.append(f"whole={_whole(rule, resolve(relation))}")
+    yield f"model=get_where_subquery({resolve(relation)})"
+    if _looks_beyond(rule, sliced):
+        yield f"whole={_whole(rule, resolve(relation))}"
     if rule.column is not None:
-        arguments.append(f"column_name={literal(column_sql(rule.column, names_between), 'column')}")
+        yield f"column_name={literal(column_sql(rule.column, names_between), 'column')}"
     if check is not None and check.context_columns and rule.context_columns:
         columns = [column_sql(column, names_between) for column in rule.context_columns]
-        arguments.append(f"context_columns={literal(columns, 'context_columns')}")
+        yield f"context_columns={literal(columns, 'context_columns')}"
     for name, value in _for_dbt(rule).items():
         field = f"arguments.{name}"
         if not _ARGUMENT.fullmatch(name):
             raise Invalid("is not the name of an argument", field=field)
         if isinstance(value, str) and names_a_table(check, name):
             _refuse_jinja(value, field)
-            arguments.append(f"{name}={resolve(value)}")
+            yield f"{name}={resolve(value)}"
         else:
-            arguments.append(f"{name}={literal(value, field)}")
-    failures = _sum_of("n_records_of_slice" if looks_beyond else "n_records") if of_values else _NUMBER_OF_ROWS
-    return f"{_config(rule, failures)}\n{{{{ test_{rule.check}({', '.join(arguments)}) }}}}\n"
+            yield f"{name}={literal(value, field)}"
+
+
+def _looks_beyond(rule: Rule, sliced: bool) -> bool:
+    check = LIBRARY.get(rule.check)
+    return check is not None and check.whole and sliced
 
 
 def _repeated_rows(rule: Rule, column: str, relation: str) -> str:
@@ -114,18 +123,43 @@ having count(*) > 1
 group by {name}"""  # noqa: S608  # Jinja that makes the SQL
 
 
-def rows_test_sql(rule: Rule, relation: str, resolve: Callable[[str], str]) -> str:
-    """The text of the singular test whose failures are the rows that the rule's test looks at.
+def each_macro(rule: Rule) -> str | None:
+    """The library's macro that gives what the rule's test looks at, a row for each; None where it looks at rows of the table, or is judged
+    as a whole."""
+    things = looked_at(rule)
+    if things is LookedAt.WHOLE or (things is LookedAt.ROWS and not is_of_sql(rule)):
+        return None
+    return LIBRARY[rule.check].each
 
-    SQL that may be an aggregate stands in it beside a column of each row, where databases refuse an aggregate: which functions are
-    aggregates, they alone know. Raises Invalid as `test_sql` does.
+
+def rows_test_sql(
+    rule: Rule,
+    relation: str,
+    resolve: Callable[[str], str],
+    *,
+    sliced: bool = False,
+    names_between: str = '""',
+) -> str:
+    """The text of the singular test whose failures are what the rule's test looks at: rows, groups, keys, … Of a rule that is not judged
+    as a whole: that is one, and nobody has to count it. The rest is as in `test_sql`, whose failures are some of these.
     """
-    rows = f"{{{{ get_where_subquery({resolve(relation)}) }}}}"
-    if rule.check in MAY_BE_AGGREGATES and rule.column is None:
-        value = f"(\n{{{{ {literal(rule.arguments.get('expression'), 'arguments.expression')} }}}}\n) as stringx_value"
-        # Joined, and not selected from within: the SQL may name the table.
-        rows = f"(\nselect {value}, stringx_row\nfrom {rows}\ncross join (select 1 as stringx_row) as each_row\n) as valued"
-    return f"{_config(rule)}\nselect 1 as looked_at from {rows}\n"
+    macro = each_macro(rule)
+    if macro is not None:
+        arguments = ", ".join(_arguments(rule, relation, resolve, sliced, names_between))
+        return f"{_config(rule)}\n{{{{ {macro}({arguments}) }}}}\n"
+    rows, only = f"{{{{ get_where_subquery({resolve(relation)}) }}}}", " and ".join(_conditions(rule))
+    where = f"\nwhere {only}" if only else ""
+    return f"{_config(rule)}\nselect 1 as looked_at from {rows}{where}\n"
+
+
+def _conditions(rule: Rule) -> Iterator[str]:
+    """The arguments that say, as a rule's `row_condition` does, which rows are looked at."""
+    check = LIBRARY.get(rule.check)
+    for name in ("row_condition", "from_condition"):
+        condition = rule.arguments.get(name)
+        if check is not None and name in check.arguments and condition is not None:
+            # The line breaks let it end in a comment.
+            yield f"(\n{{{{ {literal(condition, f'arguments.{name}')} }}}}\n)"
 
 
 def regexes(rule: Rule) -> Iterator[tuple[tuple[str | int, ...], str]]:

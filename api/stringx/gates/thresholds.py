@@ -1,70 +1,52 @@
-"""Which checks a threshold fits: one that is a share, and of which rows it is one; and one that the gate has for all its rules. Pure."""
+"""What a threshold counts: what a share is of, and which checks have that of their gate. Pure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
-from stringx.gates import sql_text
 from stringx.gates.rule_library import LIBRARY, Counted, Origin
-from stringx.model import Rule, Threshold
+from stringx.model import LookedAt, Rule, Threshold
 
 #: Checks whose arguments say how many rows are too many.
 _SAY_HOW_MANY = frozenset({"column_null_share_between", "share_of_rows"})
-
-#: Checks whose SQL may be an aggregate: its one failure is about all rows.
-MAY_BE_AGGREGATES = frozenset({"expression_between", "expression_is_true"})
-
-#: Of checks without a share, those that find the same, or the part of it that is in rows of the table, and have one.
-INSTEAD = {
-    "at_least_one": "not_null",
-    "expect_column_distinct_values_to_equal_set": "expect_column_distinct_values_to_be_in_set",
-    "foreign_key_both_ways": "relationships",
-    "not_null_proportion": "not_null",
-}
-
-_AGGREGATE = re.compile(
-    r"\b(count|sum|avg|min|max|median|stddev(_pop|_samp)?|variance|var_(pop|samp)|bool_(and|or))\s*\(|\bwithin\s+group\b", re.IGNORECASE
-)
-#: What makes a value of each row of an aggregate: a window, or a query of its own.
-_OF_EACH_ROW = re.compile(r"\b(over|select)\b", re.IGNORECASE)
 
 
 def takes_that_of_gate(check_name: str, threshold: Threshold) -> bool:
     """Whether a gate's threshold fits the check: a mean that is out of its bounds is one failure, and never more than 5 % of the rows.
     A share of rows that have repeated keys, or other failing values, is accepted only where a rule itself says so."""
     check = LIBRARY.get(check_name)
-    if check is None or check_name in _SAY_HOW_MANY | MAY_BE_AGGREGATES:
+    if check is None or check_name in _SAY_HOW_MANY or check.counts is Counted.VALUES_OF_SQL:
         return False
     takes_one = check.context_columns or check.origin is Origin.DBT
-    return takes_one and (check.counts is not Counted.VALUES or not threshold.has_share)
+    return takes_one and (check.counts is not Counted.VALUES_OF_ROWS or not threshold.has_share)
+
+
+def looked_at(rule: Rule) -> LookedAt:
+    """What the rule's check looks at, one by one: a share is of these. A test of a project's own is taken to count rows."""
+    check = LIBRARY.get(rule.check)
+    if check is None:
+        return LookedAt.ROWS
+    grouped = bool(rule.arguments.get("group_by") or rule.arguments.get("group_by_columns"))
+    if is_of_sql(rule) and grouped:
+        return LookedAt.GROUPS
+    return LookedAt.WHOLE if check.counts is Counted.GROUPS and not grouped else check.counts.looked_at
+
+
+def is_of_sql(rule: Rule) -> bool:
+    """Whether the rule judges the values of its SQL, of which the database alone knows how many there are. With a column it judges rows."""
+    check = LIBRARY.get(rule.check)
+    return check is not None and check.counts is Counted.VALUES_OF_SQL and rule.column is None
 
 
 def is_of_rows_with_values(rule: Rule) -> bool:
     """Whether the rule's failures are the rows that have the values which its check finds, since its threshold is a share of them. Where
     one of two limits is, both are about rows."""
     check = LIBRARY.get(rule.check)
-    return check is not None and check.counts is Counted.VALUES and rule.threshold is not None and rule.threshold.has_share
+    return check is not None and check.counts is Counted.VALUES_OF_ROWS and rule.threshold is not None and rule.threshold.has_share
 
 
-def share_fault(check_name: str, arguments: Mapping[str, object]) -> str | None:
-    """What is wrong with a share as the threshold of a rule with this check of the library, with the fix; None where it has one."""
-    what = f"the failures of {check_name}"
-    if LIBRARY[check_name].has_share:
-        if check_name not in MAY_BE_AGGREGATES or not _is_aggregate(arguments):
-            return None
-        what = "the failures of an aggregate"
-    instead = INSTEAD.get(check_name)
-    fix = f"use the check {instead}" if instead else "leave it out"
-    return f"is a share of the rows, and {what} stand for no rows: write a count of failures, or {fix}"
-
-
-def _is_aggregate(arguments: Mapping[str, object]) -> bool:
-    """As far as it is certain without the database, which is asked in the test that counts the rows."""
-    if arguments.get("group_by_columns"):
-        return True
-    expression = arguments.get("expression")
-    if not isinstance(expression, str) or sql_text.fault(expression) is not None:
-        return False
-    code = sql_text.bare(expression)
-    return _AGGREGATE.search(code) is not None and _OF_EACH_ROW.search(code) is None
+def told(rule: Rule) -> LookedAt | None:
+    """What a runner has to say that it looked at, where the rule has a share; None of a rule whose check counts rows by itself, and of
+    one that is judged as a whole, which nobody has to count."""
+    things = looked_at(rule)
+    if things is LookedAt.WHOLE or (things is LookedAt.ROWS and not is_of_rows_with_values(rule)):
+        return None
+    return things

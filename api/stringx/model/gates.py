@@ -102,13 +102,17 @@ _LIKE_A_SHARE = re.compile(r"([0-9]+)(?:\.([0-9]+))?%")
 def _limit(value: object) -> object:
     count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if not count and not (isinstance(value, str) and SHARE.fullmatch(value)):
-        fix = _limit_meant(value) if isinstance(value, str) else _share_meant(value)
-        raise ValueError(f"must be a count of failures, 0 or more, or a share of the rows, as 5% or 0.1%{fix and f': {fix}'}")
+        fix = limit_meant(value)
+        raise ValueError(f"must be a count of failures, 0 or more, or a share, as 5% or 0.1%{fix and f': {fix}'}")
     return value
 
 
-def _limit_meant(text: str) -> str:
-    """What keeps a text from being a limit, with the fix; nothing where it is not nearly one."""
+def limit_meant(value: object) -> str:
+    """What keeps a value from being a limit, with the fix; nothing where it is not nearly one."""
+    return _text_meant(value) if isinstance(value, str) else _share_meant(value)
+
+
+def _text_meant(text: str) -> str:
     without_blanks = "".join(text.split())
     if text != without_blanks and SHARE.fullmatch(without_blanks):
         return f"leave the blank out, write {without_blanks}"
@@ -128,7 +132,7 @@ def _share_meant(value: object) -> str:
     return f"write {share}" if SHARE.fullmatch(share) else ""
 
 
-#: A count of failures, or a share of the rows that a rule looked at, with at most four digits behind the point: `0.5%`.
+#: A count of failures, or a share of what a rule looked at, with at most four digits behind the point: `0.5%`.
 Limit = Annotated[
     int | str,
     BeforeValidator(_limit),
@@ -137,23 +141,23 @@ Limit = Annotated[
 
 
 class Threshold(Value):
-    """How many failures are too many: more than `warn` warns, more than `error` fails. Each a count, or a share of the rows."""
+    """How many failures are too many: more than `warn` warns, more than `error` fails. Each a count, or a share of what was looked at."""
 
     warn: Limit | None = None
     error: Limit | None = None
 
     @property
     def has_share(self) -> bool:
-        """Whether the rows have to be counted to judge by it."""
+        """Whether what was looked at has to be counted to judge by it."""
         return isinstance(self.warn, str) or isinstance(self.error, str)
 
     @staticmethod
     def exceeded(limit: Limit, failures: int, rows: int | None) -> bool:
-        """Whether these are more than the limit allows; ValueError for a share of rows that were not counted."""
+        """Whether these are more than the limit allows; ValueError for a share where it is not known of how many."""
         if isinstance(limit, int):
             return failures > limit
         if rows is None:
-            raise ValueError("a share of rows that were not counted")
+            raise ValueError("a share of what was not counted")
         return failures * 100 > Decimal(limit.removesuffix("%")) * rows
 
     @model_validator(mode="after")

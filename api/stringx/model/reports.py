@@ -57,6 +57,20 @@ class DbtStatus(StrEnum):
     SKIPPED = "skipped"
 
 
+class LookedAt(StrEnum):
+    """What a check looks at, one by one: its failures are some of these, and a threshold's share is of them."""
+
+    ROWS = "rows"
+    GROUPS = "groups"
+    KEYS = "keys"
+    VALUES = "values"
+    COLUMNS = "columns"
+    PERIODS = "periods"
+    SLICES = "slices"
+    #: the table, the slice or the column is right as a whole, or it fails as a whole
+    WHOLE = "whole"
+
+
 class DbtResult(RunnerWord):
     """What dbt said of one test."""
 
@@ -74,6 +88,8 @@ class DbtResult(RunnerWord):
     message: str | None = None
     #: that the test looked at, where its rule's threshold is a share of them; None where they were not counted
     rows: Annotated[StrictInt | None, Field(ge=0, exclude_if=lambda rows: rows is None)] = None
+    #: what `rows` counts, as `LookedAt` or as a later version has it, and `failures` with it; None: rows, and what the check counts
+    looked_at: Annotated[str | None, Field(exclude_if=lambda looked_at: looked_at is None)] = None
     #: False: the slice was not laid on (scope `table`)
     sliced: bool
     #: the SQL that dbt compiled

@@ -59,6 +59,8 @@ class RunnerReplicaStatus(Answer):
     targets: tuple[str, ...]
     #: per target, of the dbt project in charge; null while the first is being parsed
     fingerprints: dict[str, str | None]
+    #: targets of which another replica of its runner has a newer dbt project in charge: that one gets the runs while it has room
+    outdated: tuple[str, ...]
     #: per target, why the newest dbt project is not in charge
     errors: dict[str, str]
     #: per target, the gates in force with the engine `prepared` whose replays differed from dbt, which runs them

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from stringx.model import DbtResult, DbtStatus, Severity
+from stringx.model import DbtResult, DbtStatus, LookedAt, Severity
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,10 @@ class Planned:
     rule: str | None
     select: str | None
     sliced: bool
-    #: of a rule whose threshold is a share: the test whose failures are the rows that `node` looks at
+    #: of a rule whose threshold is a share: the test whose failures are what `node` looks at; None where it is judged as a whole
     rows_node: Any = None
+    #: what these are, where it is to be told
+    looked_at: LookedAt | None = None
 
     @property
     def nodes(self) -> tuple[Any, ...]:
@@ -31,11 +33,9 @@ class Planned:
     @staticmethod
     def uncounted(why: str) -> str:
         """What is wrong with a rule whose `rows_node` cannot be judged."""
-        return (
-            "its threshold is a share of the rows that it looks at, and they cannot be counted"
-            f" (the failure of an aggregate is not a row: for one, write a count of failures): {why}"
-        )
+        return f"its threshold is a share of what it looks at, which cannot be counted: {why}"
 
     def result(self, status: DbtStatus, **more: Any) -> DbtResult:
         name, severity = self.node.name, self.severity
-        return DbtResult(rule=self.rule, select=self.select, test=name, status=status, severity=severity, sliced=self.sliced, **more)
+        told: dict[str, Any] = {"sliced": self.sliced, "looked_at": self.looked_at, **more}
+        return DbtResult(rule=self.rule, select=self.select, test=name, status=status, severity=severity, **told)

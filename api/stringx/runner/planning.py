@@ -9,9 +9,9 @@ from typing import Any
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
-from stringx.gates.tests import column_sql, rows_test_name, rows_test_sql, test_name, test_sql
-from stringx.gates.thresholds import is_of_rows_with_values
-from stringx.model import DbtResult, DbtStatus, Gate, Rule, Scope, Selection, Severity
+from stringx.gates.tests import column_sql, each_macro, rows_test_name, rows_test_sql, test_name, test_sql
+from stringx.gates.thresholds import is_of_rows_with_values, looked_at, told
+from stringx.model import DbtResult, DbtStatus, Gate, LookedAt, Rule, Scope, Selection, Severity
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
 from stringx.runner.planned import Planned
 from stringx.runner.selection import chosen, nothing_chosen
@@ -76,6 +76,7 @@ class Planner:
     # --- rules ---
 
     def _of_rule(self, rule: Rule, name: str, gate: Gate, gate_fingerprint: str) -> Planned:
+        rule = rule if rule.threshold else rule.model_copy(update={"threshold": gate.threshold})
         sliced = rule.scope is Scope.SLICE
         condition = self._condition if sliced else ""
         resolve = self._resolver(gate)
@@ -87,12 +88,18 @@ class Planner:
             node.config.where = with_repeats_outside(condition, own, column=column, relation=self._table.within_a_test)
         else:
             node.config.where = combined(condition, own)
-        threshold = rule.threshold or gate.threshold
-        rows_node = None
-        if threshold is not None and threshold.has_share:
-            rows_node = self._node(rows_test_name(gate_fingerprint, rule), rows_test_sql(rule, gate.table, resolve))
-            rows_node.config.where = combined(condition, own)
-        return Planned(node, rule.name, None, sliced, rows_node)
+        if rule.threshold is None or not rule.threshold.has_share or looked_at(rule) is LookedAt.WHOLE:
+            return Planned(node, rule.name, None, sliced)
+        macro = each_macro(rule)
+        if macro is not None and self._project.macro(macro) is None:
+            raise NotFound(
+                f"the dbt project lacks the macro `{macro}`, which counts the {looked_at(rule)} that the threshold is a share of:"
+                " copy StringX's dbt_project/macros into its own anew"
+            )
+        rows_sql = rows_test_sql(rule, gate.table, resolve, sliced=bool(condition), names_between=self._names_between)
+        rows_node = self._node(rows_test_name(gate_fingerprint, rule), rows_sql)
+        rows_node.config.where = combined(condition, own)
+        return Planned(node, rule.name, None, sliced, rows_node, told(rule))
 
     def _node(self, name: str, sql: str) -> Any:
         node = own_copy(self._project.rule_test(name, sql))

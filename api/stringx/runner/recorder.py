@@ -63,6 +63,7 @@ class Recorder:
             statement=statement,
             compiled=own,
             rows=None if test.rows_node is None else self._sent(test.rows_node)[0],
+            looked_at=test.looked_at,
             warn_if=test.node.config.warn_if,
             error_if=test.node.config.error_if,
         )

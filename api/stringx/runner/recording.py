@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from stringx.model import Severity, Value
+from stringx.model import LookedAt, Severity, Value
 from stringx.runner.slice_sql import quoted
 
 
@@ -60,8 +60,10 @@ class RecordedTest(Value):
     statement: Template
     #: the test's own SQL, whose rows are the failures: what a report shows, and what a sample is taken of
     compiled: Template
-    #: where the rule's threshold is a share: as `statement`, its failures the rows that the test looked at
+    #: where the rule's threshold is a share: as `statement`, its failures what the test looked at
     rows: Template | None = None
+    #: what these are, where it is to be told
+    looked_at: LookedAt | None = None
     #: the test's own conditions, which its messages quote
     warn_if: str
     error_if: str

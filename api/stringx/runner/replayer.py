@@ -107,6 +107,7 @@ class Replayer:
             severity=test.severity,
             failures=judged.failures,
             message=None if judged.message is None else self._shown(judged.message),
+            looked_at=test.looked_at,
             sliced=test.sliced,
             sql=samples.clean(test.compiled.literal(values), MAX_SQL),
             duration_seconds=seconds,

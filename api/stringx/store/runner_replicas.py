@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from stringx.model import RunnerStatus, made_storable
 from stringx.settings import INLINE_RUNNER
+from stringx.store import runner_projects
 from stringx.store.database import sql
 from stringx.store.tables import runner_replicas
 
@@ -40,6 +41,7 @@ def answered(connection: Connection, runner: str, address: str, status: RunnerSt
         """).bindparams(bindparam("status", type_=JSONB)),
         {"runner": runner, "address": address, "status": status.model_copy(update={"held": ()}).model_dump(mode="json")},
     )
+    runner_projects.note(connection, runner, address, status.fingerprints)
 
 
 def missed(connection: Connection, runner: str, address: str, error: str) -> None:

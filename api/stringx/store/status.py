@@ -17,7 +17,7 @@ from stringx.model import (
     RunsStatus,
     VerdictName,
 )
-from stringx.store import gates, runner_replicas
+from stringx.store import gates, runner_projects, runner_replicas
 from stringx.store.database import now, sql
 from stringx.store.runner_replicas import RunnerReplica
 
@@ -75,11 +75,26 @@ def _replicas(connection: Connection, lease_seconds: float) -> tuple[RunnerRepli
         }
         return {target: ones for target, ones in kept.items() if ones}
 
-    return tuple(_replica(replica, at, lease_seconds, told_of(replica.status.distrusted) if replica.status else {}) for replica in replicas)
+    outdated = runner_projects.outdated(connection, lease_seconds)
+    return tuple(
+        _replica(
+            replica,
+            at,
+            lease_seconds,
+            outdated=outdated.get((replica.runner, replica.address), ()),
+            distrusted=told_of(replica.status.distrusted) if replica.status else {},
+        )
+        for replica in replicas
+    )
 
 
 def _replica(
-    replica: RunnerReplica, at: datetime, lease_seconds: float, distrusted: dict[str, tuple[DistrustedGate, ...]]
+    replica: RunnerReplica,
+    at: datetime,
+    lease_seconds: float,
+    *,
+    outdated: tuple[str, ...],
+    distrusted: dict[str, tuple[DistrustedGate, ...]],
 ) -> RunnerReplicaStatus:
     told, answered_at = replica.status, replica.answered_at
     return RunnerReplicaStatus(
@@ -98,6 +113,7 @@ def _replica(
         queued_by_target=told.queued_by_target if told else {},
         targets=told.targets if told else (),
         fingerprints=told.fingerprints if told else {},
+        outdated=outdated,
         errors=told.errors if told else {},
         distrusted=distrusted,
     )

@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -159,6 +160,19 @@ runner_replicas = Table(
     _now("asked_at"),
     #: why the newest question has no answer
     Column("error", Text),
+)
+
+#: The dbt project that each replica has in charge of a target: which of a runner's is the newest.
+runner_projects = Table(
+    "runner_projects",
+    metadata,
+    Column("runner", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    #: when the runner got it: a replica that catches up with another has what came when the other's came
+    _now("came_at"),
+    ForeignKeyConstraint(["runner", "address"], ["runner_replicas.runner", "runner_replicas.address"], ondelete="CASCADE"),
 )
 
 triggers = Table(

@@ -35,6 +35,15 @@ where stringx_value is not null and stringx_parent is null
 -#}
 {% test cardinality_equality(model, column_name, to, field) %}
 
+{{ stringx__cardinalities(model, column_name, to, field) }}
+
+{{ stringx__in_one_alone("here", "there") }}
+
+{% endtest %}
+
+
+{#- `here` and `there`: the values of two columns, with how often each occurs. -#}
+{% macro stringx__cardinalities(model, column_name, to, field) -%}
 with here as (
     select {{ column_name }} as value_field, count(*) as n_records from {{ model }} group by {{ column_name }}
 ),
@@ -42,10 +51,19 @@ with here as (
 there as (
     select {{ field }} as value_field, count(*) as n_records from {{ to }} group by {{ field }}
 )
+{%- endmacro %}
 
-{{ stringx__in_one_alone("here", "there") }}
 
-{% endtest %}
+{#- Each value that one of them has; twice where it occurs more often in one: that may fail twice. -#}
+{% macro stringx__each_cardinality(model, column_name, to, field) %}
+
+{{ stringx__cardinalities(model, column_name, to, field) }}
+
+select * from here
+union
+select * from there
+
+{% endmacro %}
 
 
 {#-

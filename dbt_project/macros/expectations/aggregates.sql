@@ -111,6 +111,22 @@ from (
 where found is null or wanted is null
 {% endtest %}
 
+{#- Each value of the list. -#}
+{% macro stringx__each_wanted_value(model, column_name, value_set, quote_values=true, row_condition=none) %}
+
+select wanted
+from (
+    {{ stringx__found_and_wanted(model, column_name, value_set, quote_values, row_condition) }}
+) as both_sets
+where wanted is not null
+
+{% endmacro %}
+
+{#- Each value that the list or the column has. -#}
+{% macro stringx__each_found_or_wanted_value(model, column_name, value_set, quote_values=true, row_condition=none) %}
+{{ stringx__found_and_wanted(model, column_name, value_set, quote_values, row_condition) }}
+{% endmacro %}
+
 {#-
     The value that is the `top_n`-th by how often it occurs is in the list. `quote_values`: the list holds texts; without it, SQL, and
     both sides are taken as `data_type`. Fails with that value. Among values that occur as often, the smaller one comes first.

@@ -54,6 +54,36 @@
 {{ stringx__faults_of_columns(faults) }}
 {% endtest %}
 
+{#- Each column of the list. -#}
+{% macro stringx__each_listed_column(model, column_list, transform="upper") %}
+{{ stringx__faults_of_columns(stringx__not_among(stringx__names(column_list, transform), [], "in the list")) }}
+{% endmacro %}
+
+{#- The same for names that the table may have twice, but for capital letters. -#}
+{% macro stringx__each_unwanted_column(model, column_list, transform="upper") %}
+{%- set names = stringx__names_of(model, transform) -%}
+{%- set each = [] -%}
+{%- for unwanted in stringx__names(column_list, transform) -%}
+    {%- do each.extend([(unwanted, "in the list")] * ([names | select("equalto", unwanted) | list | length, 1] | max)) -%}
+{%- endfor -%}
+{{ stringx__faults_of_columns(each) }}
+{% endmacro %}
+
+{#- Each column that the list or the table has. -#}
+{% macro stringx__each_listed_or_found_column(model, column_list, transform="upper") %}
+{{ stringx__of_list_or_table(stringx__names(column_list, transform), stringx__names_of(model, transform)) }}
+{% endmacro %}
+
+{#- The same where a column at another place is another one. -#}
+{% macro stringx__each_column_at_its_place(model, column_list, transform="upper") %}
+{{ stringx__of_list_or_table(stringx__numbered(stringx__names(column_list, transform)), stringx__numbered(stringx__names_of(model, transform))) }}
+{% endmacro %}
+
+{#- Names of a list, and those of a table that are not among them. -#}
+{% macro stringx__of_list_or_table(wanted, names) %}
+{{ stringx__faults_of_columns(stringx__not_among(wanted, [], "in the list") + stringx__not_among(names, wanted, "not in the list")) }}
+{% endmacro %}
+
 {#-
     The table has so many columns; or as many as another. Fails with one row.
 

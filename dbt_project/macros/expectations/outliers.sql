@@ -41,7 +41,6 @@ where abs(sigma) > {{ sigma_threshold }}
 {%- set groups = group_by or [] -%}
 {%- set in_order = ("partition by " ~ groups | join(", ") ~ " " if groups else "") ~ "order by metric_period" -%}
 {%- set before = "(" ~ in_order ~ " rows between " ~ trend_periods ~ " preceding and 1 preceding)" -%}
-{%- set today = dbt.date_trunc(period, stringx__now()) -%}
 select *
 from (
     select *, (measure - mean) / nullif(deviation, 0) as sigma
@@ -66,13 +65,31 @@ from (
         ) as measured
     ) as compared
 ) as judged
-where metric_period >= {{ stringx__timestamp(stringx__later(today, test_periods * -1, period)) }}
-and metric_period < {{ today }}
+where {{ stringx__of_last_periods("metric_period", period, test_periods) }}
 and not (
     sigma >= {{ sigma_threshold_lower or sigma_threshold * -1 }}
     and sigma <= {{ sigma_threshold_upper or sigma_threshold }}
 )
 {% endtest %}
+
+{#- The condition that a period is one of the last, today's not among them. -#}
+{% macro stringx__of_last_periods(metric_period, period, test_periods) -%}
+{%- set today = dbt.date_trunc(period, stringx__now()) -%}
+{{ metric_period }} >= {{ stringx__timestamp(stringx__later(today, test_periods * -1, period)) }}
+and {{ metric_period }} < {{ today }}
+{%- endmacro %}
+
+{#- Each period that is judged, in each group. -#}
+{% macro stringx__each_last_period(model, date_column_name, group_by=none, period="day", test_periods=14) %}
+{%- do kwargs -%}
+{%- set metric_period = dbt.date_trunc(period, date_column_name) %}
+
+select {{ metric_period }} as metric_period
+from {{ model }}
+where {{ stringx__of_last_periods(metric_period, period, test_periods) }}
+group by {{ ([metric_period] + (group_by or [])) | join(", ") }}
+
+{% endmacro %}
 
 {#- A sum, or its logarithm; 0 where there is none. -#}
 {% macro stringx__measure(value, take_logs) -%}

@@ -92,3 +92,10 @@ where
     {{ apart }} > {{ tolerance }}
 {% endif %}
 {% endmacro %}
+
+{#- Each group that one of two tables has. -#}
+{% macro stringx__each_group_of_two(model, compare_model=none, group_by=none, compare_group_by=none, row_condition=none, compare_row_condition=none) %}
+{%- do kwargs -%}
+{{ stringx__two_relations(model, "count(*)", compare_model or model, "count(*)", group_by, compare_group_by or group_by, row_condition,
+                          compare_row_condition or row_condition) }}
+{% endmacro %}

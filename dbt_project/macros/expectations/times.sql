@@ -34,6 +34,13 @@ and {{ stringx__timestamp(timestamp_column) }} <= {{ stringx__now() }}
 having {{ newest }} < {{ stringx__ago(datepart, interval) }}
 {% endtest %}
 
+{#- Each group that has such a value. -#}
+{% macro stringx__each_group_until_now(model, group_by, timestamp_column, row_condition=none) %}
+{%- do kwargs -%}
+{%- set until_now = stringx__only(row_condition) ~ " and " ~ stringx__timestamp(timestamp_column) ~ " <= " ~ stringx__now() -%}
+{{ stringx__each_group(model, group_by, row_condition=until_now) }}
+{% endmacro %}
+
 {#- The moment so many dateparts ago. -#}
 {% macro stringx__ago(datepart, interval) -%}
     {{ return(stringx__timestamp(stringx__later(stringx__now(), interval * -1, datepart))) }}
@@ -53,7 +60,13 @@ having {{ newest }} < {{ stringx__ago(datepart, interval) }}
                 exclusion_condition: "not (extract(dow from date_day) = 0)"
 -#}
 {% test expect_row_values_to_have_data_for_every_n_datepart(model, date_col, date_part="day", interval=none, row_condition=none,
-                                                            exclusion_condition=none, test_start_date=none, test_end_date=none) %}
+                                                            exclusion_condition=none, test_start_date=none, test_end_date=none) -%}
+{{ stringx__periods_of_days(model, date_col, date_part, interval, row_condition, exclusion_condition, test_start_date, test_end_date) }}
+{% endtest %}
+
+{#- The periods that need a row and have none; with `each`, all that need one. -#}
+{% macro stringx__periods_of_days(model, date_col, date_part, interval, row_condition, exclusion_condition, test_start_date, test_end_date,
+                                  each=false) -%}
 {%- for day in [test_start_date, test_end_date] if "infinity" in day | string | lower -%}
     {{ exceptions.raise_compiler_error("`test_start_date` and `test_end_date` must be days of the calendar, got " ~ day) }}
 {%- endfor -%}
@@ -74,10 +87,16 @@ select *
 from (
     select period as date_{{ date_part }}, true as is_missing, 0 as row_cnt
     from (
-        {{ stringx__gaps("rows_at", "bounds", date_part, interval or 1) }}
+        {{ stringx__periods("rows_at", "bounds", date_part, interval or 1, each) }}
     ) as gaps
 ) as periods
 where {{ stringx__only(exclusion_condition) }}
 -- Of many that are missing, the sample shows the first.
 order by date_{{ date_part }}
-{% endtest %}
+{%- endmacro %}
+
+{#- Each period that needs a row. -#}
+{% macro stringx__each_period(model, date_col, date_part="day", interval=none, row_condition=none, exclusion_condition=none, test_start_date=none,
+                              test_end_date=none) %}
+{{ stringx__periods_of_days(model, date_col, date_part, interval, row_condition, exclusion_condition, test_start_date, test_end_date, each=true) }}
+{% endmacro %}

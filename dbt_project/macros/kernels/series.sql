@@ -1,7 +1,7 @@
-{#- A series with gaps: the periods, each of `step` dateparts, in which `rows_at` has no `moment`. The first begins at `first_moment` of
-    `bounds` (one row), the last before its `end_moment`. All three are timestamps at a datepart's begin, none of them `infinity`, the moments no twice. One
-    row, `period`, for the begin of each; none where a bound is null. -#}
-{% macro stringx__gaps(rows_at, bounds, datepart, step=1) %}
+{#- A series with gaps: the periods, each of `step` dateparts, in which `rows_at` has no `moment`; with `each`, all periods. The first
+    begins at `first_moment` of `bounds` (one row), the last before its `end_moment`. All three are timestamps at a datepart's begin, none
+    of them `infinity`, the moments no twice. One row, `period`, for the begin of each; none where a bound is null. -#}
+{% macro stringx__periods(rows_at, bounds, datepart, step=1, each=false) %}
 
 select min(series.moment) as period
 from (
@@ -12,7 +12,7 @@ from (
 ) as series
 left join {{ rows_at }} as rows_at on rows_at.moment = series.moment
 group by series.place
-having count(rows_at.moment) = 0 and min(series.moment) < min(series.end_moment)
+having {% if not each %}count(rows_at.moment) = 0 and {% endif %}min(series.moment) < min(series.end_moment)
 
 {% endmacro %}
 

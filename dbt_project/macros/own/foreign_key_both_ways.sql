@@ -11,12 +11,27 @@
 select
     coalesce(cast(value_here as {{ dbt.type_string() }}), cast(value_there as {{ dbt.type_string() }})) as value_field,
     case when value_there is null then 'model' else 'to' end as only_in
-from (
+from {{ stringx__values_of_both(model, column_name, to, field) }}
+where value_here is null or value_there is null
+
+{% endtest %}
+
+
+{#- The values of two columns, once each, side by side; null where the other has it alone. -#}
+{% macro stringx__values_of_both(model, column_name, to, field) -%}
+(
     select distinct {{ column_name }} as value_here from {{ model }} where {{ column_name }} is not null
 ) as here
 full join (
     select distinct {{ field }} as value_there from {{ to }} where {{ field }} is not null
 ) as there on value_there = value_here
-where value_here is null or value_there is null
+{%- endmacro %}
 
-{% endtest %}
+
+{#- Each value that one of the columns has. -#}
+{% macro stringx__each_value_of_both(model, column_name, to, field) %}
+
+select value_here, value_there
+from {{ stringx__values_of_both(model, column_name, to, field) }}
+
+{% endmacro %}

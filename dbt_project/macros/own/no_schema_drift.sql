@@ -12,6 +12,18 @@
     {{ exceptions.raise_compiler_error("no_schema_drift is about the whole table: leave `where` out; in a gate, say `scope: table`") }}
 {%- endif %}
 
+{{ stringx__recorded_and_found(model, columns, allow_new_columns) }}
+where recorded_type is null or found_type is null or not case recorded.column_name
+    {%- for name, type in columns.items() %}
+    when {{ stringx__text(name) }} then {{ stringx__is_type("found_type", type) }}
+    {%- endfor %}
+end
+
+{% endtest %}
+
+
+{#- The columns that are recorded and, unless `allow_new_columns`, those that the table has, with their types side by side. -#}
+{% macro stringx__recorded_and_found(model, columns, allow_new_columns=false) -%}
 select coalesce(recorded.column_name, found.column_name) as column_name, recorded_type, found_type
 from (
     {%- for name, type in columns.items() %}
@@ -22,13 +34,7 @@ from (
 {{ "left" if allow_new_columns else "full" }} join (
     {{ stringx__columns_and_types(model) }}
 ) as found on found.column_name = recorded.column_name
-where recorded_type is null or found_type is null or not case recorded.column_name
-    {%- for name, type in columns.items() %}
-    when {{ stringx__text(name) }} then {{ stringx__is_type("found_type", type) }}
-    {%- endfor %}
-end
-
-{% endtest %}
+{%- endmacro %}
 
 
 {#- The columns of a relation, with their types as the database tells them. -#}

@@ -74,6 +74,20 @@ where {{ differing | join(" or ") }}
 {% endtest %}
 
 
+{#- Each key, or group, that one of the tables has. -#}
+{% macro stringx__each_key(model, compare_model, key_columns=none, group_by_columns=none, slice_columns=[]) %}
+{%- do kwargs -%}
+{%- set keys = key_columns or group_by_columns %}
+
+select {{ keys | join(", ") }}
+from (
+    {{ stringx__both(model, compare_model, keys, [], slice_columns) }}
+) as of_both
+group by {{ keys | join(", ") }}
+
+{% endmacro %}
+
+
 {#- The rows of both tables: `keys` as they are called, these columns as `value_1`…, and which table a row is of. -#}
 {% macro stringx__both(model, compare_model, keys, columns, slice_columns) %}
 {%- set listed %}

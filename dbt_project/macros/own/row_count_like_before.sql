@@ -11,6 +11,17 @@
 -#}
 {% test row_count_like_before(model, column_name, slices=7, at_least=0.5, at_most=2, whole=none) %}
 
+{{ stringx__slices_expected(model, column_name, slices, whole) }}
+
+select *
+from expected
+where n_records < ({{ at_least }}) * median_before or n_records > ({{ at_most }}) * median_before
+
+{% endtest %}
+
+
+{#- `expected`: the slices of `model` that have earlier ones, and the median of these. -#}
+{% macro stringx__slices_expected(model, column_name, slices, whole) -%}
 with counted as (
     select {{ column_name }} as slice_value, count(*) as n_records, row_number() over (order by {{ column_name }}) as place
     from {{ whole or model }}
@@ -29,9 +40,16 @@ expected as (
     where counted.slice_value in (select {{ column_name }} from {{ model }})
     group by counted.slice_value, counted.n_records
 )
+{%- endmacro %}
 
-select *
+
+{#- Each slice that is compared with earlier ones. -#}
+{% macro stringx__each_slice(model, column_name, slices=7, whole=none) %}
+{%- do kwargs %}
+
+{{ stringx__slices_expected(model, column_name, slices, whole) }}
+
+select slice_value
 from expected
-where n_records < ({{ at_least }}) * median_before or n_records > ({{ at_most }}) * median_before
 
-{% endtest %}
+{% endmacro %}

@@ -68,6 +68,11 @@ class FakeRunner:
         self.queue = 0
         #: refused with the whole submission they are in
         self.poison: frozenset[str] = frozenset()
+        #: what it says of the dbt projects in charge
+        self.fingerprints: dict[str, str | None] = {}
+        #: a submission is taken, and answered once this is set
+        self.answers = threading.Event()
+        self.answers.set()
         #: what it says of its targets' newest dbt projects that are not in charge, and of the gates that it does not replay
         self.errors: dict[str, str] = {}
         self.distrusted: dict[str, tuple[DistrustedGate, ...]] = {}
@@ -88,6 +93,11 @@ class FakeRunner:
     # --- the port ---
 
     def submit(self, installation: str, runs: Sequence[RunRequest]) -> Submission:
+        submission = self._submit(installation, runs)
+        self.answers.wait()
+        return submission
+
+    def _submit(self, installation: str, runs: Sequence[RunRequest]) -> Submission:
         del installation
         with self._changed:
             if self.refusals:
@@ -167,7 +177,7 @@ class FakeRunner:
                 queued_by_target={self.targets[0]: max(0, len(self._running) - self.workers)} if self.queue else {},
                 targets=self.targets,
                 held=self._held(),
-                fingerprints={},
+                fingerprints=dict(self.fingerprints),
                 errors=self.errors,
                 distrusted=self.distrusted,
             )

@@ -29,6 +29,12 @@ def of_rows(case: Case) -> Case:
     return table, {**fields, "threshold": {"error": "1%"}}, failures
 
 
+def of(looked_at: int, case: Case) -> Case:
+    """The case with a share of something else: of so many groups, keys, … that the check looks at."""
+    table, fields, failures = case
+    return table, {**fields, "looked_at": looked_at, "threshold": {"error": "1%"}}, failures
+
+
 def nulls_fail(failures: int, nulls: int = 1) -> Mapping[str, Failures]:
     """What a regular expression finds: on Postgres a null does not match, on DuckDB it passes."""
     return {"postgres": failures + nulls, "duckdb": failures}

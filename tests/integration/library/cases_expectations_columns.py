@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case import Cases, case, of_rows
+from case import Cases, case, of, of_rows
 
 GREATER = {"column_A": "c", "column_B": "a"}
 EQUAL = {"column_A": "a", "column_B": "c"}
@@ -68,6 +68,7 @@ CASES: Cases = {
         "quoted": case("orders", None, 1, column_list=['"select"'], sum_total=35),
         "quoted_by_the_rule": ("lab.orders", {"columns": ["select"], "arguments": {"sum_total": 35}}, 1),
         "slice": case("orders", None, 1, where="c <= 3", column_list=["a"], sum_total=5),
+        "share": of(5, case("orders", None, 4, column_list=["a"], sum_total="c", group_by=["b"])),
     },
     "expect_column_to_exist": {
         "passes": case("orders", "a", 0),
@@ -96,24 +97,28 @@ CASES: Cases = {
         "fails": case("orders", None, 2, column_list=["a", "it's", "zz"]),
         "empty": case("empty", None, 0, column_list=["a", "b"]),
         "quoted": case("orders", None, 0, column_list=["Odd name", "select"], transform="lower"),
+        "share": of(3, case("orders", None, 2, column_list=["a", "it's", "zz"])),
     },
     "expect_table_columns_to_match_set": {
         "passes": case("orders", None, 0, column_list=["select", "odd name", "c", "b", "a"]),
         "fails": case("orders", None, 3, column_list=["a", "b", "c", "zz"]),
         "empty": case("empty", None, 8, column_list=["zz", "a"]),
         "quoted": case("orders", None, 4, column_list=["Odd name"]),
+        "share": of(6, case("orders", None, 3, column_list=["a", "b", "c", "zz"])),
     },
     "expect_table_columns_to_match_ordered_list": {
         "passes": case("orders", None, 0, column_list=["a", "b", "c", "odd name", "select"]),
         "fails": case("orders", None, 4, column_list=["b", "a", "c", "odd name", "select"]),
         "empty": case("empty", None, 7, column_list=["a"]),
         "quoted": case("orders", None, 2, column_list=["a", "b", "c", "oddname", "select"]),
+        "share": of(7, case("orders", None, 4, column_list=["b", "a", "c", "odd name", "select"])),
     },
     "expect_table_columns_to_not_contain_set": {
         "passes": case("orders", None, 0, column_list=["d", "e"]),
         "fails": case("orders", None, 2, column_list=["a", "B", "zz"]),
         "empty": case("empty", None, 1, column_list=["a"]),
         "quoted": case("orders", None, 1, column_list=["odd name"]),
+        "share": of(3, case("orders", None, 2, column_list=["a", "B", "zz"])),
     },
     "expect_table_column_count_to_equal": {
         "passes": case("orders", None, 0, value=5),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case import Case, Cases, case, of_rows
+from case import Case, Cases, case, of, of_rows
 
 ID = {"compare_model": "lab.parent", "compare_column_name": "b"}
 PARENT = {"compare_model": "lab.parent"}
@@ -30,24 +30,33 @@ CASES: Cases = {
         "nulls": case("orders", "a", 0, where="a is null", min_value=1),
         "quoted": case("orders", "select", 1, min_value=2),
         "slice": case("orders", "a", 1, where="c >= 3", max_value=1),
+        "share": of(5, case("orders", "a", 1, min_value=2, group_by=["b"])),
     },
     "expect_column_max_to_be_between": {
         **between("a", 4, "c <= 3"),
         "fails_in_groups": case("orders", "a", 3, min_value=4, group_by=["b"]),
         "nulls": case("orders", "a", 0, where="a is null", min_value=1),
         "quoted": case("orders", "select", 1, max_value=7),
+        "share": of(5, case("orders", "a", 3, min_value=4, group_by=["b"])),
     },
     "expect_column_mean_to_be_between": {
         **between("c", 4, "c <= 3"),
         "fails_in_groups": case("orders", "c", 2, min_value=4, group_by=["b"]),
         "nulls": case("orders", "c", 0, where="c is null", min_value=1),
         "quoted": case("orders", "select", 1, max_value=4.4),
+        "share": of(5, case("orders", "c", 2, min_value=4, group_by=["b"])),
+        "share_of_some": of(
+            2, case("orders", "c", 2, where="c <= 6", row_condition="c < 4 or c is null -- but", min_value=4, group_by=["b"])
+        ),
+        "share_quoted": of(6, case("orders", "c", 1, min_value=3, group_by=['"Odd name"'])),
+        "share_empty": of(0, case("empty", "c", 0, min_value=1, group_by=["b"])),
     },
     "expect_column_median_to_be_between": {
         **between("a", 2.5, "c <= 3"),
         "fails_in_groups": case("orders", "a", 2, min_value=3, group_by=["b"]),
         "nulls": case("orders", "a", 0, where="a is null", min_value=1),
         "quoted": case("orders", "select", 1, max_value=4.4),
+        "share": of(5, case("orders", "a", 2, min_value=3, group_by=["b"])),
     },
     "expect_column_quantile_values_to_be_between": {
         "passes": case("orders", "c", 0, quantile=0.5, min_value=4, max_value=4),
@@ -56,6 +65,7 @@ CASES: Cases = {
         "nulls": case("orders", "a", 0, where="a is null", quantile=0.5, min_value=1),
         "quoted": case("orders", "select", 1, quantile=1, max_value=7),
         "slice": case("orders", "c", 1, where="c <= 3", quantile=0.5, min_value=4),
+        "share": of(5, case("orders", "c", 1, quantile=0.5, min_value=2, group_by=["b"])),
     },
     "expect_column_stdev_to_be_between": {
         "passes": case("orders", "c", 0, min_value=2.1, max_value=2.2),
@@ -64,17 +74,20 @@ CASES: Cases = {
         "nulls": case("orders", "c", 0, where="c = 1 or c is null", min_value=2),
         "quoted": case("orders", "select", 1, max_value=2),
         "slice": case("orders", "c", 1, where="c <= 2", min_value=2),
+        "share": of(5, case("orders", "c", 3, max_value=0.6, group_by=["b"])),
     },
     "expect_column_sum_to_be_between": {
         **between("c", 28, "c <= 3"),
         "fails_in_groups": case("orders", "c", 2, min_value=9, group_by=["b"]),
         "nulls": case("orders", "c", 0, where="c is null", min_value=1),
         "quoted": case("orders", "select", 1, max_value=35),
+        "share": of(5, case("orders", "c", 2, min_value=9, group_by=["b"])),
     },
     "expect_column_unique_value_count_to_be_between": {
         **between("b", 4, "c <= 3"),
         "nulls": case("orders", "b", 0, where="b is null", max_value=0),
         "quoted": case("orders", "Odd name", 1, max_value=4),
+        "share": of(5, case("orders", "a", 4, max_value=0, group_by=["b"])),
     },
     "expect_column_proportion_of_unique_values_to_be_between": {
         "passes": case("orders", "b", 0, min_value=0.66, max_value=0.67),
@@ -84,6 +97,7 @@ CASES: Cases = {
         "nulls": case("orders", "b", 0, where="b is null", min_value=1),
         "quoted": case("orders", "Odd name", 1, min_value=1),
         "slice": case("orders", "b", 1, where="c <= 2", min_value=0.6),
+        "share": of(5, case("orders", "a", 2, min_value=1, group_by=["b"])),
     },
     "expect_column_distinct_count_to_equal": {
         "passes": case("orders", "b", 0, value=4),
@@ -94,6 +108,7 @@ CASES: Cases = {
         "nulls": case("orders", "b", 0, where="b is null", value=0),
         "quoted": case("orders", "Odd name", 1, value=4),
         "slice": case("orders", "b", 0, where="c <= 3", value=2),
+        "share": of(5, case("orders", "a", 1, value=1, group_by=["b"])),
     },
     "expect_column_distinct_count_to_be_greater_than": {
         "passes": case("orders", "b", 0, value=3),
@@ -102,6 +117,7 @@ CASES: Cases = {
         "nulls": case("orders", "b", 1, where="b is null", value=0),
         "quoted": case("orders", "Odd name", 1, value=5),
         "slice": case("orders", "b", 1, where="c <= 3", value=2),
+        "share": of(5, case("orders", "a", 1, value=0, group_by=["b"])),
     },
     "expect_column_distinct_count_to_be_less_than": {
         "passes": case("orders", "b", 0, value=5),
@@ -110,6 +126,7 @@ CASES: Cases = {
         "nulls": case("orders", "b", 0, where="b is null", value=1),
         "quoted": case("orders", "Odd name", 1, value=5),
         "slice": case("orders", "b", 1, where="c <= 3", value=2),
+        "share": of(5, case("orders", "a", 4, value=1, group_by=["b"])),
     },
     "expect_column_distinct_count_to_equal_other_table": {
         "passes": case("orders", "b", 0, **ID, row_condition="b in ('x', 'y')"),
@@ -140,6 +157,9 @@ CASES: Cases = {
         "nulls": case("orders", "b", 1, where="b is null", value_set=["x"]),
         "quoted": case("orders", "Odd name", 1, value_set=["u", "a"]),
         "slice": case("orders", "b", 1, where="c <= 2", value_set=["x", "y"]),
+        "share": of(3, case("orders", "b", 2, value_set=["x", "q", "it's"])),
+        "share_of_null": of(2, case("orders", "b", 1, value_set=["'q'", "'x'", "null"], quote_values=False)),
+        "share_slice": of(2, case("orders", "b", 1, where="c <= 2", value_set=["x", "y", "y"])),
     },
     "expect_column_distinct_values_to_equal_set": {
         "passes": case("orders", "b", 0, value_set=["x", "y", "z", "w"], row_condition="b is not null"),
@@ -148,6 +168,8 @@ CASES: Cases = {
         "nulls": case("orders", "b", 1, value_set=["x", "y", "z", "w"]),
         "quoted": case("orders", "Odd name", 6, value_set=["u", "it's"]),
         "slice": case("orders", "b", 2, where="c <= 2", value_set=["y", "z", "x"]),
+        "share": of(6, case("orders", "b", 3, value_set=["x", "y", "z", "q"])),
+        "share_of_some": of(3, case("orders", "b", 2, where="c <= 2", row_condition="c > 1", value_set=["y", "z", "x"])),
     },
     "expect_column_most_common_value_to_be_in_set": {
         "passes": case("orders", "b", 0, row_condition="c <= 3", value_set=["x"], top_n=1),
@@ -168,6 +190,7 @@ CASES: Cases = {
         "nulls": case("orders", None, 1, max_value=1, row_condition="a is null"),
         "quoted": case("orders", None, 2, max_value=1, group_by=['"Odd name"']),
         "slice": case("orders", None, 1, where="c <= 3", min_value=4),
+        "share": of(5, case("orders", None, 2, min_value=2, group_by=["b"])),
     },
     "expect_table_row_count_to_equal": {
         "passes": case("orders", None, 0, value=8),
@@ -176,6 +199,7 @@ CASES: Cases = {
         "nulls": case("orders", None, 2, value=2, group_by=["b"]),
         "quoted": case("orders", None, 2, value=1, group_by=['"Odd name"']),
         "slice": case("orders", None, 0, where="c <= 3", value=3),
+        "share": of(5, case("orders", None, 2, value=2, group_by=["b"])),
     },
     "expect_table_row_count_to_equal_other_table": {
         "passes": case("orders", None, 0, **PARENT, factor=4),
@@ -185,6 +209,10 @@ CASES: Cases = {
         "nulls": case("orders", None, 3, where="b is null", **PARENT, group_by=["b"]),
         "quoted": case("orders", None, 8, **PARENT, group_by=['"Odd name"'], compare_group_by=["b"]),
         "slice": case("orders", None, 1, where="c <= 3", **PARENT),
+        "share": of(5, case("orders", None, 4, **PARENT, group_by=["b"])),
+        "share_nulls_of_both": of(6, case("orders", None, 2, compare_model="lab.orders", group_by=["b"])),
+        "share_slice": of(2, case("orders", None, 1, where="c <= 1", **PARENT, group_by=["b"])),
+        "share_quoted": of(8, case("orders", None, 8, **PARENT, group_by=['"Odd name"'], compare_group_by=["b"])),
     },
     "expect_table_row_count_to_equal_other_table_times_factor": {
         "passes": case("orders", None, 0, **PARENT, factor=4),
@@ -193,6 +221,7 @@ CASES: Cases = {
         "nulls": case("orders", None, 3, where="b is null", **PARENT, group_by=["b"], factor=2),
         "quoted": case("orders", None, 8, **PARENT, group_by=['"Odd name"'], compare_group_by=["b"], factor=2),
         "slice": case("orders", None, 0, where="c <= 4", **PARENT, factor=2),
+        "share": of(5, case("orders", None, 4, **PARENT, group_by=["b"], factor=2)),
     },
     "expect_table_aggregation_to_equal_other_table": {
         "passes": case("orders", None, 0, **SUM, tolerance=11),
@@ -206,6 +235,8 @@ CASES: Cases = {
         "nulls": case("orders", None, 1, where="a is null", **SUM),
         "quoted": case("orders", None, 1, expression='sum("select")', compare_expression='sum("Odd id")', **PARENT),
         "slice": case("orders", None, 1, where="c <= 1", **SUM, tolerance=1),
+        "share": of(5, case("orders", None, 3, **SUM, group_by=["b"])),
+        "share_of_some": of(2, case("orders", None, 2, **SUM, group_by=["b"], row_condition="c <= 2", compare_row_condition="id = 2")),
     },
     "equal_expression": {
         "passes": case("orders", None, 0, **OTHER, tolerance=14),
@@ -216,6 +247,7 @@ CASES: Cases = {
         "nulls": case("orders", None, 0, where="a is null and c is null", **OTHER),
         "quoted": case("orders", None, 1, expression='sum("select")', compare_expression="sum(c)"),
         "slice": case("orders", None, 1, where="c <= 2", **OTHER),
+        "share": of(6, case("orders", None, 5, expression="sum(a)", compare_expression="count(*)", group_by=["b"])),
     },
     "expect_row_values_to_have_recent_data": {
         "passes": case("recent", "moment", 0, datepart="day", interval=1),
@@ -233,6 +265,13 @@ CASES: Cases = {
         "nulls": case("recent", None, 1, where="grp is null", group_by=["grp"], timestamp_column="moment", datepart="day", interval=1),
         "quoted": case("recent", None, 1, group_by=["grp"], timestamp_column='"Odd moment"', datepart="day", interval=5),
         "slice": case("recent", None, 1, where="n = 2", group_by=["grp"], timestamp_column="moment", datepart="day", interval=1),
+        "share": of(3, case("recent", None, 2, group_by=["grp"], timestamp_column="moment", datepart="day", interval=1)),
+        "share_of_some": of(
+            2,
+            case(
+                "recent", None, 1, row_condition="n < 5 or false", group_by=["grp"], timestamp_column="moment", datepart="day", interval=1
+            ),
+        ),
     },
     "expect_row_values_to_have_data_for_every_n_datepart": {
         "passes": case("days", None, 0, **DAYS, row_condition="n < 3"),
@@ -253,6 +292,14 @@ CASES: Cases = {
         "nulls": case("days", None, 0, where="d is null", **DAYS),
         "quoted": case("days", None, 2, date_col='"Odd day"'),
         "slice": case("days", None, 1, where="d <= '2024-01-04'", **DAYS),
+        "share": of(7, case("days", None, 4, **DAYS)),
+        "share_of_two_days": of(4, case("days", None, 1, **DAYS, interval=2)),
+        "share_but_for_weekends": of(5, case("days", None, 2, **DAYS, exclusion_condition="extract(isodow from date_day) < 6 -- but")),
+        "share_of_a_month": of(
+            3, case("days", None, 2, **DAYS, date_part="month", test_start_date="2023-12-20", test_end_date="2024-03-20")
+        ),
+        "share_slice": of(3, case("days", None, 1, where="d <= '2024-01-04'", **DAYS)),
+        "share_empty": of(0, case("empty", None, 0, **DAYS)),
     },
     "expect_column_values_to_be_within_n_stdevs": {
         "passes": case("sums", "v", 0, group_by=["g"], sigma_threshold=3.5),
@@ -262,6 +309,8 @@ CASES: Cases = {
         "nulls": case("sums", "v", 0, where="v is null", group_by=["g"]),
         "quoted": case("sums", "Odd v", 2, group_by=["g"], sigma_threshold=1.5),
         "slice": case("sums", "v", 0, where="v < 1000", group_by=["g"], sigma_threshold=0.1),
+        "share": of(12, case("sums", "v", 1, group_by=["g"])),
+        "share_slice": of(10, case("sums", "v", 0, where="v < 1000", group_by=["g"], sigma_threshold=0.1)),
     },
     "expect_column_values_to_be_within_n_moving_stdevs": {
         "passes": case("daily", "v", 0, **DAILY, sigma_threshold=1000000),
@@ -273,5 +322,9 @@ CASES: Cases = {
         "nulls": case("daily", "v", 0, where="v is null", **DAILY),
         "quoted": case("daily", "Odd v", 0, **DAILY, take_logs=False),
         "slice": case("daily", "v", 0, where="d < '2024-03-05'", **DAILY),
+        "share": of(14, case("daily", "v", 1, **DAILY)),
+        "share_in_groups": of(15, case("daily", "v", 1, **DAILY, group_by=["g"])),
+        "share_of_fewer": of(3, case("daily", "v", 1, **DAILY, test_periods=3)),
+        "share_slice": of(13, case("daily", "v", 0, where="d < '2024-03-05'", **DAILY)),
     },
 }

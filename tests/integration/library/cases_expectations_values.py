@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case import Cases, case, nulls_fail, of_rows
+from case import Cases, case, nulls_fail, of, of_rows
 
 CASES: Cases = {
     "expect_column_values_to_be_between": {
@@ -25,6 +25,9 @@ CASES: Cases = {
         "nulls": case("orders", None, 0, where="a is null", expression="a", min_value=5),
         "quoted": case("orders", None, 1, expression='"select" + 0', max_value=7),
         "slice": case("orders", None, 1, where="c <= 3", expression="a + c", max_value=4),
+        "share": of(8, case("orders", None, 2, expression="a + c", max_value=7)),
+        "share_of_all": of(1, case("orders", None, 1, expression="sum(a)", max_value=13)),
+        "share_of_groups": of(5, case("orders", None, 2, expression="count(*)", min_value=2, group_by_columns=["b"])),
     },
     "expect_column_values_to_be_in_set": {
         "passes": case("orders", "b", 0, where="b is not null", value_set=["x", "y", "z", "w"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case import Cases, of_rows
+from case import Cases, of, of_rows
 
 TO_PARENT = {"to": "lab.parent", "field": "id"}
 LO_HI = {"lower_bound_column": "lo", "upper_bound_column": "hi"}
@@ -31,6 +31,9 @@ CASES: Cases = {
         "nulls": ("lab.orders", {"column": "a", "row_condition": "a in (1, 2) or a is null", "arguments": TO_PARENT}, 0),
         "quoted": ("lab.orders", {"column": "select", "arguments": {"to": "lab.parent", "field": '"Odd id"'}}, 6),
         "slice": ("lab.orders", {"column": "a", "row_condition": "c <> 6", "arguments": TO_PARENT}, 1),
+        "share": of(4, ("lab.orders", {"column": "a", "arguments": TO_PARENT}, 2)),
+        "share_nulls": of(2, ("lab.orders", {"column": "a", "row_condition": "a = 1 or a is null", "arguments": TO_PARENT}, 1)),
+        "share_of_texts": of(4, ("lab.orders", {"column": "b", "arguments": {"to": "lab.parent", "field": "b"}}, 2)),
     },
     "freshness_sla": {
         "passes": ("lab.clocks", {"column": "d", "row_condition": "k = 'now'", "arguments": {"by": "00:00"}}, 0),
@@ -190,6 +193,10 @@ CASES: Cases = {
         "nulls": ("lab.measures", {"arguments": {"columns": {"k": "text", "x": "double precision", "Odd name": "integer"}}}, 0),
         "quoted": ("lab.orders", {"arguments": {"columns": {"Odd name": "int", "Select": "int"}, "allow_new_columns": True}}, 2),
         "slice": ("lab.orders", {"row_condition": "c > 1", "arguments": {"columns": {"a": "int"}}}, "error"),
+        "share": of(6, ("lab.orders", {"arguments": {"columns": {"a": "bigint", "b": "text", "missing": "date"}}}, 5)),
+        "share_but_for_new_columns": of(
+            3, ("lab.orders", {"arguments": {"columns": {"a": "bigint", "b": "text", "missing": "date"}, "allow_new_columns": True}}, 2)
+        ),
     },
     "reconciles_by_keys": {
         "passes": (
@@ -229,6 +236,22 @@ CASES: Cases = {
             1,
         ),
         "slice_and_the_whole_other": ("lab.payments", {"row_condition": "id <= 2", "arguments": BY_ID}, 3),
+        "share": of(5, ("lab.payments", {"arguments": {**BY_ID, "compare_columns": ["amount"]}}, 3)),
+        "share_slice": of(
+            2,
+            (
+                "lab.payments",
+                {
+                    "row_condition": "id <= 2",
+                    "arguments": {**BY_ID, "compare_columns": ["amount"], "tolerance": 1, "slice_columns": ["day"]},
+                },
+                1,
+            ),
+        ),
+        "share_slice_of_nulls": of(
+            4, ("lab.here", {"arguments": {"compare_model": "lab.there", "key_columns": ["id"], "slice_columns": ["day", "place"]}}, 1)
+        ),
+        "share_nulls": of(6, ("lab.payments", {"arguments": {"compare_model": "lab.ledger", "key_columns": ["note"]}}, 3)),
     },
     "reconciles_by_sums": {
         "passes": ("lab.payments", {"row_condition": "id > 2", "arguments": {**SUMS, **BY_DAY}}, 0),
@@ -255,6 +278,8 @@ CASES: Cases = {
             0,
         ),
         "slice": ("lab.payments", {"row_condition": "id <= 2", "arguments": {**SUMS, **BY_DAY}}, 1),
+        "share": of(3, ("lab.payments", {"arguments": {**SUMS, "group_by_columns": ["day"]}}, 2)),
+        "share_slice": of(1, ("lab.payments", {"row_condition": "id <= 2", "arguments": {**SUMS, **BY_DAY}}, 1)),
     },
     "row_count_like_before": {
         "passes": ("lab.loads", {"column": "day", "row_condition": "id <= 12"}, 0),
@@ -267,6 +292,9 @@ CASES: Cases = {
         "slice_like_the_last_one": ("lab.loads", {"column": "day", "slice": "day = '2013-02-04'", "arguments": {"slices": 1}}, 0),
         "slice_above": ("lab.loads", {"column": "day", "slice": "day = '2013-02-06'", "arguments": {"slices": 1, "at_most": 8.9}}, 1),
         "slice_without_the_others": ("lab.loads", {"column": "day", "row_condition": "day = '2013-02-05'"}, 0),
+        "share": of(4, ("lab.loads", {"column": "day"}, 2)),
+        "share_slice": of(1, ("lab.loads", {"column": "day", "slice": "day = '2013-02-05'"}, 1)),
+        "share_of_the_first": of(0, ("lab.loads", {"column": "day", "slice": "day = '2013-02-01'"}, 0)),
     },
     "unique_normalised_text": {
         "passes": ("lab.names", {"column": "name", "row_condition": "id > 3"}, 0),

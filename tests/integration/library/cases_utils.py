@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case import Cases, of_rows
+from case import Cases, of, of_rows
 
 LO_HI = {"lower_bound_column": "lo", "upper_bound_column": "hi"}
 TO_PARENT = {"to": "lab.parent", "field": "id"}
@@ -29,6 +29,7 @@ CASES: Cases = {
         "nulls": ("lab.orders", {"column": "a", "row_condition": "b = 'z'"}, 0),
         "quoted": ("lab.orders", {"column": "Odd name", "arguments": {"group_by_columns": ['"Odd name"']}}, 1),
         "slice": ("lab.orders", {"column": "a", "row_condition": "c = 7"}, 1),
+        "share": of(5, ("lab.orders", {"column": "a", "arguments": {"group_by_columns": ["b"]}}, 1)),
     },
     "cardinality_equality": {
         "passes": ("lab.orders", {"column": "a", "arguments": {"to": "lab.orders", "field": "a"}}, 0),
@@ -37,6 +38,10 @@ CASES: Cases = {
         "nulls": ("lab.orders", {"column": "a", "row_condition": "a is null", "arguments": {"to": "lab.orders", "field": "a"}}, 4),
         "quoted": ("lab.orders", {"column": "select", "arguments": {"to": "lab.parent", "field": '"Odd id"'}}, 6),
         "slice": ("lab.orders", {"column": "a", "row_condition": "c <= 3", "arguments": {"to": "lab.parent", "field": "id"}}, 2),
+        "share": of(6, ("lab.orders", {"column": "a", "arguments": {"to": "lab.parent", "field": "id"}}, 5)),
+        "share_slice": of(
+            3, ("lab.orders", {"column": "a", "row_condition": "c <= 3", "arguments": {"to": "lab.parent", "field": "id"}}, 2)
+        ),
     },
     "equal_rowcount": {
         "passes": ("lab.orders", {"arguments": {"compare_model": "lab.orders"}}, 0),
@@ -141,6 +146,7 @@ CASES: Cases = {
         "nulls": ("lab.orders", {"column": "b", "row_condition": "b is null"}, 0),
         "quoted": ("lab.orders", {"column": "Odd name", "arguments": {"group_by_columns": ['"Odd name"']}}, 5),
         "slice": ("lab.orders", {"column": "b", "row_condition": "c in (1, 2, 4)"}, 1),
+        "share": of(5, ("lab.orders", {"column": "b", "arguments": {"group_by_columns": ["a"]}}, 3)),
     },
     "not_empty_string": {
         "passes": ("lab.orders", {"column": "b"}, 0),
@@ -161,6 +167,7 @@ CASES: Cases = {
         "nulls": ("lab.orders", {"column": "a", "row_condition": "a is null", "arguments": {"at_least": 0.1}}, 1),
         "quoted": ("lab.orders", {"column": "Odd name", "arguments": {"at_least": 0.9}}, 1),
         "slice": ("lab.orders", {"column": "a", "row_condition": "c >= 6", "arguments": {"at_least": 0.6}}, 1),
+        "share": of(5, ("lab.orders", {"column": "a", "arguments": {"at_least": 1, "group_by_columns": ["b"]}}, 2)),
     },
     "recency": {
         "passes": ("lab.clocks", {"arguments": {"field": "t", "datepart": "day", "interval": 1}}, 0),
@@ -191,6 +198,17 @@ CASES: Cases = {
             "lab.clocks",
             {"row_condition": "k in ('old', 'none')", "arguments": {"field": "t", "datepart": "day", "interval": 9}},
             1,
+        ),
+        "share": of(
+            3,
+            (
+                "lab.clocks",
+                {
+                    "row_condition": "k in ('now', 'old', 'none')",
+                    "arguments": {"field": "t", "datepart": "hour", "interval": 48, "group_by_columns": ["k"]},
+                },
+                2,
+            ),
         ),
     },
     "relationships_where": {
@@ -232,6 +250,18 @@ CASES: Cases = {
         "nulls": ("lab.orders", {"arguments": {"expression": "a > 0"}}, 0),
         "quoted": ("lab.orders", {"column": "Odd name", "arguments": {"expression": "<> 'u'"}}, 2),
         "slice": ("lab.orders", {"row_condition": "c > 1", "arguments": {"expression": "a > 1"}}, 1),
+        "share": of(8, ("lab.orders", {"arguments": {"expression": "a > 1 -- so"}}, 2)),
+        "share_of_all": of(1, ("lab.orders", {"arguments": {"expression": "count(*)", "test_condition": "> 8"}, "context_columns": []}, 1)),
+        "share_of_groups": of(6, ("lab.orders", {"arguments": {"expression": "count(*) = 2", "group_by_columns": ["a", "b"]}}, 4)),
+        "share_of_some_rows": of(2, ("lab.orders", {"arguments": {"expression": "a > 1", "row_condition": "c = 2 or c = 3"}}, 1)),
+        "share_slice": of(
+            2,
+            (
+                "lab.orders",
+                {"row_condition": "c < 4", "arguments": {"expression": "sum(a) > 1 and count(*) = 2", "group_by_columns": ["b"]}},
+                1,
+            ),
+        ),
     },
     "unique_combination_of_columns": {
         "passes": ("lab.orders", {"arguments": {"combination_of_columns": ["a", "c"]}}, 0),

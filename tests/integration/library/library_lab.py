@@ -2,7 +2,8 @@
 
 A case says what plain reading of the rows gives: check → name of the case → (table, the rule's fields, failures). The failures
 are a count or "error", or one of these by database. Rules become tests as in a gate; a rule's `row_condition` is dbt's
-`where`, as a slice is. With `slice` (SQL) beside the fields, checks that look beyond it are given the whole table too.
+`where`, as a slice is. With `slice` (SQL) beside the fields, checks that look beyond it are given the whole table too. `looked_at` says
+of how many things a share is.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from cases_utils import CASES as UTILS
 from stringx.embedded import demo
 from stringx.gates.rule_library import LIBRARY
 from stringx.gates.shape import RuleShape
-from stringx.gates.tests import literal
+from stringx.gates.tests import each_macro, literal
+from stringx.gates.tests import rows_test_name as rows_name_of
+from stringx.gates.tests import rows_test_sql as rows_sql_of
 from stringx.gates.tests import test_name as name_of
 from stringx.gates.tests import test_sql as sql_of
 from stringx.model import Rule
@@ -42,6 +45,12 @@ Profile = Mapping[str, object]
 #: Cases that each check has; a name may say more behind `_`: `nulls_pass`. A table's columns have neither nulls nor slices.
 KINDS = {"passes", "fails", "empty", "nulls", "quoted", "slice"}
 KINDS_OF_COLUMNS = {"passes", "fails", "empty", "quoted"}
+
+#: Fields of a case that are none of its rule's.
+BESIDE_THE_RULE = {"slice", "looked_at"}
+
+#: Behind the name of a case: what its test looks at, counted.
+LOOKED_AT = ", looked at"
 
 CASES: Cases = {**OF_DBT, **UTILS, **VALUES, **COLUMNS, **OF_TABLES, **OWN}
 
@@ -80,8 +89,8 @@ def postgres_profile(url: str, schema: str) -> Profile:
 
 
 def outcomes(folder: Path, profile: Profile, cases: Cases = CASES, variables: Mapping[str, str] | None = None) -> Mapping[str, Failures]:
-    """What dbt makes of each case, by `check-name`: one project with them all and with these variables, one run. The tables are there
-    already."""
+    """What dbt makes of each case, by `check-name`, and by `check-name, looked at` how much each looks at that counts no rows: one project
+    with them all and with these variables, one run. The tables are there already."""
     project = folder / "project"
     shutil.copytree(REPOSITORY / "dbt_project", project, ignore=shutil.ignore_patterns("models", "tests", "target", "logs"))
     (project / "macros" / "clock.sql").write_text(CLOCK)
@@ -89,18 +98,20 @@ def outcomes(folder: Path, profile: Profile, cases: Cases = CASES, variables: Ma
     (project / "models").mkdir()
     (project / "models" / "sources.yml").write_text(json.dumps({"version": 2, "sources": SOURCES}))
     (project / "tests").mkdir()
-    names = {}
-    for check, name, (table, fields, failures) in numbered(cases):
+    names: dict[str, str] = {}
+    for number, (check, name, (table, fields, failures)) in enumerate(numbered(cases)):
         condition = fields.get("slice")
-        made = rule(check, f"case_{len(names)}", {key: value for key, value in fields.items() if key != "slice"})
-        names[made.name] = f"{check}-{name}"
-        text = sql_of(made, table, resolve, sliced=condition is not None)
-        if condition is not None:
-            text = text.replace("where=none", f"where={literal(condition, 'slice')}")
+        made = rule(check, f"case_{number}", {key: value for key, value in fields.items() if key not in BESIDE_THE_RULE})
+        texts = {name_of("0" * 32, made): sql_of(made, table, resolve, sliced=condition is not None)}
+        names[name_of("0" * 32, made)] = f"{check}-{name}"
         if failures == "error":  # of what a macro refuses while dbt parses, no other case would be run
-            config, call = text.splitlines()
-            text = f"{config}\n{{% if execute %}}{call}{{% endif %}}\n"
-        (project / "tests" / f"{name_of('0' * 32, made)}.sql").write_text(text)
+            texts = {test: text.replace("\n{{", "\n{% if execute %}{{") + "{% endif %}" for test, text in texts.items()}
+        elif each_macro(made) is not None:
+            texts[rows_name_of("0" * 32, made)] = rows_sql_of(made, table, resolve, sliced=condition is not None)
+            names[rows_name_of("0" * 32, made)] = f"{check}-{name}{LOOKED_AT}"
+        for test, text in texts.items():
+            sliced = text if condition is None else text.replace("where=none", f"where={literal(condition, 'slice')}")
+            (project / "tests" / f"{test}.sql").write_text(sliced)
     options = ["--project-dir", project, "--profiles-dir", project, "--vars", json.dumps(variables or {})]
     done = subprocess.run(
         [sys.executable, "-c", DBT_TEST, *options],
@@ -110,7 +121,7 @@ def outcomes(folder: Path, profile: Profile, cases: Cases = CASES, variables: Ma
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    results = {names[name.rpartition("000000000000_")[2]]: result for name, *result in json.loads(done.stdout)}
+    results = {names[test]: result for test, *result in json.loads(done.stdout)}
     assert len(results) == len(names)
     errors = (f"{case}: {message}\n" for case, (status, _, message) in results.items() if status == "error")
     sys.stdout.writelines(errors)  # pytest shows it where a case fails
@@ -132,3 +143,14 @@ def numbered(cases: Cases = CASES) -> Iterator[tuple[str, str, Case]]:
 def expected(case: Case, database: str) -> Failures:
     failures = case[2]
     return failures[database] if isinstance(failures, Mapping) else failures
+
+
+def share_fault(found: Mapping[str, Failures], check: str, name: str) -> str | None:
+    """What is wrong with the number of things that the test of a case looked at: its failures are some of them."""
+    failures, looked_at = found[f"{check}-{name}"], found.get(f"{check}-{name}{LOOKED_AT}")
+    fields = CASES[check][name][1]
+    if "looked_at" in fields and looked_at != fields["looked_at"]:
+        return f"looked at {looked_at}, not at {fields['looked_at']}"
+    if looked_at is None or failures == "error":
+        return None
+    return None if looked_at != "error" and failures <= looked_at else f"{failures} failures of {looked_at}"

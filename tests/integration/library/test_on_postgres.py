@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 from case import Cases, Failures
-from library_lab import CASES, Profile, expected, numbered, outcomes
+from library_lab import CASES, Profile, expected, numbered, outcomes, share_fault
 
 from stringx.embedded import demo
 from stringx.gates.rule_library import LIBRARY
@@ -25,6 +25,7 @@ def found(database: str, on_postgres: Profile, tmp_path_factory: pytest.TempPath
 @pytest.mark.parametrize(("check", "name"), [(check, name) for check, name, _ in numbered()])
 def test_a_check_counts_what_is_wrong(found: Mapping[str, Failures], check: str, name: str) -> None:
     assert found[f"{check}-{name}"] == expected(CASES[check][name], "postgres")
+    assert share_fault(found, check, name) is None
 
 
 @pytest.mark.parametrize("name", LIBRARY)

@@ -140,7 +140,7 @@ def shares_of_rows() -> list[dict[str, Any]]:
 
 
 def shares_of_aggregates() -> list[dict[str, Any]]:
-    """Rules that have no share, of aggregates that no list of ours holds."""
+    """Rules whose aggregates, which no list of ours holds, are not as they should be: each has one value, for all rows."""
     return [
         _share("median", "percentile_cont(0.5) within group (order by amount) < -1000"),
         _share("mode", "mode() within group (order by amount) < -1000"),

@@ -281,6 +281,17 @@ def test_what_cannot_be_asked_is_told(arguments: tuple[str, ...], code: int, say
     assert (told.returncode, says in told.stderr) == (code, True), told.stderr
 
 
+def test_a_table_that_the_role_may_not_read_gets_no_first_file(lab: Lab, stringx: Command, tmp_path: Path) -> None:
+    lab.change("drop table if exists raw.sealed")
+    lab.change("create table raw.sealed (id integer)")
+    lab.change("revoke select on raw.sealed from current_user")
+    told = stringx("gates", "init", "raw.sealed")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "cannot read raw.sealed: permission denied for " in told.stderr
+    assert told.stderr.endswith("let the role of its dbt profile read it: grant it `select` on the table\n")
+    assert not (tmp_path / "gates").exists()
+
+
 def test_a_runner_that_does_not_answer_is_told_by_its_own_exit_code(stringx: Command) -> None:
     nowhere = json.dumps({"default": "http://127.0.0.1:1"})
     told = stringx("gates", "init", "raw.orders", STRINGX_RUNNERS=nowhere)

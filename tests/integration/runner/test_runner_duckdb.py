@@ -255,7 +255,7 @@ def test_shares_repeats_and_plain_tables_are_as_in_postgres(bench: Bench, file: 
     }
 
 
-def test_sql_has_a_share_where_it_is_about_each_row(file: File, tmp_path: Path, nursery: Nursery) -> None:
+def test_a_share_of_sql_is_of_its_values_and_an_aggregate_has_one(file: File, tmp_path: Path, nursery: Nursery) -> None:
     project = with_library(Path(shutil.copytree(PROJECT, tmp_path / "project")))
     with running(file, tmp_path, nursery, check_share=0, project=project) as bench:
         slice_ = {"column": "day", "equals": "2013-02-01"}
@@ -265,9 +265,25 @@ def test_sql_has_a_share_where_it_is_about_each_row(file: File, tmp_path: Path, 
         judged = by_rule(replayed)
         assert {name: one.rows for name, one in judged.items()} == dict.fromkeys(judged, 101) | {"in_no_row": 0}
         of_aggregates = bench.gate(*shares_of_aggregates())
-        assert {one.status for one in bench.evaluate(of_aggregates, slice_).results} == {DbtStatus.ERROR}
-        told = [{(fault.rule, fault.field) for fault in found.faults} for found in bench.runner.validate([of_rows, of_aggregates]).gates]
-        assert told == [set(), {(one.name, ("threshold",)) for one in of_aggregates.rules}]
+        assert {(one.failures, one.rows) for one in bench.evaluate(of_aggregates, slice_).results} == {(1, 1)}
+        assert [found.faults for found in bench.runner.validate([of_rows, of_aggregates]).gates] == [(), ()]
+        of_things = bench.gate(
+            rule("groups", "not_constant", column="id", arguments={"group_by_columns": ["customer"]}, threshold={"error": "5%"}),
+            rule(
+                "values",
+                "foreign_key_both_ways",
+                column="customer",
+                arguments={"to": "raw.customers", "field": "id"},
+                threshold={"error": 3, "warn": "5%"},
+            ),
+        )
+        replayed = prepared(bench, of_things, slice_)
+        assert said(replayed) == said(by_dbt(bench, of_things, slice_))
+        # Of the even numbers up to 50, and 1; and of those beside them up to 50.
+        assert {one.rule: (one.failures, one.rows, one.looked_at) for one in replayed.results} == {
+            "groups": (1, 27, "groups"),
+            "values": (25, 51, "values"),
+        }
 
 
 def test_a_table_is_told_by_its_columns_and_a_gate_by_what_would_not_work(bench: Bench, file: File) -> None:

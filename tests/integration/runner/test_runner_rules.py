@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from runner_lab import Bench, Lab, by_rule, prepared, rule, said, shares_of_aggregates, shares_of_rows, wait_for, with_library
 
-from stringx.model import DbtStatus, Outcome, ReportStatus, Slice
+from stringx.model import DbtStatus, LookedAt, Outcome, ReportStatus, Slice
 from stringx.verdict import judge
 
 DAY: dict[str, Any] = {"column": "day", "equals": "2013-02-02"}
@@ -29,7 +29,7 @@ def test_a_changed_rule_takes_effect_with_the_next_run_and_an_older_version_is_j
     assert bench.runner.status("x").errors == {}
 
 
-# --- rows behind a share ---
+# --- what a share is of ---
 
 
 def test_rows_are_counted_where_a_threshold_is_a_share_and_only_there(bench: Bench, lab: Lab) -> None:
@@ -75,13 +75,11 @@ def test_a_share_of_rows_that_cannot_be_counted_is_an_error_that_says_why(bench:
     )
     (result,) = bench.evaluate(gate).results
     assert (result.status, result.failures, result.rows) == (DbtStatus.ERROR, None, None)
-    assert "a share of the rows" in (result.message or "")
+    assert "its threshold is a share of what it looks at" in (result.message or "")
     assert "division by zero" in (result.message or "")
 
 
-def test_sql_has_a_share_where_it_is_about_each_row_and_an_aggregate_never_lets_data_pass(
-    make_runner: Any, project: Path, lab: Lab
-) -> None:
+def test_a_share_of_sql_is_of_its_values_and_an_aggregate_has_one(make_runner: Any, project: Path, lab: Lab) -> None:
     bench = make_runner(dbt_project_dir=with_library(project))
     wait_for(lambda: bench.runner.ready, "the project is parsed")
     lab.change("create aggregate raw.of_ours(integer) (sfunc = int4larger, stype = integer)")
@@ -97,12 +95,116 @@ def test_sql_has_a_share_where_it_is_about_each_row_and_an_aggregate_never_lets_
     assert (judged["plain"].failures, judged["null_of_all"].failures) == (failures, 0)
     assert said(prepared(bench, of_rows, DAY)) == said(by_dbt)
 
-    for name, result in by_rule(bench.evaluate(of_aggregates, DAY)).items():
-        assert (result.status, result.failures, result.rows) == (DbtStatus.ERROR, None, None), name
-        assert "the failure of an aggregate is not a row: for one, write a count of failures" in (result.message or "")
-    of_gates = bench.runner.validate([of_rows, of_aggregates]).gates
-    told = [{(fault.rule, fault.field) for fault in found.faults} for found in of_gates]
-    assert told == [set(), {(one.name, ("threshold",)) for one in of_aggregates.rules}]
+    by_dbt = bench.evaluate(of_aggregates, DAY)
+    assert {(one.failures, one.rows) for one in by_dbt.results} == {(1, 1)}
+    assert {check.outcome for check in judge(of_aggregates, by_dbt, Slice.model_validate(DAY)).checks} == {Outcome.FAILED}
+    assert said(prepared(bench, of_aggregates, DAY)) == said(by_dbt)
+    assert [found.faults for found in bench.runner.validate([of_rows, of_aggregates]).gates] == [(), ()]
+
+
+#: What a check looks at in the slice, and outside it: the rule, the name of what it is, and that as SQL written by hand.
+THINGS: list[tuple[dict[str, Any], LookedAt, str]] = [
+    (
+        rule(
+            "groups",
+            "expect_column_mean_to_be_between",
+            column="amount",
+            arguments={"max_value": 750, "group_by": ["customer"], "row_condition": "id > 100 -- those"},
+            row_condition="status = 'open' or customer < 5",
+            threshold={"error": "50%"},
+        ),
+        LookedAt.GROUPS,
+        "select distinct customer from raw.orders where {slice} and (status = 'open' or customer < 5) and id > 100",
+    ),
+    (
+        rule(
+            "sql",
+            "expression_is_true",
+            arguments={"expression": "count(*) > 1", "group_by_columns": ["customer"]},
+            threshold={"error": "5%"},
+        ),
+        LookedAt.GROUPS,
+        "select distinct customer from raw.orders where {slice}",
+    ),
+    (
+        rule(
+            "values",
+            "foreign_key_both_ways",
+            column="customer",
+            arguments={"to": "raw.customers", "field": "id"},
+            threshold={"error": "60%"},
+        ),
+        LookedAt.VALUES,
+        "select customer from raw.orders where {slice} and customer is not null union select id from raw.customers where id is not null",
+    ),
+    (
+        rule(
+            "keys",
+            "reconciles_by_keys",
+            arguments={"compare_model": "raw.orders", "key_columns": ["customer"], "slice_columns": ["day"]},
+            threshold={"error": "0.1%"},
+        ),
+        LookedAt.KEYS,
+        "select distinct customer from raw.orders where {slice}",
+    ),
+    (
+        rule("slices", "row_count_like_before", column="day", arguments={"slices": 2}, threshold={"error": "5%"}),
+        LookedAt.SLICES,
+        "select distinct day from raw.orders where {slice} and day > '2013-02-01'",
+    ),
+]
+
+
+def test_a_share_of_groups_keys_and_values_is_of_those_of_the_slice_by_both_engines(make_runner: Any, project: Path, lab: Lab) -> None:
+    bench = make_runner(dbt_project_dir=with_library(project))
+    wait_for(lambda: bench.runner.ready, "the project is parsed")
+    whole = rule("whole", "expect_table_row_count_to_equal", arguments={"value": 0}, threshold={"error": "99%"})
+    parents = {"to": "raw.customers", "field": "id", "from_condition": "id > 100 -- those"}
+    rows = rule(
+        "rows", "relationships_where", column="customer", arguments=parents, row_condition="customer < 5", threshold={"error": "50%"}
+    )
+    gate = bench.gate(whole, rows, *(one for one, _, _ in THINGS))
+    for slice_, condition in ((DAY, IN_THE_DAY), ((), "true")):
+        by_dbt = bench.evaluate(gate, slice_)
+        found = by_rule(by_dbt)
+        assert {name: (one.looked_at, one.rows) for name, one in found.items()} == {
+            "whole": (None, None),
+            "rows": (None, lab.ask(f"select count(*) from raw.orders where {condition} and customer < 5 and id > 100")),
+        } | {one["name"]: (what, lab.ask(f"select count(*) from ({sql.format(slice=condition)}) as things")) for one, what, sql in THINGS}
+        judged = {check.name: check for check in judge(gate, by_dbt, Slice.model_validate(slice_)).checks}
+        for one, what, _ in THINGS:
+            result, share = found[one["name"]], float(one["threshold"]["error"].removesuffix("%"))
+            assert result.failures is not None
+            assert result.rows is not None
+            assert result.failures <= result.rows
+            is_more = result.failures * 100 > share * result.rows
+            assert judged[one["name"]].outcome == (Outcome.FAILED if is_more else Outcome.PASSED), judged[one["name"]].message
+            assert not result.failures or f"{result.failures} of {result.rows} {what}" in (judged[one["name"]].message or "")
+        assert (judged["whole"].outcome, judged["whole"].message) == (
+            Outcome.FAILED,
+            "1 failure of the whole, failed by its threshold: more than 99%",
+        )
+        assert said(prepared(bench, gate, slice_)) == said(by_dbt)
+    assert bench.runner.validate([gate]).gates[0].faults == ()
+
+
+def test_a_share_that_an_earlier_copy_of_the_library_does_not_count_is_an_error_that_says_so(make_runner: Any, project: Path) -> None:
+    of_groups = with_library(project) / "macros" / "library" / "kernels" / "groups.sql"
+    of_groups.write_text(of_groups.read_text().replace("macro stringx__each_group(", "macro stringx__of_later("))
+    bench = make_runner(dbt_project_dir=project)
+    wait_for(lambda: bench.runner.ready, "the project is parsed")
+    gate = bench.gate(
+        rule("grouped", "not_constant", column="id", arguments={"group_by_columns": ["status"]}, threshold={"error": "5%"}),
+        rule("whole", "not_constant", column="id", threshold={"error": "5%"}),
+    )
+    found = by_rule(bench.evaluate(gate, DAY))
+    assert (found["grouped"].status, found["whole"].status) == (DbtStatus.ERROR, DbtStatus.PASS)
+    lacks = (
+        "the dbt project lacks the macro `stringx__each_group`, which counts the groups that the threshold is a share of:"
+        " copy StringX's dbt_project/macros into its own anew"
+    )
+    assert found["grouped"].message == lacks
+    assert [(fault.rule, fault.message) for fault in bench.runner.validate([gate]).gates[0].faults] == [("grouped", lacks)]
 
 
 @pytest.fixture

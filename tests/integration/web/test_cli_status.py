@@ -12,12 +12,12 @@ from stringx.store import dispatchers, runner_replicas
 from stringx.store.database import transaction
 
 
-def told(served: Served, address: str, **changes: object) -> None:
+def told(served: Served, address: str, runner: str = "default", **changes: object) -> None:
     """As a dispatcher notes it."""
     status = {"boot": "b", "version": "1", "workers": 3, "free": 2, "free_by_target": {"demo": 2}, "queued_by_target": {"demo": 1}}
     status |= {"queue": 9, "targets": ("demo",), "held": (), "fingerprints": {"demo": "0123456789"}, "errors": {}, **changes}
     with transaction(served.engine) as connection:
-        runner_replicas.answered(connection, "default", address, RunnerStatus.model_validate(status))
+        runner_replicas.answered(connection, runner, address, RunnerStatus.model_validate(status))
 
 
 def test_a_backend_without_a_dispatcher_says_that_nothing_is_judged(served: Served) -> None:
@@ -46,4 +46,15 @@ def test_a_broken_project_that_leaves_the_old_one_judging_is_told(served: Served
         "Parsing Error\n  models/schema.yml\n"
     ) in out
     assert "default at http://c:5002 does not answer: no route" in out
-    assert "The replicas of default have 2 different dbt projects in charge of the target demo." in out
+    assert (
+        "The replicas of default have 2 different dbt projects in charge of the target demo. "
+        "The newest, abcdef, is given the runs while it has room.\n"
+    ) in out
+
+
+def test_of_the_projects_of_inline_runners_none_is_preferred(served: Served) -> None:
+    told(served, "dispatcher:1", "inline")
+    told(served, "dispatcher:2", "inline", fingerprints={"demo": "abcdef"})
+    code, out, err = run(served, "status")
+    assert (code, err) == (0, "")
+    assert out.endswith("The replicas of inline have 2 different dbt projects in charge of the target demo.\n")

@@ -13,7 +13,20 @@ from stringx.cli.gates.given import workspace_option
 from stringx.cli.output import output_option, print_json, print_table
 from stringx.cli.prepared import engine_rows, print_unprepared
 from stringx.cli.tables import SHORT_ID, Short, clock, shortened
-from stringx.model import Gate, GateDetail, GateSummary, GateVersionDetail, Mode, Rule, Selection, Severity, Threshold, canonical_json
+from stringx.gates import thresholds
+from stringx.model import (
+    Gate,
+    GateDetail,
+    GateSummary,
+    GateVersionDetail,
+    LookedAt,
+    Mode,
+    Rule,
+    Selection,
+    Severity,
+    Threshold,
+    canonical_json,
+)
 from stringx.reasons import number as counted
 
 #: Characters of a rule's name, and of its check's, that a narrow table shows.
@@ -146,7 +159,7 @@ def _policy(gate: Gate) -> Iterator[tuple[str, str]]:
 def _rule_row(rule: Rule) -> tuple[object, ...]:
     arguments = ", ".join(f"{name}: {canonical_json(value)}" for name, value in rule.arguments.items())
     condition = f"where {rule.row_condition}" if rule.row_condition else ""
-    detail = "; ".join(part for part in (arguments, condition, _limits(rule.threshold), *_parts(rule)) if part)
+    detail = "; ".join(part for part in (arguments, condition, _limits(rule.threshold, thresholds.looked_at(rule)), *_parts(rule)) if part)
     return (
         Short(rule.name, shortened(rule.name, SHORT_NAME)),
         Short(rule.check, shortened(rule.check, SHORT_CHECK)),
@@ -160,16 +173,16 @@ def _rule_row(rule: Rule) -> tuple[object, ...]:
     )
 
 
-def _limits(threshold: Threshold | None) -> str:
+def _limits(threshold: Threshold | None, looked_at: LookedAt = LookedAt.ROWS) -> str:
     """The threshold in words; empty where there is none."""
     if threshold is None:
         return ""
     limits = (("warned", threshold.warn), ("failed", threshold.error))
-    return ", ".join(f"{outcome} above {_limit(limit)}" for outcome, limit in limits if limit is not None)
+    return ", ".join(f"{outcome} above {_limit(limit, looked_at)}" for outcome, limit in limits if limit is not None)
 
 
-def _limit(limit: int | str) -> str:
-    return counted(limit, "failure") if isinstance(limit, int) else f"{limit} of the rows"
+def _limit(limit: int | str, looked_at: LookedAt) -> str:
+    return counted(limit, "failure") if isinstance(limit, int) else f"{limit} of the {looked_at}"
 
 
 def _parts(one: Rule | Selection) -> list[str]:

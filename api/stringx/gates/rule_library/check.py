@@ -8,7 +8,7 @@ from enum import Enum
 
 from stringx.gates.rule_library import arguments as sorts
 from stringx.gates.rule_library.arguments import Sort
-from stringx.model import Dimension, Kind, Level
+from stringx.model import Dimension, Kind, Level, LookedAt
 
 
 class Column(Enum):
@@ -29,16 +29,29 @@ class Origin(Enum):
 
 
 class Counted(Enum):
-    """What a check counts: what its failures are."""
+    """What a check counts: what its failures are, and what it looks at, of which a threshold may be a share."""
 
-    #: rows of the table, which it shows: `context_columns` can stand beside them
-    ROWS_SHOWN = "rows, shown"
-    #: rows, of which it shows something else
-    ROWS = "rows"
-    #: values, or combinations of them, each of which stands for the rows that have it: these are in `n_records`
-    VALUES = "values"
-    #: what is true or not of the table, or of a group or a period of it, as a whole; also what another table has, and this one has not
-    WHOLE = "the whole"
+    #: of the table, which it shows: `context_columns` can stand beside them
+    ROWS_SHOWN = ("rows, shown", LookedAt.ROWS)
+    #: of which it shows something else
+    ROWS = ("rows", LookedAt.ROWS)
+    #: as its SQL has it: rows, which it shows, or the groups of `group_by_columns`, or, of an aggregate of all rows, the only value
+    VALUES_OF_SQL = ("values of SQL", LookedAt.ROWS)
+    #: values, or combinations of them, each of which stands for the rows that have it: these are in `n_records`, and a share is of rows
+    VALUES_OF_ROWS = ("values of rows", LookedAt.ROWS)
+    #: that one of the tables or the list has: they may stand for no row here
+    VALUES = ("values", LookedAt.VALUES)
+    #: of its `group_by` or `group_by_columns`; without these, the whole
+    GROUPS = ("groups", LookedAt.GROUPS)
+    KEYS = ("keys", LookedAt.KEYS)
+    COLUMNS = ("columns", LookedAt.COLUMNS)
+    PERIODS = ("periods", LookedAt.PERIODS)
+    SLICES = ("slices", LookedAt.SLICES)
+    WHOLE = ("the whole", LookedAt.WHOLE)
+
+    def __init__(self, what: str, looked_at: LookedAt) -> None:
+        self.what = what
+        self.looked_at = looked_at
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,8 @@ class Check:
     #: where it answers otherwise than its public namesake, each with the reason
     differences: tuple[str, ...] = ()
     counts: Counted = Counted.WHOLE
+    #: the macro that gives a row for each thing that it looks at, where these are neither rows nor the whole: it takes the rule's arguments
+    each: str = "stringx__each_group"
     #: that it also looks beyond the slice: its macro takes `whole`, which is `model` without the slice, and none where there is no slice
     whole: bool = False
     #: that it is about the table's columns and not its rows: no slice changes it, and its scope is always the table
@@ -87,10 +102,4 @@ class Check:
     @property
     def context_columns(self) -> bool:
         """Whether other columns can stand beside its failures."""
-        return self.counts is Counted.ROWS_SHOWN
-
-    @property
-    def has_share(self) -> bool:
-        """Whether a threshold may be a share of the rows that it looked at: of its failures, or of the rows that these stand for. Of
-        groups and aggregates one failure may be about all rows, and never more than any share of them."""
-        return self.counts is not Counted.WHOLE
+        return self.counts in (Counted.ROWS_SHOWN, Counted.VALUES_OF_SQL)

@@ -27,7 +27,7 @@ OF_DBT: Mapping[str, Check] = {
         origin=Origin.DBT,
         fails_with="values that occur more than once",
         example={"column": "tailnum"},
-        counts=Counted.VALUES,
+        counts=Counted.VALUES_OF_ROWS,
     ),
     "accepted_values": Check(
         Column.REQUIRED,
@@ -40,7 +40,7 @@ OF_DBT: Mapping[str, Check] = {
         origin=Origin.DBT,
         fails_with="values that are not among these",
         example={"column": "origin", "arguments": {"values": ["EWR", "JFK", "LGA"]}},
-        counts=Counted.VALUES,
+        counts=Counted.VALUES_OF_ROWS,
     ),
     "relationships": Check(
         Column.REQUIRED,

@@ -36,6 +36,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="the table, or the groups, in which no row has a value",
         example={"column": "tailnum", "arguments": {"group_by_columns": ["carrier"]}},
+        counts=Counted.GROUPS,
     ),
     "cardinality_equality": Check(
         Column.REQUIRED,
@@ -45,6 +46,8 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="values with how often they occur, where that table's column does not have them as often, and the other way round",
         example={"column": "carrier", "arguments": {"to": "raw.airlines", "field": "carrier"}},
+        counts=Counted.VALUES,
+        each="stringx__each_cardinality",
     ),
     "equal_rowcount": Check(
         Column.NONE,
@@ -94,7 +97,8 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="rows for which the SQL is false; with a column, the expression follows its name",
         example={"arguments": {"expression": "air_time > 0"}},
-        counts=Counted.ROWS_SHOWN,
+        counts=Counted.VALUES_OF_SQL,
+        each="stringx__each_value_of_sql",
     ),
     "fewer_rows_than": Check(
         Column.NONE,
@@ -151,7 +155,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         fails_with="those of the values that occur",
         example={"column": "dest", "arguments": {"values": ["EWR", "JFK", "LGA"]}},
         differences=("A quote within a value is written once, as `O'Hare`: the original wants it doubled.",),
-        counts=Counted.VALUES,
+        counts=Counted.VALUES_OF_ROWS,
     ),
     "not_constant": Check(
         Column.REQUIRED,
@@ -161,6 +165,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="the table, or the groups, in which all values are the same",
         example={"column": "distance"},
+        counts=Counted.GROUPS,
     ),
     "not_empty_string": Check(
         Column.REQUIRED,
@@ -184,6 +189,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         origin=Origin.DBT_UTILS,
         fails_with="the table, or the groups, in which the share of rows with a value is outside the bounds",
         example={"column": "tailnum", "arguments": {"at_least": 0.95}},
+        counts=Counted.GROUPS,
     ),
     "recency": Check(
         Column.NONE,
@@ -200,6 +206,7 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         fails_with="the table, or the groups, whose greatest value is older, or that have none",
         example={"arguments": {"field": "time_hour", "datepart": "day", "interval": 1}},
         differences=("A table or a group without a value fails, as by dbt_utils 1.4: by 1.3 it passes.",),
+        counts=Counted.GROUPS,
     ),
     "relationships_where": Check(
         Column.REQUIRED,
@@ -250,6 +257,6 @@ OF_DBT_UTILS: Mapping[str, Check] = {
         fails_with="combinations that occur more than once; of a slice, also those that occur once more outside it",
         example={"arguments": {"combination_of_columns": ["carrier", "flight"]}},
         whole=True,
-        counts=Counted.VALUES,
+        counts=Counted.VALUES_OF_ROWS,
     ),
 }

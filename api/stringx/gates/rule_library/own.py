@@ -58,6 +58,8 @@ OWN: Mapping[str, Check] = {
         Level.DATASET,
         fails_with="values that are not in that table's column, and those of that column that are not here",
         example={"column": "carrier", "arguments": {"to": "raw.airlines", "field": "carrier"}},
+        counts=Counted.VALUES,
+        each="stringx__each_value_of_both",
     ),
     "freshness_sla": Check(
         Column.REQUIRED,
@@ -88,7 +90,7 @@ OWN: Mapping[str, Check] = {
         example={
             "arguments": {"determinant_columns": ["origin", "dest"], "dependent_columns": ["distance"]},
         },
-        counts=Counted.VALUES,
+        counts=Counted.VALUES_OF_ROWS,
     ),
     "match_email": _form("e-mail address, as a form of a web page takes it", "dest"),
     "match_ipv4": _form("IPv4 address", "dest"),
@@ -174,6 +176,8 @@ OWN: Mapping[str, Check] = {
             "arguments": {"columns": {"carrier": "text"}, "allow_new_columns": True},
         },
         of_columns=True,
+        counts=Counted.COLUMNS,
+        each="stringx__recorded_and_found",
     ),
     "reconciles_by_keys": Check(
         Column.NONE,
@@ -191,6 +195,8 @@ OWN: Mapping[str, Check] = {
         example={
             "arguments": {"compare_model": "raw.airlines", "key_columns": ["carrier"]},
         },
+        counts=Counted.KEYS,
+        each="stringx__each_key",
     ),
     "reconciles_by_sums": Check(
         Column.NONE,
@@ -214,6 +220,8 @@ OWN: Mapping[str, Check] = {
                 "relative_tolerance": 0.01,
             },
         },
+        counts=Counted.GROUPS,
+        each="stringx__each_key",
     ),
     "row_count_like_before": Check(
         Column.REQUIRED,
@@ -227,6 +235,8 @@ OWN: Mapping[str, Check] = {
         fails_with="slices, by their value of the column, with too few rows or too many; those without rows are the gate's `on_no_rows`",
         example={"column": "flight_date", "arguments": {"slices": 14, "at_least": 0.8, "at_most": 1.25}},
         whole=True,
+        counts=Counted.SLICES,
+        each="stringx__each_slice",
     ),
     "share_of_rows": Check(
         Column.NONE,
@@ -253,6 +263,6 @@ OWN: Mapping[str, Check] = {
         fails_with="texts that stand more than once but for the way they are written; of a slice, also those that stand outside it",
         example={"column": "tailnum"},
         whole=True,
-        counts=Counted.VALUES,
+        counts=Counted.VALUES_OF_ROWS,
     ),
 }

@@ -31,6 +31,7 @@ def _between(short: str, what: str, column: str, bounds: Mapping[str, Any], dime
         fails_with=f"the table, or each group, whose {what} is outside the bounds",
         needs_one_of=tuple(BOUNDS),
         example={"column": column, "arguments": bounds},
+        counts=Counted.GROUPS,
     )
 
 
@@ -41,10 +42,11 @@ def _distinct_count(short: str, dimension: Dimension, otherwise: str, column: st
         short=short,
         fails_with=f"the table, or each group, with {otherwise}",
         example={"column": column, "arguments": {"value": value}},
+        counts=Counted.GROUPS,
     )
 
 
-def _distinct_values(short: str, dimension: Dimension, fails_with: str, counts: Counted = Counted.WHOLE) -> Check:
+def _distinct_values(short: str, dimension: Dimension, fails_with: str, **counted: Any) -> Check:
     return of_column(
         {"value_set": VALUE_SET, "quote_values": QUOTE_VALUES, "row_condition": ROW_CONDITION},
         dimension,
@@ -55,7 +57,7 @@ def _distinct_values(short: str, dimension: Dimension, fails_with: str, counts: 
             "arguments": {"value_set": ["EWR", "JFK", "LGA"]},
         },
         differences=(_TEXT_IS_QUOTED,),
-        counts=counts,
+        **counted,
     )
 
 
@@ -74,6 +76,7 @@ AGGREGATES: Mapping[str, Check] = {
             "column": "dep_delay",
             "arguments": {"quantile": 0.95, "max_value": 180},
         },
+        counts=Counted.GROUPS,
     ),
     "expect_column_stdev_to_be_between": _between("stdev_between", "standard deviation", "air_time", {"min_value": 10, "max_value": 200}),
     "expect_column_sum_to_be_between": _between("sum_between", "sum", "distance", {"min_value": 1}),
@@ -93,6 +96,7 @@ AGGREGATES: Mapping[str, Check] = {
         differences=(
             "Where there are no values it passes: the original divides by zero, an error on Postgres and above any bound on DuckDB.",
         ),
+        counts=Counted.GROUPS,
     ),
     "expect_column_distinct_count_to_equal": _distinct_count(
         "distinct_count_equals", Dimension.COMPLETENESS, "another number of different values", "origin", 3
@@ -120,15 +124,21 @@ AGGREGATES: Mapping[str, Check] = {
         },
     ),
     "expect_column_distinct_values_to_be_in_set": _distinct_values(
-        "distinct_values_in_set", Dimension.VALIDITY, "values that are not in the list, null among them", Counted.VALUES
+        "distinct_values_in_set", Dimension.VALIDITY, "values that are not in the list, null among them", counts=Counted.VALUES_OF_ROWS
     ),
     "expect_column_distinct_values_to_contain_set": _distinct_values(
-        "distinct_values_contain_set", Dimension.COMPLETENESS, "values of the list that no row has"
+        "distinct_values_contain_set",
+        Dimension.COMPLETENESS,
+        "values of the list that no row has",
+        counts=Counted.VALUES,
+        each="stringx__each_wanted_value",
     ),
     "expect_column_distinct_values_to_equal_set": _distinct_values(
         "distinct_values_equal_set",
         Dimension.COMPLETENESS,
         "values that are not in the list, null among them, and values of the list that no row has",
+        counts=Counted.VALUES,
+        each="stringx__each_found_or_wanted_value",
     ),
     "expect_column_most_common_value_to_be_in_set": of_column(
         {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from stringx.gates.rule_library import arguments
-from stringx.gates.rule_library.check import Argument, Check, Column, Origin
+from stringx.gates.rule_library.check import Argument, Check, Column, Counted, Origin
 from stringx.gates.rule_library.expectations.common import of_table, of_two_tables
 from stringx.model import Dimension, Level
 
@@ -21,13 +21,15 @@ _of_one = partial(Check, Column.REQUIRED, level=Level.TABLE, origin=Origin.DBT_E
 _of_all = partial(of_table, of_columns=True)
 
 
-def _names(short: str, fails_with: str, columns: list[str]) -> Check:
+def _names(short: str, fails_with: str, columns: list[str], each: str) -> Check:
     return _of_all(
         {"column_list": Argument(arguments.COLUMNS), "transform": _TRANSFORM},
         Dimension.VALIDITY,
         short=short,
         fails_with=fails_with,
         example={"arguments": {"column_list": columns}},
+        counts=Counted.COLUMNS,
+        each=each,
     )
 
 
@@ -63,16 +65,28 @@ COLUMNS: Mapping[str, Check] = {
         differences=(_MISSING_FAILS, _FOUND_THOUGH_QUOTED),
     ),
     "expect_table_columns_to_contain_set": _names(
-        "columns_contain", "columns of the list that the table does not have", ["flight_date", "carrier", "flight"]
+        "columns_contain",
+        "columns of the list that the table does not have",
+        ["flight_date", "carrier", "flight"],
+        "stringx__each_listed_column",
     ),
-    "expect_table_columns_to_match_set": _names("columns_match", "columns that only the list has, or only the table", ["carrier", "name"]),
+    "expect_table_columns_to_match_set": _names(
+        "columns_match",
+        "columns that only the list has, or only the table",
+        ["carrier", "name"],
+        "stringx__each_listed_or_found_column",
+    ),
     "expect_table_columns_to_match_ordered_list": _names(
         "columns_match_ordered",
         "columns that only the list has at their place, or only the table",
         ["carrier", "name"],
+        "stringx__each_column_at_its_place",
     ),
     "expect_table_columns_to_not_contain_set": _names(
-        "columns_exclude", "columns of the table that are in the list", ["passenger", "email"]
+        "columns_exclude",
+        "columns of the table that are in the list",
+        ["passenger", "email"],
+        "stringx__each_unwanted_column",
     ),
     "expect_table_column_count_to_equal": _of_all(
         {"value": Argument(arguments.INTEGER)},

@@ -65,7 +65,7 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
             "arguments": {"column_list": ["flight_date", "carrier", "flight", "origin"]},
         },
         differences=(_OR_IN_CONDITION,),
-        counts=Counted.VALUES,
+        counts=Counted.VALUES_OF_ROWS,
     ),
     "expect_select_column_values_to_be_unique_within_record": of_rows(
         _LIST,
@@ -90,5 +90,6 @@ SEVERAL_COLUMNS: Mapping[str, Check] = {
         example={
             "arguments": {"column_list": ["arr_delay - dep_delay", "dep_delay"], "sum_total": "arr_delay", "group_by": ["carrier"]},
         },
+        counts=Counted.GROUPS,
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stringx.gates.rule_library import arguments
-from stringx.gates.rule_library.check import Argument, Check
+from stringx.gates.rule_library.check import Argument, Check, Counted
 from stringx.gates.rule_library.expectations.common import BOUNDS, COMPARE_MODEL, GROUP_BY, ROW_CONDITION, STRICTLY, of_table, of_two_tables
 from stringx.model import Dimension
 
@@ -38,6 +38,7 @@ TABLES: Mapping[str, Check] = {
         fails_with="the table, or each group that there is, whose number of rows is outside the bounds",
         needs_one_of=tuple(BOUNDS),
         example={"arguments": {"min_value": 500, "max_value": 1200}},
+        counts=Counted.GROUPS,
     ),
     "expect_table_row_count_to_equal": of_table(
         {"value": Argument(arguments.BOUND), "group_by": GROUP_BY, "row_condition": ROW_CONDITION},
@@ -45,6 +46,7 @@ TABLES: Mapping[str, Check] = {
         short="row_count_equals",
         fails_with="the table, or each group that there is, with another number of rows",
         example={"arguments": {"value": 0, "row_condition": "distance <= 0"}},
+        counts=Counted.GROUPS,
     ),
     "expect_table_row_count_to_equal_other_table": of_two_tables(
         {
@@ -59,6 +61,8 @@ TABLES: Mapping[str, Check] = {
         short="same_row_count",
         fails_with="the table, or each group, with another number of rows than the other table's",
         example={"arguments": {"compare_model": "raw.flights"}},
+        counts=Counted.GROUPS,
+        each="stringx__each_group_of_two",
     ),
     "expect_table_row_count_to_equal_other_table_times_factor": of_two_tables(
         {
@@ -75,6 +79,8 @@ TABLES: Mapping[str, Check] = {
         example={
             "arguments": {"compare_model": "raw.flights", "factor": 1},
         },
+        counts=Counted.GROUPS,
+        each="stringx__each_group_of_two",
     ),
     "expect_table_aggregation_to_equal_other_table": of_two_tables(
         {"expression": Argument(arguments.SQL, about="An aggregate."), "compare_model": COMPARE_MODEL, **_AGGREGATE},
@@ -85,6 +91,8 @@ TABLES: Mapping[str, Check] = {
             "arguments": {"expression": "sum(distance)", "compare_model": "raw.flights", "group_by": ["carrier"]},
         },
         differences=_PERCENT,
+        counts=Counted.GROUPS,
+        each="stringx__each_group_of_two",
     ),
     "equal_expression": of_two_tables(
         {
@@ -100,5 +108,7 @@ TABLES: Mapping[str, Check] = {
             "arguments": {"expression": "count(arr_time)", "compare_expression": "count(air_time)", "tolerance_percent": 0.05},
         },
         differences=_PERCENT,
+        counts=Counted.GROUPS,
+        each="stringx__each_group_of_two",
     ),
 }

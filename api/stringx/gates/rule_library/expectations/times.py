@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stringx.gates.rule_library import arguments
-from stringx.gates.rule_library.check import Argument, Check
+from stringx.gates.rule_library.check import Argument, Check, Counted
 from stringx.gates.rule_library.expectations.common import GROUP_BY, ROW_CONDITION, of_column, of_table
 from stringx.model import Dimension
 
@@ -41,6 +41,8 @@ TIMES: Mapping[str, Check] = {
             "arguments": {"group_by": ["origin"], "timestamp_column": "time_hour", "datepart": "day", "interval": 1},
         },
         differences=(_NOW, "A group by a null can be too old, as any other: by the original it never is."),
+        counts=Counted.GROUPS,
+        each="stringx__each_group_until_now",
     ),
     "expect_row_values_to_have_data_for_every_n_datepart": of_table(
         {
@@ -69,6 +71,8 @@ TIMES: Mapping[str, Check] = {
             "`date_part: quarter` works on Postgres: by the original it is an error.",
             "A slice and dbt's `where` can be laid on it: the original is an error then.",
         ),
+        counts=Counted.PERIODS,
+        each="stringx__each_period",
     ),
     "expect_column_values_to_be_within_n_stdevs": of_column(
         {"group_by": GROUP_BY, "sigma_threshold": Argument(arguments.NUMBER, required=False, default=3, about=_SIGMA)},
@@ -80,6 +84,7 @@ TIMES: Mapping[str, Check] = {
             "arguments": {"group_by": ["flight_date"]},
         },
         differences=("A column whose name is quoted can be measured: by the original it is an error.",),
+        counts=Counted.GROUPS,
     ),
     "expect_column_values_to_be_within_n_moving_stdevs": of_column(
         {
@@ -105,5 +110,7 @@ TIMES: Mapping[str, Check] = {
             "arguments": {"date_column_name": "flight_date", "take_diffs": False},
         },
         differences=(_NOW,),
+        counts=Counted.PERIODS,
+        each="stringx__each_last_period",
     ),
 }

@@ -55,6 +55,8 @@ VALUES: Mapping[str, Check] = {
         example={
             "arguments": {"expression": "arr_delay - dep_delay", "min_value": -120, "max_value": 240},
         },
+        counts=Counted.VALUES_OF_SQL,
+        each="stringx__each_value_of_sql",
     ),
     "expect_column_values_to_be_in_set": of_values(
         _OF_A_SET,
@@ -97,7 +99,7 @@ VALUES: Mapping[str, Check] = {
         whole=True,
         example={"column": "time_hour"},
         differences=("`row_condition` may hold an `or`: the original adds to it without a bracket, and looks at more rows.",),
-        counts=Counted.VALUES,
+        counts=Counted.VALUES_OF_ROWS,
     ),
     "expect_column_values_to_have_consistent_casing": of_column(
         {
@@ -113,7 +115,7 @@ VALUES: Mapping[str, Check] = {
             "arguments": {"display_inconsistent_columns": True},
         },
         differences=("Nulls pass: by the original, without `display_inconsistent_columns`, a column with a null always fails.",),
-        counts=Counted.VALUES,
+        counts=Counted.VALUES_OF_ROWS,
     ),
     "expect_column_values_to_be_increasing": of_values(
         _IN_ORDER,
