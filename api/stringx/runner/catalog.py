@@ -203,29 +203,28 @@ def _plan_fault_of_duckdb(adapter: Any, explain: str) -> str | None:
 
 
 @contextmanager
-def patient(adapter: Any) -> Iterator[None]:
-    """What dbt asks the database meanwhile, in this thread, waits for a lock no longer than what is asked here, in Postgres: psycopg2's
-    LockNotAvailable."""
+def waiting_little(adapter: Any) -> Iterator[None]:
+    """What dbt asks a Postgres meanwhile, in this thread, waits for a lock no longer than what is asked here. Raises LockNotAvailable."""
     if not sessions.opens(adapter):
         with adapter.connection_named(_NAME):
             yield
         return
     with sessions.cursor(adapter, _NAME) as cursor:
-        _wait_little(cursor)
+        _limit_waiting(cursor)
         try:
             yield
         except DbtBaseException as error:
             if isinstance(error.__cause__, psycopg2.errors.LockNotAvailable):
-                raise error.__cause__ from error
+                raise error.__cause__ from None  # as the driver did
             raise
 
 
 def _limit(cursor: Any) -> None:
     end_after(cursor, ANSWER_SECONDS)
-    _wait_little(cursor)
+    _limit_waiting(cursor)
 
 
-def _wait_little(cursor: Any) -> None:
+def _limit_waiting(cursor: Any) -> None:
     cursor.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
 
 

@@ -35,7 +35,7 @@ def compiled(project: ParsedProject, node: Any) -> str:
 def fault_of(project: ParsedProject, node: Any, *, of_a_rule: bool) -> Fault | None:
     """Of a test, of a node that is the caller's own. Raises the errors of the driver and of dbt where the database does not answer."""
     try:
-        with catalog.patient(adapter()):
+        with catalog.waiting_little(adapter()):
             sql = compiled(project, node)
     except DbtBaseException as error:
         return Fault(words(error))

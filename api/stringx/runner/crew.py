@@ -18,6 +18,9 @@ from stringx.runner.prepared import Comparison, Prepared
 from stringx.runner.recordings import Key, Recorded
 from stringx.runner.slice_sql import slice_values
 
+#: Replays until their worker is replaced, per run of a dbt worker: what grows there is dbt.
+REPLAYS_PER_RUN = 100
+
 #: What was killed and is still there is killed again: whoever should have done it may have died.
 KILL_AGAIN_SECONDS = 0.5
 
@@ -104,6 +107,10 @@ class Worker:
     @property
     def idle(self) -> bool:
         return self.alive and self.task is None
+
+    def worn_out(self, max_runs: int) -> bool:
+        """It is to be replaced. `max_runs`: of a dbt worker."""
+        return self.runs >= max_runs * (REPLAYS_PER_RUN if self.role == "replay" else 1)
 
     def begin(self, task: Task, now: float) -> bool:
         """Has it execute a task. False where it has died: its connection's end is heard next."""

@@ -1,7 +1,6 @@
 """The runs of one target: which wait, which worker executes which and until when, and what comes of each.
 
-Not thread-safe: the pool calls, under its lock. Nothing here waits, and nobody is told here: what is to be told is left to `Telling`.
-Times are on the clock of `time.monotonic`.
+Not thread-safe: the pool calls, under its lock. Nothing here waits or tells anybody. Times are on the clock of `time.monotonic`.
 """
 
 from __future__ import annotations
@@ -24,15 +23,10 @@ from stringx.runner.telling import Telling
 log = logs.get(__name__)
 
 CLOSING = "the runner is closing"
-
 #: A run that no worker has begun after this time is given back: another replica may be faster.
 QUEUE_SECONDS = 600.0
-
 #: A run waits for its replay worker unless that has been busy with one thing for so long; then whoever is idle takes it, be it with dbt.
 PATIENCE_SECONDS = 0.25
-
-#: Replays until their worker is replaced, per run of a dbt worker: what grows there is dbt.
-REPLAYS_PER_RUN = 100
 
 
 class Supervision:
@@ -213,7 +207,7 @@ class Supervision:
             self._done(crew, task, message, now)
         else:
             self._unreplayed(crew, task, message, now)
-        if worker.leaving or worker.runs >= self._worker_max_runs * (REPLAYS_PER_RUN if worker.role == "replay" else 1):
+        if worker.leaving or worker.worn_out(self._worker_max_runs):
             worker.hang_up()
 
     def worker_ended(self, crew: Crew, worker: Worker) -> None:
