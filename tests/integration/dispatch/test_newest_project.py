@@ -111,9 +111,10 @@ def test_a_replica_that_is_forgotten_takes_its_projects_along(store: Store) -> N
 def known(store: Store, projects: dict[str, str]) -> None:
     """Waits until a dispatcher knows that the replicas at these addresses have these projects."""
     eventually(lambda: {address: fingerprint for address, (fingerprint, _) in answers(store).items()} == projects, seconds=120)
-    # What a replica's heartbeat has noted is known to its dispatcher before it asks again.
-    noted = {address: at for address, (_, at) in answers(store).items()}
-    eventually(lambda: all(at > noted[address] for address, (_, at) in answers(store).items()))
+    # The next answer is one to this dispatcher; and what its heartbeat has noted of it is known before it asks again.
+    for _ in range(2):
+        noted = {address: at for address, (_, at) in answers(store).items()}
+        eventually(lambda before=noted: all(at > before[address] for address, (_, at) in answers(store).items()))
 
 
 def answers(store: Store) -> dict[str, tuple[str | None, datetime]]:
@@ -132,7 +133,7 @@ def pair(store: Store, start: Start) -> Iterator[tuple[FakeRunner, FakeRunner]]:
     old.fingerprints, new.fingerprints = {"demo": OLD}, {"demo": NEW}
     told(store, old.address, OLD)
     told(store, new.address, NEW)
-    start(old, new, lease_seconds=1.5)
+    start(old, new, lease_seconds=9.0)
     known(store, {old.address: OLD, new.address: NEW})
     yield old, new
     new.answers.set()
@@ -249,7 +250,12 @@ class Replicas:
         """Where a run was executed, and by which project it was judged, once it has passed."""
         eventually(lambda: self.store.judged(run), seconds=120)
         found = self.store.one(
-            "select address, verdict, project_fingerprint from verdicts join attempts using (run_id) where run_id = :run", run=run
+            """
+            select address, verdict, project_fingerprint
+            from verdicts join attempts on (attempts.run_id, number) = (verdicts.run_id, attempt)
+            where verdicts.run_id = :run
+            """,
+            run=run,
         )
         assert found["verdict"] == "passed"
         return found["address"], found["project_fingerprint"]
@@ -266,7 +272,7 @@ class Replicas:
 def replicas(store: Store, target: dict[str, str], tmp_path: Path) -> Iterator[Replicas]:
     del target
     projects = {name: shutil.copytree(store.settings.dbt_project_dir, tmp_path / name / "project") for name in ("runner:1", "runner:2")}
-    settings = store.settings.model_copy(update={"lease_seconds": 3.0, "stop_grace_seconds": 20.0})
+    settings = store.settings.model_copy(update={"lease_seconds": 6.0, "stop_grace_seconds": 20.0})
     runners = {
         name: Runner(
             settings.model_copy(update={"dbt_project_dir": project}),
