@@ -10,6 +10,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 from sqlalchemy import create_engine
 
@@ -30,6 +32,10 @@ POSTGRES_OPTIONS = {
     "scram_iterations": "1",
     "dynamic_shared_memory_type": "mmap",
 }
+
+# What an example takes, on two cores that others use too, says nothing of the code.
+hypothesis_settings.register_profile("stringx", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("stringx")
 
 
 @pytest.fixture(autouse=True, scope="session")

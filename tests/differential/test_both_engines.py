@@ -22,7 +22,6 @@ EXAMPLES = os.environ.get("DIFFERENTIAL_EXAMPLES")
 tried = settings(
     max_examples=int(EXAMPLES or 5),
     derandomize=EXAMPLES is None,
-    deadline=None,
     database=None,
     # A failing example is shown as it is: each costs dbt's time, and shrinking takes hundreds.
     phases=[Phase.explicit, Phase.generate],

@@ -221,7 +221,7 @@ ANY_CHECK = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(checks=st.lists(ANY_CHECK, max_size=3))
 def test_no_check_makes_it_fall(checks: list[dict[str, Any]]) -> None:
     found = parse(gate_text(*checks), workspace="default", name="raw.orders", file="raw.orders.yaml")

@@ -85,7 +85,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(said=GATE)
 def test_the_text_of_a_gate_is_read_as_that_gate(said: dict[str, Any]) -> None:
     said["rules"] = [{"name": f"rule_{number}", **plain(rule)} for number, rule in enumerate(said["rules"])]

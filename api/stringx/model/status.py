@@ -60,7 +60,7 @@ class RunnerReplicaStatus(Answer):
     #: per target, of the dbt project in charge; null while the first is being parsed
     fingerprints: dict[str, str | None]
     #: targets of which another replica of its runner has a newer dbt project in charge: that one gets the runs while it has room
-    outdated: tuple[str, ...]
+    outdated: tuple[str, ...] = ()
     #: per target, why the newest dbt project is not in charge
     errors: dict[str, str]
     #: per target, the gates in force with the engine `prepared` whose replays differed from dbt, which runs them

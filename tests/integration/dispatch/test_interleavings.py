@@ -181,6 +181,6 @@ def test_a_verdict_is_never_lost_and_never_doubled(store: Store) -> None:
     run_state_machine_as_test(
         Ways,
         settings=settings(
-            max_examples=25, stateful_step_count=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+            max_examples=25, stateful_step_count=25, derandomize=True, suppress_health_check=list(HealthCheck), database=None
         ),
     )

@@ -223,7 +223,7 @@ OUR_HEADERS = ["Prefer", "Idempotency-Key", "traceparent", "X-Correlation-Id", "
 HEADER_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30)
 
 
-@profile(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@profile(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     body=st.binary(max_size=60) | JSON_VALUES | TRIGGERS,
     content_type=st.sampled_from(["application/json", "application/cloudevents+json"]) | HEADER_TEXT,
@@ -246,7 +246,7 @@ def test_no_request_whatever_is_answered_with_a_fault_of_ours(
     assert response.content_type == ("application/json" if response.status_code in (200, 202) else PROBLEM)
 
 
-@profile(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@profile(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(segment=st.text(max_size=40), query=st.dictionaries(st.text(max_size=10), st.text(max_size=20), max_size=2))
 def test_no_path_whatever_is_answered_with_a_fault_of_ours(served: Served, segment: str, query: dict[str, str]) -> None:
     app = served.app.test_client()
@@ -259,7 +259,7 @@ def test_no_path_whatever_is_answered_with_a_fault_of_ours(served: Served, segme
         assert app.get(f"/v1/{path}", query_string=query, headers=served.authorized).status_code in (200, 400, 422)
 
 
-@profile(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@profile(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     body=st.binary(max_size=60)
     | JSON_VALUES
