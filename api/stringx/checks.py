@@ -156,8 +156,8 @@ def _fault_of_count(result: DbtResult, rule: Rule, rows: int | None) -> str | No
     if result.looked_at != told:
         counted = f"{things} that have failing values" if thresholds.is_of_rows_with_values(rule) else things
         return f"the runner is of an earlier version, which does not count the {counted} of which the threshold is a share: upgrade it"
-    # The run's own are rows.
-    if rows is None or (told is not None and result.rows is None):
+    # The run's own are rows, all of them.
+    if rows is None or (result.rows is None and (told is not None or thresholds.is_of_sql(rule))):
         return f"the {things} were not counted, of which the threshold is a share"
     return None
 

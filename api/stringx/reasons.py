@@ -54,7 +54,7 @@ def _share(failures: int, rule: Rule, rows: int | None) -> str | None:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return f"{100 * share:.3g} %" if share < 10 else f"{100 * share:.0f} %"
 
 
 def telling_line(message: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stringx.errors import Invalid
 from stringx.gates.rule_library import LIBRARY
 from stringx.gates.tests import column_sql, literal
-from stringx.gates.tests import rows_test_sql as rows_sql_of
+from stringx.gates.tests import each_test_sql as each_sql_of
 from stringx.gates.tests import test_name as name_of
 from stringx.gates.tests import test_sql as sql_of
 from stringx.model import Dimension, Kind, Level, Rule, Severity
@@ -150,7 +150,7 @@ COUNTED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("fields", "counted"), COUNTED)
 def test_what_a_share_is_of_is_counted_as_the_check_itself_looks_at_it(fields: dict[str, Any], counted: str) -> None:
-    _, _, sql = rows_sql_of(rule(**fields), "raw.flights", resolve, sliced=True).partition("\n")
+    _, _, sql = each_sql_of(rule(**fields), "raw.flights", resolve, sliced=True).partition("\n")
     assert sql == f"{counted}\n"
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from stringx.model import Engine, Gate, Report, ReportStatus, RunRequest, Severity, Slice
 from stringx.runner import messages
-from stringx.runner.crew import Crew, Ticket, Worker
+from stringx.runner.crew import Crew, Ticket, Waiting, Worker
 from stringx.runner.generations import GenerationOptions, Generations
 from stringx.runner.messages import Message, Role
 from stringx.runner.prepared import Prepared
@@ -85,7 +85,7 @@ class Floor:
             stop_grace_seconds=GRACE_SECONDS,
         )
         self.generations = Generations(options, self.process)  # type: ignore[arg-type]  # in place of the nursery
-        self.supervision = Supervision(self.generations, self.telling, replays=True, worker_max_runs=100)
+        self.supervision = Supervision(self.generations, self.telling, worker_max_runs=100)
         self.now = time.monotonic()
         self.supervision.advance(self.now)
         (crew,) = self.generations.crews()
@@ -112,7 +112,7 @@ class Floor:
             timeout_seconds=TIMEOUT_SECONDS,
         )
         ticket = Ticket("i", request, self.now)
-        self.supervision.submit(ticket, self.now)
+        self.supervision.submit(Waiting(ticket, key_of(request)), self.now)
         return ticket
 
     def advance(self, seconds: float) -> None:

@@ -111,6 +111,7 @@ RECENCY = {"check": "recency", "arguments": {"field": "a", "datepart": "day", "i
 BY_AIRPORT = {"check": "recency", "arguments": {**RECENCY["arguments"], "group_by_columns": ["origin"]}}
 OF_SQL = {"check": "expression_is_true", "arguments": {"expression": "count(*) > 1"}}
 OF_SQL_BY_AIRPORT = {"check": "expression_is_true", "arguments": {**OF_SQL["arguments"], "group_by_columns": ["origin"]}}
+OF_DOMESTIC = {"check": "expect_column_values_to_be_between", "column": "a", "arguments": {"min_value": 1, "row_condition": "b = 1"}}
 BY_KEYS = {"check": "reconciles_by_keys", "arguments": {"compare_model": "a.b", "key_columns": ["c"]}}
 
 #: the rule's check, its failures, what the result says of what was looked at → outcome, message; the slice has 1,000 rows
@@ -119,17 +120,20 @@ THINGS: list[tuple[dict[str, Any], int, dict[str, Any], str, str | None]] = [
     (BY_AIRPORT, 1, {"rows": 19, "looked_at": "groups"}, "failed", "1 of 19 groups (5.26 %), failed by its threshold: more than 5%"),
     (BY_AIRPORT, 1, {"rows": 1, "looked_at": "groups"}, "failed", "1 of 1 group (100 %), failed by its threshold: more than 5%"),
     (BY_KEYS, 2, {"rows": 1000, "looked_at": "keys"}, "passed", "2 of 1000 keys (0.2 %), passed by its threshold: at most 5%"),
+    (OF_DOMESTIC, 1, {"rows": 20, "looked_at": "rows"}, "passed", "1 of 20 rows (5 %), passed by its threshold: at most 5%"),
     (BY_AIRPORT, 0, {"rows": 0, "looked_at": "groups"}, "passed", None),
     (BY_AIRPORT, 0, {"looked_at": "groups"}, "errored", "the groups were not counted, of which the threshold is a share"),
     ({"check": "unique"}, 50, {"rows": 1000, "looked_at": "rows"}, "passed", "50 of 1000 rows (5 %), passed by its threshold: at most 5%"),
     # As a whole, whatever was counted beside it.
     (RECENCY, 1, {}, "failed", "1 failure of the whole, failed by its threshold: more than 5%"),
+    (RECENCY, 1, {"rows": 1, "looked_at": "whole"}, "failed", "1 failure of the whole, failed by its threshold: more than 5%"),
     (RECENCY, 1, {"rows": 1000}, "failed", "1 failure of the whole, failed by its threshold: more than 5%"),
     (RECENCY, 0, {}, "passed", None),
     ({"check": "expect_column_values_to_be_of_type"}, 2, {}, "failed", "2 failures of the whole, failed by its threshold: more than 5%"),
     # So it is of SQL with one value; which may be an aggregate, as the database knows.
     (OF_SQL, 1, {"rows": 1}, "failed", "1 failure of the whole, failed by its threshold: more than 5%"),
     (OF_SQL, 1, {"rows": 30}, "passed", "1 of 30 rows (3.33 %), passed by its threshold: at most 5%"),
+    (OF_SQL, 1, {}, "errored", "the rows were not counted, of which the threshold is a share"),
     (OF_SQL_BY_AIRPORT, 1, {"rows": 1, "looked_at": "groups"}, "failed", "1 of 1 group (100 %), failed by its threshold: more than 5%"),
     (OF_SQL_BY_AIRPORT, 1, {"rows": 30}, "errored", "groups"),
     # A runner of another version counts something else: of 1,000 rows, one failure would pass.
@@ -139,6 +143,7 @@ THINGS: list[tuple[dict[str, Any], int, dict[str, Any], str, str | None]] = [
     (BY_AIRPORT, 1, {"rows": 1000, "looked_at": "of a later version"}, "errored", "groups"),
     (BY_KEYS, 1, {"rows": 1000}, "errored", "keys"),
     ({"check": "unique"}, 1, {"rows": 1000}, "errored", "rows that have failing values"),
+    (OF_DOMESTIC, 1, {"rows": 1000}, "errored", "rows"),
     ({}, 1, {"rows": 1000, "looked_at": "groups"}, "errored", "rows"),
 ]
 

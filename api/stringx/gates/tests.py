@@ -15,7 +15,7 @@ from stringx.errors import Invalid
 from stringx.gates.located import JINJA
 from stringx.gates.rule_library import LIBRARY, Check
 from stringx.gates.rule_library import arguments as sorts
-from stringx.gates.thresholds import is_of_rows_with_values, is_of_sql, looked_at
+from stringx.gates.thresholds import conditions, is_of_rows_with_values, is_of_sql, looked_at
 from stringx.model import LookedAt, Rule
 
 #: Arguments of a project's own tests that name another table, as people write it: they reach the test as dbt's `source(…)` or
@@ -50,7 +50,7 @@ def test_name(gate_fingerprint: str, rule: Rule) -> str:
     return f"stringx_{gate_fingerprint[:12]}_{rule.name}"
 
 
-def rows_test_name(gate_fingerprint: str, rule: Rule) -> str:
+def each_test_name(gate_fingerprint: str, rule: Rule) -> str:
     """The name of the test that counts what the rule's looks at; no rule's test has it."""
     return f"stringx_rows_{gate_fingerprint[:12]}_{rule.name}"
 
@@ -132,7 +132,7 @@ def each_macro(rule: Rule) -> str | None:
     return LIBRARY[rule.check].each
 
 
-def rows_test_sql(
+def each_test_sql(
     rule: Rule,
     relation: str,
     resolve: Callable[[str], str],
@@ -147,19 +147,11 @@ def rows_test_sql(
     if macro is not None:
         arguments = ", ".join(_arguments(rule, relation, resolve, sliced, names_between))
         return f"{_config(rule)}\n{{{{ {macro}({arguments}) }}}}\n"
-    rows, only = f"{{{{ get_where_subquery({resolve(relation)}) }}}}", " and ".join(_conditions(rule))
+    rows = f"{{{{ get_where_subquery({resolve(relation)}) }}}}"
+    # The line breaks let a condition end in a comment.
+    only = " and ".join(f"(\n{{{{ {literal(sql, f'arguments.{name}')} }}}}\n)" for name, sql in conditions(rule).items())
     where = f"\nwhere {only}" if only else ""
     return f"{_config(rule)}\nselect 1 as looked_at from {rows}{where}\n"
-
-
-def _conditions(rule: Rule) -> Iterator[str]:
-    """The arguments that say, as a rule's `row_condition` does, which rows are looked at."""
-    check = LIBRARY.get(rule.check)
-    for name in ("row_condition", "from_condition"):
-        condition = rule.arguments.get(name)
-        if check is not None and name in check.arguments and condition is not None:
-            # The line breaks let it end in a comment.
-            yield f"(\n{{{{ {literal(condition, f'arguments.{name}')} }}}}\n)"
 
 
 def regexes(rule: Rule) -> Iterator[tuple[tuple[str | int, ...], str]]:

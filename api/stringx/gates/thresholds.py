@@ -5,6 +5,9 @@ from __future__ import annotations
 from stringx.gates.rule_library import LIBRARY, Counted, Origin
 from stringx.model import LookedAt, Rule, Threshold
 
+#: Arguments that say, as a rule's `row_condition` does, which rows are looked at.
+_CONDITIONS = ("row_condition", "from_condition")
+
 #: Checks whose arguments say how many rows are too many.
 _SAY_HOW_MANY = frozenset({"column_null_share_between", "share_of_rows"})
 
@@ -43,10 +46,15 @@ def is_of_rows_with_values(rule: Rule) -> bool:
     return check is not None and check.counts is Counted.VALUES_OF_ROWS and rule.threshold is not None and rule.threshold.has_share
 
 
+def conditions(rule: Rule) -> dict[str, object]:
+    """The arguments of the rule that say which rows are looked at."""
+    check = LIBRARY.get(rule.check)
+    if check is None:
+        return {}
+    return {name: rule.arguments[name] for name in _CONDITIONS if name in check.arguments and rule.arguments.get(name) is not None}
+
+
 def told(rule: Rule) -> LookedAt | None:
-    """What a runner has to say that it looked at, where the rule has a share; None of a rule whose check counts rows by itself, and of
-    one that is judged as a whole, which nobody has to count."""
+    """What a runner has to say that it looked at, where the rule has a share; None where every version counts the same rows."""
     things = looked_at(rule)
-    if things is LookedAt.WHOLE or (things is LookedAt.ROWS and not is_of_rows_with_values(rule)):
-        return None
-    return things
+    return None if things is LookedAt.ROWS and not is_of_rows_with_values(rule) and not conditions(rule) else things

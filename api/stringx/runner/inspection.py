@@ -162,7 +162,7 @@ class Inspection:
             if fault is None:
                 continue
             told: list[tuple[Path, str]] = [((), fault.message)]
-            if node is test.rows_node:
+            if node is test.each_node:
                 told = [(("threshold",), test.uncounted(fault.message))]
             elif fault.by_database:
                 told = self._explained(fault.message, rule, columns)

@@ -8,6 +8,11 @@ from typing import Any
 from stringx.model import DbtResult, DbtStatus, LookedAt, Severity
 
 
+def rows_of(looked_at: LookedAt | None) -> int | None:
+    """How many a test looked at, where nobody has to count them. A backend from before `looked_at` would take the run's rows for it."""
+    return 1 if looked_at is LookedAt.WHOLE else None
+
+
 @dataclass(frozen=True)
 class Planned:
     """One test of the run, and whose result it gives."""
@@ -18,13 +23,13 @@ class Planned:
     select: str | None
     sliced: bool
     #: of a rule whose threshold is a share: the test whose failures are what `node` looks at; None where it is judged as a whole
-    rows_node: Any = None
+    each_node: Any = None
     #: what these are, where it is to be told
     looked_at: LookedAt | None = None
 
     @property
     def nodes(self) -> tuple[Any, ...]:
-        return (self.node,) if self.rows_node is None else (self.node, self.rows_node)
+        return (self.node,) if self.each_node is None else (self.node, self.each_node)
 
     @property
     def severity(self) -> Severity:
@@ -32,7 +37,7 @@ class Planned:
 
     @staticmethod
     def uncounted(why: str) -> str:
-        """What is wrong with a rule whose `rows_node` cannot be judged."""
+        """What is wrong with a rule whose `each_node` cannot be judged."""
         return f"its threshold is a share of what it looks at, which cannot be counted: {why}"
 
     def result(self, status: DbtStatus, **more: Any) -> DbtResult:

@@ -9,7 +9,7 @@ from typing import Any
 from dbt_common.exceptions import DbtBaseException
 
 from stringx.errors import NotFound, Refusal
-from stringx.gates.tests import column_sql, each_macro, rows_test_name, rows_test_sql, test_name, test_sql
+from stringx.gates.tests import column_sql, each_macro, each_test_name, each_test_sql, test_name, test_sql
 from stringx.gates.thresholds import is_of_rows_with_values, looked_at, told
 from stringx.model import DbtResult, DbtStatus, Gate, LookedAt, Rule, Scope, Selection, Severity
 from stringx.runner.parsed import KnownTable, ParsedProject, own_copy
@@ -88,18 +88,20 @@ class Planner:
             node.config.where = with_repeats_outside(condition, own, column=column, relation=self._table.within_a_test)
         else:
             node.config.where = combined(condition, own)
-        if rule.threshold is None or not rule.threshold.has_share or looked_at(rule) is LookedAt.WHOLE:
+        if rule.threshold is None or not rule.threshold.has_share:
             return Planned(node, rule.name, None, sliced)
+        if looked_at(rule) is LookedAt.WHOLE:
+            return Planned(node, rule.name, None, sliced, looked_at=told(rule))
         macro = each_macro(rule)
         if macro is not None and self._project.macro(macro) is None:
             raise NotFound(
                 f"the dbt project lacks the macro `{macro}`, which counts the {looked_at(rule)} that the threshold is a share of:"
                 " copy StringX's dbt_project/macros into its own anew"
             )
-        rows_sql = rows_test_sql(rule, gate.table, resolve, sliced=bool(condition), names_between=self._names_between)
-        rows_node = self._node(rows_test_name(gate_fingerprint, rule), rows_sql)
-        rows_node.config.where = combined(condition, own)
-        return Planned(node, rule.name, None, sliced, rows_node, told(rule))
+        each_sql = each_test_sql(rule, gate.table, resolve, sliced=bool(condition), names_between=self._names_between)
+        each_node = self._node(each_test_name(gate_fingerprint, rule), each_sql)
+        each_node.config.where = combined(condition, own)
+        return Planned(node, rule.name, None, sliced, each_node, told(rule))
 
     def _node(self, name: str, sql: str) -> Any:
         node = own_copy(self._project.rule_test(name, sql))

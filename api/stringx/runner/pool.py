@@ -17,10 +17,11 @@ from multiprocessing.connection import Connection, wait
 from stringx.errors import Unavailable
 from stringx.model import DistrustedGate
 from stringx.runner import messages
-from stringx.runner.crew import Ticket
+from stringx.runner.crew import Ticket, Waiting
 from stringx.runner.generations import GenerationOptions, Generations
 from stringx.runner.inquiries import Question
 from stringx.runner.nursery import Nursery
+from stringx.runner.recordings import key_of
 from stringx.runner.supervision import CLOSING, Supervision
 from stringx.runner.telling import Receiver, Telling
 
@@ -46,9 +47,8 @@ class Pool:
         #: held by whoever calls the generations or the supervision
         self._lock = threading.RLock()
         self._generations = Generations(generations, nursery)
-        self._supervision = Supervision(
-            self._generations, self._telling, replays=generations.replay_workers > 0, worker_max_runs=options.worker_max_runs
-        )
+        self._supervision = Supervision(self._generations, self._telling, worker_max_runs=options.worker_max_runs)
+        self._replays = generations.replay_workers > 0
         self._broken = False
         self._woken, self._wake = socket.socketpair()
         self._woken.setblocking(False)
@@ -86,11 +86,13 @@ class Pool:
 
     def submit(self, ticket: Ticket) -> None:
         """What comes of it is told, also where nothing can."""
+        # Before the lock: the supervising thread need not wait until a gate of many rules is hashed.
+        waiting = Waiting(ticket, key_of(ticket.request) if self._replays else None)
         try:
             with self._lock:
                 broken = self._broken
                 if not broken:
-                    self._supervision.submit(ticket, time.monotonic())
+                    self._supervision.submit(waiting, time.monotonic())
         finally:
             self._wake_up()
         if broken:

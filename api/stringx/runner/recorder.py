@@ -62,7 +62,7 @@ class Recorder:
             severity=test.severity,
             statement=statement,
             compiled=own,
-            rows=None if test.rows_node is None else self._sent(test.rows_node)[0],
+            rows=None if test.each_node is None else self._sent(test.each_node)[0],
             looked_at=test.looked_at,
             warn_if=test.node.config.warn_if,
             error_if=test.node.config.error_if,

@@ -17,7 +17,6 @@ from stringx.runner import messages
 from stringx.runner.crew import Crew, Task, Ticket, Waiting, Worker
 from stringx.runner.generations import Generations
 from stringx.runner.prepared import Comparison
-from stringx.runner.recordings import key_of
 from stringx.runner.telling import Telling
 
 log = logs.get(__name__)
@@ -32,11 +31,9 @@ PATIENCE_SECONDS = 0.25
 class Supervision:
     """Gives each worker one run at a time, and stops a run that takes too long or is no longer wanted."""
 
-    def __init__(self, generations: Generations, telling: Telling, *, replays: bool, worker_max_runs: int) -> None:
-        """`replays`: that there are workers which replay."""
+    def __init__(self, generations: Generations, telling: Telling, *, worker_max_runs: int) -> None:
         self._generations = generations
         self._telling = telling
-        self._replays = replays
         self._worker_max_runs = worker_max_runs
         self._queue: deque[Waiting] = deque()
         #: nothing begins any more
@@ -54,9 +51,9 @@ class Supervision:
 
     # --- what is wanted ---
 
-    def submit(self, ticket: Ticket, now: float) -> None:
+    def submit(self, waiting: Waiting, now: float) -> None:
         """It begins at once where a worker is idle."""
-        self._queue.append(Waiting(ticket, key_of(ticket.request) if self._replays else None))
+        self._queue.append(waiting)
         if not self.closing:
             self._assign(now)
 

@@ -77,11 +77,17 @@ def came_later(store: Store, one: str, other: str) -> bool:
         # One catches up by way of what another had before.
         ("a:1 b:1 a:2 c:2 a:3 b:2", "bc"),
         ("a:1 b:1 a:2 a:3 b:2 b:3", ""),
+        # All of the old ones are replaced by others: as if it were rolled back.
+        ("a:1 b:1 b:2 a:gone c:1", "b"),
     ],
 )
 def test_the_newest_is_what_came_last_and_what_was_rolled_back_to(store: Store, steps: str, old: str) -> None:
     for address, _, fingerprint in (step.partition(":") for step in steps.split()):
-        told(store, address, None if fingerprint == "-" else fingerprint)
+        if fingerprint == "gone":
+            with transaction(store.engine) as connection:
+                runner_replicas.forget(connection, "default", address)
+        else:
+            told(store, address, None if fingerprint == "-" else fingerprint)
     assert outdated(store) == set(old)
 
 

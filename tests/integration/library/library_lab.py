@@ -31,8 +31,8 @@ from stringx.embedded import demo
 from stringx.gates.rule_library import LIBRARY
 from stringx.gates.shape import RuleShape
 from stringx.gates.tests import each_macro, literal
-from stringx.gates.tests import rows_test_name as rows_name_of
-from stringx.gates.tests import rows_test_sql as rows_sql_of
+from stringx.gates.tests import each_test_name as each_name_of
+from stringx.gates.tests import each_test_sql as each_sql_of
 from stringx.gates.tests import test_name as name_of
 from stringx.gates.tests import test_sql as sql_of
 from stringx.model import Rule
@@ -107,8 +107,8 @@ def outcomes(folder: Path, profile: Profile, cases: Cases = CASES, variables: Ma
         if failures == "error":  # of what a macro refuses while dbt parses, no other case would be run
             texts = {test: text.replace("\n{{", "\n{% if execute %}{{") + "{% endif %}" for test, text in texts.items()}
         elif each_macro(made) is not None:
-            texts[rows_name_of("0" * 32, made)] = rows_sql_of(made, table, resolve, sliced=condition is not None)
-            names[rows_name_of("0" * 32, made)] = f"{check}-{name}{LOOKED_AT}"
+            texts[each_name_of("0" * 32, made)] = each_sql_of(made, table, resolve, sliced=condition is not None)
+            names[each_name_of("0" * 32, made)] = f"{check}-{name}{LOOKED_AT}"
         for test, text in texts.items():
             sliced = text if condition is None else text.replace("where=none", f"where={literal(condition, 'slice')}")
             (project / "tests" / f"{test}.sql").write_text(sliced)

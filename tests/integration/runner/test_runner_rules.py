@@ -168,8 +168,8 @@ def test_a_share_of_groups_keys_and_values_is_of_those_of_the_slice_by_both_engi
         by_dbt = bench.evaluate(gate, slice_)
         found = by_rule(by_dbt)
         assert {name: (one.looked_at, one.rows) for name, one in found.items()} == {
-            "whole": (None, None),
-            "rows": (None, lab.ask(f"select count(*) from raw.orders where {condition} and customer < 5 and id > 100")),
+            "whole": ("whole", 1),
+            "rows": ("rows", lab.ask(f"select count(*) from raw.orders where {condition} and customer < 5 and id > 100")),
         } | {one["name"]: (what, lab.ask(f"select count(*) from ({sql.format(slice=condition)}) as things")) for one, what, sql in THINGS}
         judged = {check.name: check for check in judge(gate, by_dbt, Slice.model_validate(slice_)).checks}
         for one, what, _ in THINGS:

@@ -29,7 +29,10 @@ class Origin(Enum):
 
 
 class Counted(Enum):
-    """What a check counts: what its failures are, and what it looks at, of which a threshold may be a share."""
+    """What a check counts: what its failures are, and what it looks at, of which a threshold may be a share.
+
+    The words keep apart what looks at the same.
+    """
 
     #: of the table, which it shows: `context_columns` can stand beside them
     ROWS_SHOWN = ("rows, shown", LookedAt.ROWS)
@@ -49,9 +52,9 @@ class Counted(Enum):
     SLICES = ("slices", LookedAt.SLICES)
     WHOLE = ("the whole", LookedAt.WHOLE)
 
-    def __init__(self, what: str, looked_at: LookedAt) -> None:
-        self.what = what
-        self.looked_at = looked_at
+    @property
+    def looked_at(self) -> LookedAt:
+        return self.value[1]
 
 
 @dataclass(frozen=True)

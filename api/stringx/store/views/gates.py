@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, select
+from sqlalchemy import Connection, Select, and_, func, select
 
 from stringx.errors import NotFound, Refusal
 from stringx.gates import slices
@@ -138,22 +138,20 @@ def gate_status(connection: Connection, workspace: str, table: str) -> GateStatu
 
 
 def _closed(workspace: str, table: str) -> Select[tuple[str, Any, str]]:
-    """Closed runs of a table after which none was judged of the same slice, the newest first.
-
-    It begins with what is closed, of which there is little: to look for the newest run of each slice is to sort all runs of the table.
-    """
-    later = runs.alias("later")
-    judged_later = exists().where(  # a run is done, and has its verdict, in one statement
-        later.c.workspace == workspace,
-        later.c.table_name == table,
-        later.c.slice_key == runs.c.slice_key,
-        later.c.seq > runs.c.seq,
-        later.c.state == "done",
+    """The newest judged run of each slice of a table, where that is closed; the newest first."""
+    # A run is done, and has its verdict, in one statement. Materialized: which of them are closed, statistics tell too late to plan by.
+    newest = (
+        select(func.max(runs.c.seq).label("seq"))
+        .where(runs.c.workspace == workspace, runs.c.table_name == table, runs.c.state == "done")
+        .group_by(runs.c.slice_key)
+        .cte("newest")
+        .prefix_with("materialized")
     )
     return (
         select(runs.c.id, runs.c.slice, runs.c.slice_key)
+        .join(newest, newest.c.seq == runs.c.seq)
         .join(verdicts, verdicts.c.run_id == runs.c.id)
-        .where(runs.c.workspace == workspace, runs.c.table_name == table, verdicts.c.decision == "closed", ~judged_later)
+        .where(verdicts.c.decision == "closed")
         .order_by(runs.c.seq.desc())
     )
 
