@@ -41,7 +41,8 @@ take the prefix of the package away, and keep the YAML. [Where they answer other
 Beside its arguments each rule takes what [a gate file](gate-file.md#rules) says of rules: `row_condition`, `threshold`, `severity`,
 `scope` and more. Where failing rows are rows of the table, `context_columns` are shown beside them. A `threshold` may be a
 [share](gate-file.md#thresholds), of what the check looks at. The argument `row_condition`, which checks of
-dbt_expectations have as well, does the same as the rule's. An argument that is SQL may name columns, as SQL writes them: `"Odd name"`
+dbt_expectations have as well, does the same as the rule's, but that of a comparison with another table holds for that one, too, unless
+`compare_row_condition` says otherwise. An argument that is SQL may name columns, as SQL writes them: `"Odd name"`
 in double quotes. A regular expression is one of the database's own kind. Of several arguments that name bounds, one must be there, and
 something must lie between them.
 

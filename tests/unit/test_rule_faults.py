@@ -39,6 +39,24 @@ from stringx.model import Gate, Threshold
         # Columns
         ("check: unique\ncolumn: a\ncolumns: [b]", "7:5: unique takes no list of columns: write `column`, and a rule for each of them"),
         (
+            "check: unique\ncolumns: [a, b]",
+            (
+                "6:5: unique takes no list of columns: use the check unique_combination_of_columns;"
+                " or write `column`, and a rule for each of them"
+            ),
+        ),
+        (
+            "check: our_own\ndimension: accuracy\nlevel: table\nthreshold: {warn: 3, error: 5%}",
+            (
+                "8:33: what a test of your own counts is not known, and so not what this is a share of:"
+                " write a count of failures, or `level: row` if each failure is a row"
+            ),
+        ),
+        (
+            "check: expression_is_true\narguments: {expression: a > 2024-01-01}",
+            "6:29: holds 2024-01-01, which SQL subtracts as numbers: write a date in quotes of SQL's own, as '2024-01-01'",
+        ),
+        (
             "check: share_of_rows\ncolumns: [b]\narguments: {condition: a, below: 1}",
             "6:5: share_of_rows takes no list of columns: leave `columns` out, and name what it takes in `arguments`",
         ),

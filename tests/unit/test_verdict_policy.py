@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from verdict_cases import ERROR, ONE_DAY, WARN, gate, judge, report, result, rule, selected, selection
 
-from stringx.model import DbtResult, Decision, Gate, Outcome, Threshold, VerdictName
+from stringx.model import DbtResult, Decision, Gate, Level, Outcome, Threshold, VerdictName
 from stringx.verdict import judge_without_report
 
 WATCHING = gate(rule("a"), rule("b", threshold=Threshold(warn=1, error=3)), select=(selection(), selection("tag:y", ERROR)), severity=WARN)
@@ -112,6 +112,7 @@ BY_AIRPORT = {"check": "recency", "arguments": {**RECENCY["arguments"], "group_b
 OF_SQL = {"check": "expression_is_true", "arguments": {"expression": "count(*) > 1"}}
 OF_SQL_BY_AIRPORT = {"check": "expression_is_true", "arguments": {**OF_SQL["arguments"], "group_by_columns": ["origin"]}}
 OF_DOMESTIC = {"check": "expect_column_values_to_be_between", "column": "a", "arguments": {"min_value": 1, "row_condition": "b = 1"}}
+OWN: dict[str, Any] = {"check": "total_is_right"}
 BY_KEYS = {"check": "reconciles_by_keys", "arguments": {"compare_model": "a.b", "key_columns": ["c"]}}
 
 #: the rule's check, its failures, what the result says of what was looked at → outcome, message; the slice has 1,000 rows
@@ -124,6 +125,10 @@ THINGS: list[tuple[dict[str, Any], int, dict[str, Any], str, str | None]] = [
     (BY_AIRPORT, 0, {"rows": 0, "looked_at": "groups"}, "passed", None),
     (BY_AIRPORT, 0, {"looked_at": "groups"}, "errored", "the groups were not counted, of which the threshold is a share"),
     ({"check": "unique"}, 50, {"rows": 1000, "looked_at": "rows"}, "passed", "50 of 1000 rows (5 %), passed by its threshold: at most 5%"),
+    # Of a project's own test, by what its rule says.
+    (OWN | {"level": Level.ROW}, 50, {"rows": 1000}, "passed", "50 of 1000 rows (5 %), passed by its threshold: at most 5%"),
+    (OWN | {"level": Level.TABLE}, 1, {"rows": 1000}, "failed", "1 failure of the whole, failed by its threshold: more than 5%"),
+    (OWN | {"level": Level.COLUMN}, 4, {"rows": 1000}, "failed", "4 failures of the whole, failed by its threshold: more than 5%"),
     # As a whole, whatever was counted beside it.
     (RECENCY, 1, {}, "failed", "1 failure of the whole, failed by its threshold: more than 5%"),
     (RECENCY, 1, {"rows": 1, "looked_at": "whole"}, "failed", "1 failure of the whole, failed by its threshold: more than 5%"),

@@ -10,6 +10,8 @@ from stringx.gates.located import Found, Located, Path, Place
 from stringx.gates.rule_library import Check, Column, arguments
 from stringx.gates.rule_library.arguments import Sort
 from stringx.gates.shape import RuleShape, as_listed, list_argument
+from stringx.model import Level
+from stringx.model.values import SHARE
 from stringx.nearest import did_you_mean, nearest
 
 #: How a column is called where it does not stand: among the arguments.
@@ -142,6 +144,8 @@ class _OfRule:
         if argument is None:
             one = check.column is not Column.NONE
             fix = "write `column`, and a rule for each of them" if one else "leave `columns` out, and name what it takes in `arguments`"
+            if name == "unique" and isinstance(listed := self._rule["columns"], list) and len(listed) > 1:
+                fix = f"use the check unique_combination_of_columns; or {fix}"
             self.add(("columns",), f"{name} takes no list of columns: {fix}", at_name=True)
         elif argument in given:
             self.add(("columns",), f"`columns` is the argument `{argument}`, which is given too: leave one of them out", at_name=True)
@@ -172,6 +176,15 @@ class _OfRule:
         for name in ("columns", "context_columns"):
             if name in self._rule:
                 self.add((name,), f"`{name}` is for checks of the library: name them in `arguments`, if your test takes them", at_name=True)
+        if self._rule["level"] in (Level.TABLE, Level.DATASET, Level.COLUMN):
+            self._own_share()
+
+    def _own_share(self) -> None:
+        threshold = self._rule.get("threshold")
+        for limit, value in threshold.items() if isinstance(threshold, dict) else ():
+            if isinstance(value, str) and SHARE.fullmatch(value):
+                fix = "write a count of failures, or `level: row` if each failure is a row"
+                self.add(("threshold", limit), f"what a test of your own counts is not known, and so not what this is a share of: {fix}")
 
 
 #: What is wrong with a text of these sorts beyond what the sort says of any value.

@@ -6,10 +6,14 @@ condition of its own beside the slice. What the SQL means is the database's to s
 
 from __future__ import annotations
 
+import re
+
 from stringx.gates.sql_lexer import NotClosed, is_comment, replaced
 
 #: Of one expression, in characters. A longer one would not be read by anybody, and takes long to be looked through here.
 LONGEST = 10_000
+
+_DAY = re.compile(r"(?<![\w.])\d{4}-\d{2}-\d{2}(?!\w)")
 
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
@@ -34,6 +38,8 @@ def fault(sql: str) -> str | None:
         return "holds `;`: a rule is one expression, not several statements; take it out"
     if hides_what_follows:
         return "ends in a `--` comment, which would hide what follows it: take it out, or write /* … */"
+    if day := _DAY.search(left):
+        return f"holds {day[0]}, which SQL subtracts as numbers: write a date in quotes of SQL's own, as '{day[0]}'"
     return _unpaired(left)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stringx.gates.rule_library import LIBRARY, Counted, Origin
-from stringx.model import LookedAt, Rule, Threshold
+from stringx.model import Level, LookedAt, Rule, Threshold
 
 #: Arguments that say, as a rule's `row_condition` does, which rows are looked at.
 _CONDITIONS = ("row_condition", "from_condition")
@@ -23,10 +23,11 @@ def takes_that_of_gate(check_name: str, threshold: Threshold) -> bool:
 
 
 def looked_at(rule: Rule) -> LookedAt:
-    """What the rule's check looks at, one by one: a share is of these. A test of a project's own is taken to count rows."""
+    """What the rule's check looks at, one by one: a share is of these. What a test of a project's own counts, its author alone knows:
+    rows, where the rule's level says so."""
     check = LIBRARY.get(rule.check)
     if check is None:
-        return LookedAt.ROWS
+        return LookedAt.ROWS if rule.level is Level.ROW else LookedAt.WHOLE
     grouped = bool(rule.arguments.get("group_by") or rule.arguments.get("group_by_columns"))
     if is_of_sql(rule) and grouped:
         return LookedAt.GROUPS

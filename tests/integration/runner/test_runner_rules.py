@@ -70,7 +70,7 @@ def test_a_share_of_rows_that_cannot_be_counted_is_an_error_that_says_why(bench:
     """dbt begins its queries with a comment, and this view is slow to the rest: what fails here is the count alone."""
     gate = bench.gate(
         # The test itself stops at its first row; to count them all is to divide by zero.
-        rule("share", "any_at_all", threshold={"error": "5%"}),
+        rule("share", "any_at_all", level="row", threshold={"error": "5%"}),
         table="raw.computed",
     )
     (result,) = bench.evaluate(gate).results
