@@ -43,8 +43,8 @@ Beside its arguments each rule takes what [a gate file](gate-file.md#rules) says
 [share](gate-file.md#thresholds), of what the check looks at. The argument `row_condition`, which checks of
 dbt_expectations have as well, does the same as the rule's, but that of a comparison with another table holds for that one, too, unless
 `compare_row_condition` says otherwise. An argument that is SQL, or a column, names columns as SQL writes them: `"Odd name"`
-in double quotes, unlike the rule's own `column`. A regular expression is one of the database's own kind. Of several arguments that name bounds, one must be there, and
-something must lie between them.
+in double quotes, unlike the rule's own `column`. A regular expression is one of the database's own kind. Of several arguments
+that name bounds, one must be there, and something must lie between them.
 
 Now, where a check looks at the clock, is told in the time zone of the database's sessions, or of the dbt variable `stringx:time_zone`.
 Checks that are about a table's columns, and not its rows, look at the whole table whatever the slice, and take no `row_condition`.
