@@ -136,46 +136,47 @@ def _outcome(result: DbtResult, severity: Severity, rule: Rule | None = None, of
         return Outcome.ERRORED, "dbt counted no failures to hold against the threshold"
     if failures < 0:
         return Outcome.ERRORED, f"dbt counted {failures} failures"
-    rows = _rows_looked_at(result, rule, of_run)
+    total = _total(result, rule, of_run)
     things = LookedAt.ROWS
     if rule is not None and threshold is not None and threshold.has_share:
         things = thresholds.looked_at(rule)
         if things is LookedAt.WHOLE:
-            rows = max(failures, 1)  # all of it failed
-        elif fault := _fault_of_count(result, rule, rows):
+            total = max(failures, 1)  # all of it failed
+        elif fault := _fault_of_count(result, rule, total):
             return Outcome.ERRORED, fault
-        elif things is LookedAt.ROWS and rows == 1 and thresholds.is_of_sql(rule):
+        elif things is LookedAt.ROWS and total == 1 and thresholds.is_of_sql(rule):
             things = LookedAt.WHOLE  # an aggregate's only value, or the only row's
-    outcome = _outcome_by_count(failures, severity, threshold, rows)
-    return outcome, reasons.of_count(failures, outcome, rule, rows, things)
+    outcome = _outcome_by_count(failures, severity, threshold, total)
+    return outcome, reasons.of_count(failures, outcome, rule, total, things)
 
 
-def _fault_of_count(result: DbtResult, rule: Rule, rows: int | None) -> str | None:
-    """Why the rule's share is not to be held against these rows, keys, …; None where it is."""
+def _fault_of_count(result: DbtResult, rule: Rule, total: int | None) -> str | None:
+    """Why the rule's share is not to be held against so many rows, keys, …; None where it is."""
     things, told = thresholds.looked_at(rule), thresholds.told(rule)
     if result.looked_at != told:
         counted = f"{things} that have failing values" if thresholds.is_of_rows_with_values(rule) else things
         return f"the runner is of an earlier version, which does not count the {counted} of which the threshold is a share: upgrade it"
     # The run's own are rows, all of them.
-    if rows is None or (result.rows is None and (told is not None or thresholds.is_of_sql(rule))):
+    if total is None or (result.rows is None and (told is not None or thresholds.is_of_sql(rule))):
         return f"the {things} were not counted, of which the threshold is a share"
     return None
 
 
-def _rows_looked_at(result: DbtResult, rule: Rule | None, of_run: RunRows | None) -> int | None:
-    """By the test itself where it counted them; otherwise the run's, of which a rule with a condition looked at fewer."""
+def _total(result: DbtResult, rule: Rule | None, of_run: RunRows | None) -> int | None:
+    """How many rows, keys, … were looked at, by the test itself where it counted them; otherwise those of the run, of which a rule with a
+    condition looked at fewer."""
     if result.rows is not None:
         return result.rows
     return None if rule is None or rule.row_condition or of_run is None else of_run[result.sliced]
 
 
-def _outcome_by_count(failures: int, severity: Severity, threshold: Threshold | None, rows: int | None) -> Outcome:
+def _outcome_by_count(failures: int, severity: Severity, threshold: Threshold | None, total: int | None) -> Outcome:
     """More than `error` fails, more than `warn` warns; without a threshold any failure counts. `warn` rules never fail."""
     if threshold is None:
         return _outcome_of_severity(severity) if failures > 0 else Outcome.PASSED
-    if threshold.error is not None and Threshold.exceeded(threshold.error, failures, rows):
+    if threshold.error is not None and Threshold.exceeded(threshold.error, failures, total):
         return _outcome_of_severity(severity)
-    if threshold.warn is not None and Threshold.exceeded(threshold.warn, failures, rows):
+    if threshold.warn is not None and Threshold.exceeded(threshold.warn, failures, total):
         return Outcome.WARNED
     return Outcome.PASSED
 

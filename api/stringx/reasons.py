@@ -17,23 +17,23 @@ def number(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def of_count(failures: int, outcome: Outcome, rule: Rule | None, rows: int | None, looked_at: LookedAt = LookedAt.ROWS) -> str | None:
+def of_count(failures: int, outcome: Outcome, rule: Rule | None, total: int | None, looked_at: LookedAt = LookedAt.ROWS) -> str | None:
     """Why a count of failures gave this outcome; None where there was none to count.
 
-    `rule` is None for a test of the dbt project; `rows` is how many of `looked_at` the test looked at, None where that is not known.
+    `rule` is None for a test of the dbt project; `total` is how many of `looked_at` the test looked at, None where that is not known.
     """
     if failures == 0:
         return None
-    words = _share(failures, rule, rows) if rule is not None else None
+    words = _share(failures, rule, total) if rule is not None else None
     threshold = rule.threshold if rule is not None else None
-    if words is None and threshold is not None and threshold.has_share and rows:
-        share = f"{failures} of {number(rows, looked_at.removesuffix('s'))} ({_percent(failures / rows)})"
+    if words is None and threshold is not None and threshold.has_share and total:
+        share = f"{failures} of {number(total, looked_at.removesuffix('s'))} ({_percent(failures / total)})"
         words = f"{number(failures, 'failure')} of the whole" if looked_at is LookedAt.WHOLE else share
     words = words or number(failures, "failure")
     # To accept none is what goes without saying.
     if threshold is None or threshold == Threshold(error=0):
         return words
-    if threshold.error is not None and Threshold.exceeded(threshold.error, failures, rows):
+    if threshold.error is not None and Threshold.exceeded(threshold.error, failures, total):
         limits = f"more than {threshold.error}"
     elif outcome is Outcome.WARNED and threshold.error is not None:
         limits = f"more than {threshold.warn}, at most {threshold.error}"

@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from generation_options import options_in
 from structlog.testing import capture_logs
 
 from stringx.errors import Invalid
 from stringx.model import Report, ReportStatus, Slice, UnreadableReport
 from stringx.runner import table_names
 from stringx.runner.environment import packed, put_in_place
-from stringx.runner.generations import GenerationOptions, Generations
+from stringx.runner.generations import Generations
 from stringx.runner.listening import DEAF_SECONDS
 from stringx.runner.nursery import Nursery
 from stringx.runner.project_copy import copy_project, project_fingerprint, project_signature
@@ -381,21 +382,7 @@ def test_an_environment_takes_the_place_of_another_whatever_its_variables_hold()
 
 
 def test_a_connection_that_cannot_be_accepted_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = GenerationOptions(
-        target="demo",
-        project=tmp_path,
-        profiles=tmp_path,
-        environment={},
-        work=tmp_path,
-        distrust=tmp_path / "distrusted.json",
-        session_prefix="s",
-        left_sessions=(),
-        workers=1,
-        replay_workers=1,
-        check_share=0.0,
-        stop_grace_seconds=1,
-    )
-    generations = Generations(options, Nursery())
+    generations = Generations(options_in(tmp_path), Nursery())
 
     def refuse(_socket: socket.socket) -> None:
         raise OSError(errno.EMFILE, "Too many open files")

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from generation_options import options_in
 
 from stringx.model import Engine, Gate, Report, ReportStatus, RunRequest, Severity, Slice
 from stringx.runner import messages
 from stringx.runner.crew import Crew, Ticket, Waiting, Worker
-from stringx.runner.generations import GenerationOptions, Generations
+from stringx.runner.generations import Generations
 from stringx.runner.messages import Message, Role
 from stringx.runner.prepared import Prepared
 from stringx.runner.recording import RecordedTest, Recording, Template
@@ -70,20 +71,7 @@ class Floor:
     def __init__(self, folder: Path) -> None:
         self.process, self.told = Process(), Told()
         self.telling = Telling(self.told, "b")
-        options = GenerationOptions(
-            target="demo",
-            project=folder,
-            profiles=folder,
-            environment={},
-            work=folder,
-            distrust=folder / "distrusted.json",
-            session_prefix="s",
-            left_sessions=(),
-            workers=1,
-            replay_workers=1,
-            check_share=0.0,
-            stop_grace_seconds=GRACE_SECONDS,
-        )
+        options = options_in(folder, stop_grace_seconds=GRACE_SECONDS)
         self.generations = Generations(options, self.process)  # type: ignore[arg-type]  # in place of the nursery
         self.supervision = Supervision(self.generations, self.telling, worker_max_runs=100)
         self.now = time.monotonic()

@@ -152,13 +152,13 @@ class Threshold(Value):
         return isinstance(self.warn, str) or isinstance(self.error, str)
 
     @staticmethod
-    def exceeded(limit: Limit, failures: int, rows: int | None) -> bool:
-        """Whether these are more than the limit allows; ValueError for a share where it is not known of how many."""
+    def exceeded(limit: Limit, failures: int, total: int | None) -> bool:
+        """Whether these are more than the limit allows; ValueError for a share where `total`, of which it is one, is not known."""
         if isinstance(limit, int):
             return failures > limit
-        if rows is None:
+        if total is None:
             raise ValueError("a share of what was not counted")
-        return failures * 100 > Decimal(limit.removesuffix("%")) * rows
+        return failures * 100 > Decimal(limit.removesuffix("%")) * total
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

@@ -18,7 +18,7 @@ from stringx.runner.adapter_count import AdapterCount
 from stringx.runner.adapter_session import AdapterSession
 from stringx.runner.invocation import DbtFolders, Invocation, Ran, StopSignal, adapter, run_tests
 from stringx.runner.parsed import KnownTable, ParsedProject
-from stringx.runner.planned import Planned, rows_of
+from stringx.runner.planned import Planned, known_count
 from stringx.runner.planning import Planner
 from stringx.runner.recorder import Recorder
 from stringx.runner.recording import Recording, Unprepared
@@ -222,7 +222,7 @@ class Evaluator:
             message = None if ran.message is None else self._text(ran.message)
         else:
             message = self._error_text(ran.message or "dbt gave no reason", gate)
-        rows = rows_of(test.looked_at)
+        rows = known_count(test.looked_at)
         if status in _JUDGED and test.each_node is not None:
             counted = invocation.results.get(test.each_node.unique_id)
             if counted is None and invocation.interrupted:

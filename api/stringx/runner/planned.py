@@ -8,7 +8,7 @@ from typing import Any
 from stringx.model import DbtResult, DbtStatus, LookedAt, Severity
 
 
-def rows_of(looked_at: LookedAt | None) -> int | None:
+def known_count(looked_at: LookedAt | None) -> int | None:
     """How many a test looked at, where nobody has to count them. A backend from before `looked_at` would take the run's rows for it."""
     return 1 if looked_at is LookedAt.WHOLE else None
 

@@ -90,18 +90,22 @@ class Planner:
             node.config.where = combined(condition, own)
         if rule.threshold is None or not rule.threshold.has_share:
             return Planned(node, rule.name, None, sliced)
-        if looked_at(rule) is LookedAt.WHOLE:
-            return Planned(node, rule.name, None, sliced, looked_at=told(rule))
+        each_node = None
+        if looked_at(rule) is not LookedAt.WHOLE:
+            self._check_that_counts(rule)
+            each_sql = each_test_sql(rule, gate.table, resolve, sliced=bool(condition), names_between=self._names_between)
+            each_node = self._node(each_test_name(gate_fingerprint, rule), each_sql)
+            each_node.config.where = combined(condition, own)
+        return Planned(node, rule.name, None, sliced, each_node, told(rule))
+
+    def _check_that_counts(self, rule: Rule) -> None:
+        """NotFound, with the fix, where the project lacks what counts the things that the rule's threshold is a share of."""
         macro = each_macro(rule)
         if macro is not None and self._project.macro(macro) is None:
             raise NotFound(
                 f"the dbt project lacks the macro `{macro}`, which counts the {looked_at(rule)} that the threshold is a share of:"
                 " copy StringX's dbt_project/macros into its own anew"
             )
-        each_sql = each_test_sql(rule, gate.table, resolve, sliced=bool(condition), names_between=self._names_between)
-        each_node = self._node(each_test_name(gate_fingerprint, rule), each_sql)
-        each_node.config.where = combined(condition, own)
-        return Planned(node, rule.name, None, sliced, each_node, told(rule))
 
     def _node(self, name: str, sql: str) -> Any:
         node = own_copy(self._project.rule_test(name, sql))

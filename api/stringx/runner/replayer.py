@@ -10,7 +10,7 @@ from stringx.model import DbtResult, DbtStatus, Decision, Gate, ReportStatus, Sa
 from stringx.runner import row_count, samples
 from stringx.runner.evaluation import MAX_SQL, SAMPLES_SECONDS, Evaluated
 from stringx.runner.invocation import StopSignal
-from stringx.runner.planned import rows_of
+from stringx.runner.planned import known_count
 from stringx.runner.prepared_judgement import Judged, NotCertain, judge
 from stringx.runner.recording import RecordedTest, Recording
 from stringx.runner.replay_session import Answer, NoSample, ReplaySession, SessionLost, Unanswered
@@ -108,7 +108,7 @@ class Replayer:
             severity=test.severity,
             failures=judged.failures,
             message=None if judged.message is None else self._shown(judged.message),
-            rows=rows_of(test.looked_at),
+            rows=known_count(test.looked_at),
             looked_at=test.looked_at,
             sliced=test.sliced,
             sql=samples.clean(test.compiled.literal(values), MAX_SQL),
